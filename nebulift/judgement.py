@@ -1,0 +1,102 @@
+"""``Judgement``: everything Nebulift says about one file, and its JSON form (``nebulift classify --json``)."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from nebulift.exposure import Exposure
+from nebulift.findings import Finding
+from nebulift.measurements import Measurements
+from nebulift.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """How a frame compares with its group so far; ratios are frame over reference, ``None`` = not comparable."""
+
+    group: str
+    frames_before: int  # frames of the group seen before this one
+    reference_frames: int  # of these, how many make the reference
+    star_ratio: float | None = None
+    fwhm_ratio: float | None = None
+    elongation_ratio: float | None = None
+    sky_ratio: float | None = None
+    noise_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Exactly one of these holds: ``verdict`` is given, or ``skipped`` says why the file is none of our business.
+
+    An unreadable file has both a ``review`` verdict and ``error``.
+    """
+
+    path: Path
+    verdict: Verdict | None
+    exposure: Exposure | None = None
+    measurements: Measurements | None = None
+    session: SessionContext | None = None
+    skipped: str | None = None
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+    elapsed_ms: float = 0.0
+
+
+def as_record(judgement: Judgement) -> dict[str, Any]:
+    """The judgement as JSON-ready types; the keys are stable from version to version."""
+    verdict = judgement.verdict
+    findings = verdict.findings if verdict else ()
+    kinds: dict[str, float] = {}
+    for finding in findings:
+        kinds[str(finding.kind)] = max(kinds.get(str(finding.kind), 0.0), round(finding.severity, 4))
+    return {
+        "path": str(judgement.path),
+        "verdict": str(verdict.label) if verdict else None,
+        "score": _rounded(verdict.score) if verdict else None,
+        "cv_score": _rounded(verdict.cv_score) if verdict else None,
+        "model_score": _rounded(verdict.model_score) if verdict else None,
+        "model": verdict.model if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "kinds": kinds,
+        "findings": [_finding_record(finding) for finding in findings],
+        "measurements": _plain(asdict(judgement.measurements)) if judgement.measurements else None,
+        "exposure": _plain(asdict(judgement.exposure)) if judgement.exposure else None,
+        "session": _plain(asdict(judgement.session)) if judgement.session else None,
+        "skipped": judgement.skipped,
+        "notes": list(judgement.notes),
+        "elapsed_ms": round(judgement.elapsed_ms, 1),
+        "error": judgement.error,
+    }
+
+
+def _finding_record(finding: Finding) -> dict[str, Any]:
+    geometry = finding.geometry
+    return {
+        "kind": str(finding.kind),
+        "severity": round(finding.severity, 4),
+        "text": finding.text,
+        "evidence": _plain(dict(finding.evidence)),
+        "geometry": {"shape": type(geometry).__name__.lower(), **_plain(asdict(geometry))} if geometry else None,
+        "strong": finding.strong,
+    }
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` with tuples as lists, enums and times as text and floats short: what JSON can carry."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return value

@@ -1,0 +1,98 @@
+"""What was measured on one frame: numbers only, a unit in every name, ``None`` where nothing could be measured.
+
+Lengths are in raw pixels of the stored image, x to the right, y down the rows, (0, 0) the centre of the first pixel;
+angles in degrees from the x axis towards the y axis. Levels and noise are in ADU as stored.
+"""
+
+from dataclasses import dataclass
+
+DETECTOR_VERSION = 1  # raised whenever an eye measures something else for the same bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sky:
+    """Background of the frame (see ``nebulift.sky``)."""
+
+    level_adu: float
+    noise_adu: float  # standard deviation of one raw pixel, from differences of neighbours
+    gradient_sigma: float  # range of the best plane over the frame, in units of ``noise_adu``
+    gradient_angle_deg: float  # direction in which the plane rises
+    patchiness_sigma: float  # scatter of the background on 1/16 of the frame, less plane and bowl
+    vignetting_sigma: float  # depth of the radial bowl, in units of ``noise_adu``; positive when corners are dark
+
+
+@dataclass(frozen=True, slots=True)
+class Stars:
+    """Star list in summary (see ``nebulift.stars``); shapes come from unsaturated stars only."""
+
+    count: int
+    density_per_mpx: float
+    measured: int  # stars whose shape was measured
+    fwhm_px: float | None
+    fwhm_arcsec: float | None
+    hfr_px: float | None
+    elongation: float | None  # major over minor axis, 1 = round
+    angle_deg: float | None  # of the major axis, 0..180
+    angle_coherence: float | None  # 1 = all stars point the same way, 0 = at random
+    donut_fraction: float | None  # share of measured stars that are darker in the middle than in a ring around it
+    hot_pixels: int  # detections refused because nothing but one pixel stands out
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """One straight trail (see ``nebulift.streaks``)."""
+
+    x0_px: float
+    y0_px: float
+    x1_px: float
+    y1_px: float
+    width_px: float  # full width at half maximum across the trail
+    length_px: float
+    angle_deg: float  # 0..180
+    snr: float  # total, along the whole trail
+    peak_sigma: float  # mean height of the ridge over the noise of one raw pixel
+    object_kind: str  # "satellite", "aircraft", "meteor" or "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """Pixels at the camera's ceiling (see ``nebulift.saturation``)."""
+
+    ceiling_adu: float | None  # ``None``: no ceiling is reached or known
+    saturated_fraction: float
+    largest_blob_fraction: float  # of the frame's area, one connected region
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """Read-out faults (see ``nebulift.sensor``)."""
+
+    constant_rows: int  # rows whose pixels are all the same
+    constant_columns: int
+    dead_fraction: float  # area of the largest constant block at an edge, as of a half-read frame
+    row_banding_sigma: float  # scatter of row medians beyond what noise explains, in units of the pixel noise
+    column_banding_sigma: float
+    shifted_row: int | None  # first row after which the image jumps sideways
+
+
+@dataclass(frozen=True, slots=True)
+class Obstruction:
+    """Part of the field without stars, darker or brighter than the rest (see ``nebulift.obstruction``)."""
+
+    blocked_fraction: float
+    depth_sigma: float  # step of the background across the edge of the blocked part
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """All eyes together. An eye that could not see is ``None``."""
+
+    width_px: int
+    height_px: int
+    sky: Sky
+    stars: Stars
+    streaks: tuple[Streak, ...]
+    saturation: Saturation
+    sensor: Sensor
+    obstruction: Obstruction | None
+    detector_version: int = DETECTOR_VERSION
