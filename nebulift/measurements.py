@@ -19,6 +19,7 @@ class Sky:
     gradient_angle_deg: float  # direction in which the plane rises
     patchiness_sigma: float  # scatter of the background on 1/16 of the frame, less plane and bowl
     vignetting_sigma: float  # depth of the radial bowl, in units of ``noise_adu``; positive when corners are dark
+    is_all_sky: bool  # the image is a disc within a dark frame, as of a fisheye lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,17 @@ class Sensor:
     dead_fraction: float  # area of the largest constant block at an edge, as of a half-read frame
     row_banding_sigma: float  # scatter of row medians beyond what noise explains, in units of the pixel noise
     column_banding_sigma: float
-    shifted_row: int | None  # first row after which the image jumps sideways
 
 
 @dataclass(frozen=True, slots=True)
-class Obstruction:
-    """Part of the field without stars, darker or brighter than the rest (see ``nebulift.obstruction``)."""
+class Coverage:
+    """Part of the field in which stars are missing (see ``nebulift.coverage``)."""
 
-    blocked_fraction: float
-    depth_sigma: float  # step of the background across the edge of the blocked part
+    missing_fraction: float  # of the area
+    step_sigma: float  # background there less background elsewhere, in units of the pixel noise
+    cells: tuple[tuple[int, int], ...]  # (row, column) on a grid of ``rows`` x ``columns``
+    rows: int
+    columns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +97,5 @@ class Measurements:
     streaks: tuple[Streak, ...]
     saturation: Saturation
     sensor: Sensor
-    obstruction: Obstruction | None
+    coverage: Coverage | None  # None: too few stars to tell
     detector_version: int = DETECTOR_VERSION

@@ -1,0 +1,136 @@
+"""The network on the CPU: an ONNX Runtime session and its model card. A mismatch is refused in one sentence."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nebulift.errors import ModelMismatch
+from nebulift.model_card import METADATA_KEY, ModelCard
+from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput
+
+MAX_MODEL_BYTES = 400_000_000  # a ResNet18 has 45 MB: a file larger than this is not one
+REMEDY = "the CV score decides alone until the model is replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """``clean``: calibrated P(clean); ``kinds``: probability of each kind of artefact."""
+
+    clean: float
+    kinds: dict[str, float]
+
+
+class Classifier:
+    """A loaded model. Not thread-safe to build; ``predict`` may be called from one thread at a time."""
+
+    def __init__(self, session: Any, card: ModelCard) -> None:
+        self._session = session
+        self.card = card
+
+    def predict(self, given: ModelInput) -> Prediction:
+        """The model's opinion on one frame. Raises ``ModelMismatch`` when it answers with anything but numbers."""
+        clean, kinds = self._session.run(
+            ["clean", "kinds"], {"planes": given.planes[None], "features": given.features[None]}
+        )
+        if not (np.isfinite(clean).all() and np.isfinite(kinds).all()):
+            raise ModelMismatch(f"model {self.card.name}: it answers with NaN or infinity; {REMEDY}")
+        shares = np.asarray(kinds).reshape(-1)
+        named = {kind: float(share) for kind, share in zip(self.card.kinds, shares, strict=True)}
+        return Prediction(float(np.asarray(clean).reshape(-1)[0]), named)
+
+
+def default_model_path() -> Path:
+    """Where the bundled model lies."""
+    return Path(str(files("nebulift.models"))) / "default.onnx"
+
+
+def load_classifier(path: Path | str = "default", *, threads: int = 1) -> Classifier:
+    """The model at ``path`` (``default``: the bundled one), run on the CPU with ``threads`` threads.
+
+    Raises ``ModelMismatch`` when the file is missing, damaged, made for other inputs, or fails its self-test.
+    """
+    file = default_model_path() if str(path) == "default" else Path(path)
+    if not file.is_file():
+        raise ModelMismatch(f"model {file}: no such file; {REMEDY}")
+    if file.stat().st_size > MAX_MODEL_BYTES:
+        raise ModelMismatch(f"model {file}: {file.stat().st_size} bytes are too many for a frame classifier; {REMEDY}")
+    content = file.read_bytes()
+    if file == default_model_path():
+        _check_pinned(file, content)
+    session = _session(file, content, threads)
+    card = _card(file, session)
+    _check_shapes(file, session, card)
+    classifier = Classifier(session, card)
+    _self_test(file, classifier)
+    return classifier
+
+
+def _check_pinned(file: Path, content: bytes) -> None:
+    """The bundled model must be the one that was released with this version."""
+    pinned = json.loads((file.parent / "manifest.json").read_text(encoding="utf-8"))[file.name]["sha256"]
+    if hashlib.sha256(content).hexdigest() != pinned:
+        raise ModelMismatch(f"model {file}: it is not the file that this version was released with; {REMEDY}")
+
+
+def _session(file: Path, content: bytes, threads: int) -> Any:
+    # onnxruntime from 1.29 writes a device id and opens sockets unless this stands in the environment before its import
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415  late, because of the line above
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread must not burn a core
+    options.log_severity_level = 3
+    try:
+        # from bytes: a model cannot pull in files beside it
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # barrier: onnxruntime raises a dozen unrelated classes for files that are no models
+        first = str(error).splitlines()[0][:200]
+        raise ModelMismatch(f"model {file}: it cannot be loaded ({first}); {REMEDY}") from error
+
+
+def _card(file: Path, session: Any) -> ModelCard:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelMismatch(f"model {file}: it carries no model card, so it was not made by nebulift export; {REMEDY}")
+    try:
+        card = ModelCard.from_json(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelMismatch(f"model {file}: its model card cannot be read ({error}); {REMEDY}") from error
+    if card.preprocess_version != PREPROCESS_VERSION:
+        raise ModelMismatch(
+            f"model {file}: made for preprocessing version {card.preprocess_version}, "
+            f"this Nebulift has {PREPROCESS_VERSION}; {REMEDY}"
+        )
+    if (card.planes, card.grid, card.features) != (PLANES, GRID, FEATURES):
+        raise ModelMismatch(f"model {file}: made for other planes or features than this Nebulift has; {REMEDY}")
+    return card
+
+
+def _check_shapes(file: Path, session: Any, card: ModelCard) -> None:
+    shapes = {given.name: list(given.shape)[1:] for given in session.get_inputs()}
+    if shapes != {"planes": [len(PLANES), GRID, GRID], "features": [len(FEATURES)]}:
+        raise ModelMismatch(f"model {file}: its inputs are {shapes}, not what its card promises; {REMEDY}")
+    outputs = {output.name for output in session.get_outputs()}
+    if not {"clean", "kinds"} <= outputs:
+        raise ModelMismatch(f"model {file}: it has the outputs {sorted(outputs)}, not clean and kinds; {REMEDY}")
+    if not card.kinds:
+        raise ModelMismatch(f"model {file}: its card names no kinds; {REMEDY}")
+
+
+def _self_test(file: Path, classifier: Classifier) -> None:
+    """A model must answer an empty frame with a probability."""
+    empty = ModelInput(np.zeros((len(PLANES), GRID, GRID), np.float32), np.zeros(len(FEATURES), np.float32))
+    try:
+        answer = classifier.predict(empty)
+    except ValueError as error:
+        raise ModelMismatch(f"model {file}: its outputs do not fit its card ({error}); {REMEDY}") from error
+    if not 0.0 <= answer.clean <= 1.0:
+        raise ModelMismatch(f"model {file}: it answers {answer.clean}, which is no probability; {REMEDY}")

@@ -1,0 +1,41 @@
+"""``ModelCard``: what a model file says about itself, carried inside the ONNX metadata."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from nebulift.verdict import Fusion, Thresholds
+
+METADATA_KEY = "nebulift_card"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Everything that must agree before a model may speak, and where it comes from."""
+
+    name: str  # name and version, as shown with each verdict
+    architecture: str
+    preprocess_version: int
+    planes: tuple[str, ...]
+    grid: int
+    features: tuple[str, ...]
+    kinds: tuple[str, ...]  # order of the ``kinds`` output
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    fusion: Fusion = field(default_factory=Fusion)
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # data, labels, recipe, date, versions
+    figures: Mapping[str, Any] = field(default_factory=dict)  # measured quality, with n and interval
+    weights_sha256: str = ""  # of the weights as trained, before any quantisation
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The card; raises ``ValueError`` or ``KeyError`` or ``TypeError`` when it is not one."""
+        record = json.loads(text)
+        record["thresholds"] = Thresholds(**record["thresholds"])
+        record["fusion"] = Fusion(**record["fusion"])
+        for name in ("planes", "features", "kinds"):
+            record[name] = tuple(record[name])
+        return cls(**record)

@@ -1,0 +1,177 @@
+"""The star list of a frame: which peaks are stars, how many, how wide, how round, which way they point.
+
+Peaks are sought on a pyramid of means, at the scale where the frame's own stars stand out best, so that a donut of
+60 pixels is one star and not a ring of noise peaks. Single raw pixels that stand out alone are hot pixels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.frame import Frame
+from nebulift.measurements import Stars
+from nebulift.scan import Scan
+from nebulift.stars.cores import moments
+from nebulift.stars.peaks import Peaks, find_peaks, smoothed_noise
+from nebulift.stars.stamps import map_stamps, raw_stamps
+from nebulift.stars.star_shapes import StarShapes, measure_shapes
+
+PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
+HOT_NEIGHBOURS = (
+    0.45  # eight neighbours of a star of FWHM 1 px still hold 0.7 of its peak, those of a hot pixel nothing
+)
+NEIGHBOUR_SIGMA = 6.0  # in noise of one pixel: two standard deviations of the sum of eight
+BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
+STAR_SIGMA = 4.0
+LINE_ELONGATION = 2.5  # of what is lit within 9 x 9 pixels: a line through it has 3 or more, a star 1 to 2
+TESTED_PEAKS = 4000  # beyond the brightest so many, peaks are taken for stars
+LEVEL_VOTERS = 100
+MIN_LEVEL_VOTERS = 3
+FINER_LEVEL_PREFERENCE = 1.1  # a coarser scale must be better by this factor: the finer one separates neighbours
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StarList:
+    """All stars, brightest first, in raw pixels; ``shapes`` of the brightest unsaturated ones."""
+
+    x_px: NDArray[np.float32]
+    y_px: NDArray[np.float32]
+    snr: NDArray[np.float32]  # of the peak, at the scale of detection
+    scale_px: int  # raw pixels along one map pixel at that scale
+    hot_pixels: int
+    line_like: NDArray[np.bool_]  # drawn out to a line that leaves the neighbourhood: perhaps a piece of a trail
+    shapes: StarShapes
+
+
+def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_adu: float | None) -> StarList:
+    """The star list. ``maps``: ``peaks.pyramid`` of the flattened scan; ``ceiling_adu``: where pixels saturate."""
+    fine = find_peaks(maps[0])
+    test = sort_peaks(frame, scan, fine)
+    stars = Peaks(fine.x[test.star], fine.y[test.star], fine.snr[test.star])
+    line_like = test.line_like[test.star]
+    level = best_level(maps, stars)
+    if level > 0:
+        stars = find_peaks(maps[level])
+        line_like = np.zeros(len(stars.x), dtype=bool)
+    scale = scan.bin_px * 2**level
+    shapes = measure_shapes(frame, scan, maps, stars, level, ceiling_adu)
+    x_px, y_px = raw_position(stars.x, scale), raw_position(stars.y, scale)
+    return StarList(x_px, y_px, stars.snr, scale, int(test.hot.sum()), line_like, shapes)
+
+
+def raw_position(position: NDArray[np.floating], scale: int) -> NDArray[np.floating]:
+    """Centres of map pixels of ``scale`` raw pixels, in raw pixel coordinates."""
+    return position * scale + (scale - 1) / 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeakTest:
+    """Masks over the peaks; what is neither hot nor a star is noise on something wider."""
+
+    hot: NDArray[np.bool_]  # hot pixels and cosmic rays
+    star: NDArray[np.bool_]
+    line_like: NDArray[np.bool_]
+
+
+def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
+    """Which peaks are stars, by their raw pixels.
+
+    A hot pixel stands out alone: its eight neighbours hold next to nothing. Where the frame has bright stars, half of
+    *their* neighbours' share is asked for, which also refuses pairs of hot pixels and tracks of particles. A star
+    stands out of its own surroundings, not only out of the sky: noise peaks on a galaxy do not.
+    """
+    n = min(len(peaks.x), TESTED_PEAKS)
+    false = np.zeros(len(peaks.x), dtype=bool)
+    test = PeakTest(false, ~false, false.copy())
+    if n == 0:
+        return test
+    above = _above_surroundings(frame, scan, peaks, n)
+    row, column = np.divmod(above[:, 2:7, 2:7].reshape(n, -1).argmax(axis=1), 5)
+    reach = np.arange(1, 4)
+    ys, xs = (row[:, None] + reach)[:, :, None], (column[:, None] + reach)[:, None, :]
+    around = above[np.arange(n)[:, None, None], ys, xs]
+    top, total = around[:, 1, 1], around.sum(axis=(1, 2))
+    share = (total - top) / np.maximum(top, 1e-6)
+    noise = max(scan.raw_noise_adu, 1e-6)
+    solid = total - top > NEIGHBOUR_SIGMA * noise
+    asked = HOT_NEIGHBOURS
+    sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
+    if sure.sum() >= 5:
+        asked = max(HOT_NEIGHBOURS, 0.5 * float(np.median(share[sure])))
+    test.star[:n] = (share >= asked) & solid & (total > STAR_SIGMA * 3.0 * noise)
+    test.hot[:n] = (share < asked) & (top > STAR_SIGMA * noise)
+    lit = (above > 0.3 * top[:, None, None]) & (above > 2.5 * noise)
+    test.line_like[:n] = moments(above, lit).elongation > LINE_ELONGATION
+    return test
+
+
+def _above_surroundings(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> NDArray[np.float32]:
+    """Raw cut-outs of 9 x 9 pixels around the first ``n`` peaks, less the median of their border."""
+    scale = scan.bin_px
+    stamps = raw_stamps(frame, raw_position(peaks.x[:n], scale), raw_position(peaks.y[:n], scale), 4)
+    border = np.ones((9, 9), dtype=bool)
+    border[1:-1, 1:-1] = False
+    sky = np.nanmedian(stamps[:, border], axis=1)
+    return np.asarray(np.nan_to_num(stamps - sky[:, None, None]), dtype=np.float32)
+
+
+def best_level(maps: list[NDArray[np.int16]], stars: Peaks) -> int:
+    """The pyramid level at which the brightest stars have their highest signal-to-noise ratio, by majority.
+
+    Where the finest level shows hardly a star, the level with the single most significant peak.
+    """
+    if len(stars.x) >= MIN_LEVEL_VOTERS:
+        votes = _level_snr(maps, stars.x[:LEVEL_VOTERS], stars.y[:LEVEL_VOTERS])
+        favourite = (votes * FINER_LEVEL_PREFERENCE >= votes.max(axis=0)).argmax(axis=0)
+        return int(np.median(favourite))
+    tops = [find_peaks(level_map, sigma=6.0).snr[:1] for level_map in maps]
+    scores = np.array([float(top[0]) if len(top) else 0.0 for top in tops])
+    return int((scores * FINER_LEVEL_PREFERENCE >= scores.max()).argmax())
+
+
+def _level_snr(maps: list[NDArray[np.int16]], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Signal-to-noise ratio of each position on each level of the pyramid, shape (levels, n)."""
+    kernel = np.outer([0.24, 0.52, 0.24], [0.24, 0.52, 0.24])
+    snr = np.empty((len(maps), len(x)))
+    for level, level_map in enumerate(maps):
+        stamps = np.nan_to_num(map_stamps(level_map, (x + 0.5) / 2**level - 0.5, (y + 0.5) / 2**level - 0.5, 1))
+        snr[level] = (stamps * kernel).sum(axis=(1, 2)) / smoothed_noise(level_map)
+    return snr
+
+
+def summarise(stars: StarList, megapixels: float, pixel_scale_arcsec: float | None) -> Stars:
+    """The numbers of the star list; shapes are medians over the measured stars, ``None`` without any."""
+    shapes = stars.shapes
+    count = len(stars.x_px)
+    if len(shapes.fwhm_px) == 0:
+        unknown = None
+        return Stars(
+            count,
+            count / megapixels,
+            0,
+            unknown,
+            unknown,
+            unknown,
+            unknown,
+            unknown,
+            unknown,
+            unknown,
+            stars.hot_pixels,
+        )
+    fwhm = float(np.median(shapes.fwhm_px))
+    hfr = shapes.hfr_px[np.isfinite(shapes.hfr_px)]
+    mean = shapes.mean_ellipticity()
+    return Stars(
+        count=count,
+        density_per_mpx=count / megapixels,
+        measured=len(shapes.fwhm_px),
+        fwhm_px=fwhm,
+        fwhm_arcsec=fwhm * pixel_scale_arcsec if pixel_scale_arcsec else None,
+        hfr_px=float(np.median(hfr)) if len(hfr) else None,
+        elongation=float(np.median(shapes.elongation)),
+        angle_deg=float(np.degrees(np.angle(mean)) / 2.0 % 180.0),
+        angle_coherence=float(abs(mean) / max(np.abs(shapes.ellipticity()).mean(), 1e-9)),
+        donut_fraction=float(shapes.is_donut.mean()),
+        hot_pixels=stars.hot_pixels,
+    )

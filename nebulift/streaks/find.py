@@ -1,0 +1,125 @@
+"""Straight trails in a frame: satellites, aircraft, meteors. No orbits, no plate solution, no other frame needed.
+
+Method: stars covered, pixels clipped, row and column patterns taken off; a fast Radon transform over a coarse map finds
+candidates in all directions and several lengths; each is measured exactly on the fine map; what stars, optics and the
+sensor draw in straight lines is refused (``streak_vetoes``).
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.measurements import Streak
+from nebulift.scan import Scan
+from nebulift.stars import StarList
+from nebulift.streaks.profile import TrailFit, measure_trail
+from nebulift.streaks.search import candidate_lines, find_candidates
+from nebulift.streaks.search_map import search_level, streak_map
+from nebulift.streaks.star_cover import patch_cover, star_cover
+from nebulift.streaks.vetoes import veto
+
+MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows and edges of nebulae
+MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
+SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars are common: more is asked
+SHORT_TRAIL_SNR = 12.0
+WIDE_PX = 12.0  # wide trails compete with the Milky Way and with streets of cloud: these are not even
+WIDE_STEADY_SNR = 8.0
+TRAIL_SNR = 6.5  # see docs/measured.md: false trails in pure noise and on clean frames
+SIDE_SNR = 4.5  # against each side alone: the edge of a nebula or a shadow has a bright side
+STEADY_SNR = 4.0  # by the scatter of the trail's own segments
+TRIMMED_SHARE = (
+    0.5  # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
+)
+SAME_TRAIL_PX = 10.0
+COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
+
+
+def find_streaks(
+    scan: Scan, maps: list[NDArray[np.int16]], stars: StarList, shape_px: tuple[int, int]
+) -> tuple[Streak, ...]:
+    """All trails, strongest first, in raw pixels. ``maps``: pyramid of the flattened scan; ``shape_px``: frame."""
+    found: list[tuple[TrailFit, int]] = []
+    for fine in (0, COARSER_LEVELS):
+        if fine >= len(maps):
+            break
+        level = max(search_level(maps), fine)
+        scale_px = scan.bin_px * 2**fine
+        for fit in _trails(maps, fine, level, scan.bin_px, stars):
+            trail = _in_raw_pixels(fit, scale_px)
+            if not has_trail_form(trail, shape_px):
+                continue
+            if veto(trail, shape_px, stars) is None and not any(_same(trail, other) for other, _ in found):
+                found.append((trail, fine))
+    found.sort(key=lambda one: -one[0].snr)
+    return tuple(_streak(trail, scan, fine) for trail, fine in found)
+
+
+def _trails(maps: list[NDArray[np.int16]], fine: int, level: int, bin_px: int, stars: StarList) -> list[TrailFit]:
+    """Trails found on ``maps[level]`` and measured on ``maps[fine]``, in its pixels."""
+    covered = star_cover(stars, maps[level].shape, bin_px * 2**level) | _patches(maps, level)
+    search_map = streak_map(maps[level], covered, bin_px * 2**level)
+    finer = 2 ** (level - fine)
+    fits = [
+        measure_trail(maps[fine], covered, finer, ends) for ends in candidate_lines(find_candidates(search_map), finer)
+    ]
+    return [fit for fit in fits if fit is not None and is_trail(fit)]
+
+
+def is_trail(fit: TrailFit) -> bool:
+    """The four conditions of a straight line that is there along its length and stands out on both sides."""
+    return (
+        fit.snr >= TRAIL_SNR
+        and fit.side_snr >= SIDE_SNR
+        and fit.steady_snr >= STEADY_SNR
+        and fit.trimmed_snr >= TRIMMED_SHARE * fit.snr
+    )
+
+
+def has_trail_form(trail: TrailFit, shape_px: tuple[int, int]) -> bool:
+    """Long against its width and the frame; short and wide ones have to be bright and even. In raw pixels."""
+    length, diagonal = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0), np.hypot(*shape_px)
+    if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal):
+        return False
+    if trail.fwhm > WIDE_PX and trail.steady_snr < WIDE_STEADY_SNR:
+        return False
+    return bool(length > SHORT_DIAGONAL_SHARE * diagonal or min(trail.snr, trail.steady_snr) > SHORT_TRAIL_SNR)
+
+
+def _in_raw_pixels(fit: TrailFit, scale_px: int) -> TrailFit:
+    offset = (scale_px - 1) / 2.0
+    ends = {name: getattr(fit, name) * scale_px + offset for name in ("x0", "y0", "x1", "y1")}
+    return replace(fit, **ends, fwhm=fit.fwhm * scale_px)
+
+
+def _patches(maps: list[NDArray[np.int16]], level: int) -> NDArray[np.bool_]:
+    """Compact bright patches, found on the coarsest level and drawn out to ``level``."""
+    cover = patch_cover(maps[-1]).astype(np.uint8)
+    height, width = maps[level].shape
+    return np.asarray(cv2.resize(cover, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _same(fit: TrailFit, other: TrailFit) -> bool:
+    """True when both ends of one lie on the line of the other."""
+    run, rise = other.x1 - other.x0, other.y1 - other.y0
+    length = max(float(np.hypot(run, rise)), 1.0)
+    first = abs((fit.x0 - other.x0) * rise - (fit.y0 - other.y0) * run) / length
+    last = abs((fit.x1 - other.x0) * rise - (fit.y1 - other.y0) * run) / length
+    return max(first, last) < SAME_TRAIL_PX
+
+
+def _streak(trail: TrailFit, scan: Scan, fine: int) -> Streak:
+    raw_noise = scan.raw_noise_adu if scan.raw_noise_adu > 0.0 else scan.sigma_adu
+    return Streak(
+        x0_px=trail.x0,
+        y0_px=trail.y0,
+        x1_px=trail.x1,
+        y1_px=trail.y1,
+        width_px=trail.fwhm,
+        length_px=float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0)),
+        angle_deg=float(np.degrees(np.arctan2(trail.y1 - trail.y0, trail.x1 - trail.x0)) % 180.0),
+        snr=trail.snr,
+        peak_sigma=trail.ridge_sigma * scan.sigma_adu / 2**fine / raw_noise,
+        object_kind="unknown",
+    )

@@ -1,0 +1,297 @@
+"""The exact measurement of one trail candidate: place, tilt, ends, width and S/N, from the pixels around the line.
+
+No pixel is interpolated: each enters with its own perpendicular distance from the line, so white noise stays white and
+the matched-filter signal-to-noise ratio needs no correction for the direction.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.scan import UNITS_PER_SIGMA
+
+SEGMENTS = 48  # along the line; ends are found to one of them
+BIN_PX = 0.5  # of the distance from the line
+HALF_PX = 24.0
+SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
+TILT_KERNEL_PX = 1.7  # standard deviation: blunt enough to see a line that the search missed by some pixels
+KERNELS_PX = (0.6, 0.85, 1.2, 1.7, 2.4, 3.4)  # wider trails are measured on a coarser map
+SIDE_INNER = 2.5  # sides begin so many standard deviations of the kernel from the line, and a pixel
+SIDE_WIDTH_PX = 10.0
+CLIP_SIGMA = 8.0  # a single star must not make a trail; a trail brighter than this needs no more
+MIN_SEGMENTS = 4
+MIN_LENGTH_PX = 24.0
+CONTROL_LINES = 8
+FWHM_PER_SIGMA = 2.3548
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Pixels within ``HALF_PX`` of a line: sums and counts by segment along and bin across, (segments, bins)."""
+
+    sums: NDArray[np.float64]  # in sigma
+    counts: NDArray[np.float64]
+    centres: NDArray[np.float64]  # distance from the line of each bin, in map pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrailFit:
+    """A measured trail in map pixels. Every ratio has passed through the noise of ``control lines`` beside it."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    fwhm: float
+    snr: float  # matched filter, over the whole trail
+    side_snr: float  # the lesser of the S/N against the left side alone and the right side alone
+    steady_snr: float  # mean over scatter of its own segments: high for trails, low for chance alignments
+    trimmed_snr: float  # without the brightest quarter of its segments
+    ridge_sigma: float  # mean height over the noise of one map pixel
+    along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
+
+
+Ends = tuple[float, float, float, float]
+
+
+def measure_trail(
+    flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends
+) -> TrailFit | None:
+    """The trail near the line through ``ends`` (x0, y0, x1, y1), or ``None`` when there is none to measure.
+
+    The line is drawn out to the borders of the map, moved and tilted to where the sum is greatest; then its ends and
+    width are found, and it is measured once more between its ends. ``covered`` marks stars on a map coarser by
+    ``covered_scale``.
+    """
+    chord = across_map(ends, flat.shape)
+    for _ in range(2):
+        if chord is None:
+            return None
+        band = gather(flat, covered, covered_scale, chord)
+        chord = across_map(_moved(chord, *_best_tilt(band)), flat.shape)
+    if chord is None:
+        return None
+    band = gather(flat, covered, covered_scale, chord)
+    sigma = max(KERNELS_PX, key=lambda kernel: _best_interval(band, kernel)[0])
+    _, first, last = _best_interval(band, sigma)
+    trail = _part(_ordered(chord), first / SEGMENTS, (last + 1) / SEGMENTS)
+    if np.hypot(trail[2] - trail[0], trail[3] - trail[1]) < MIN_LENGTH_PX:
+        return None
+    noise = _control_noise(flat, covered, covered_scale, trail, sigma)
+    return _measured(gather(flat, covered, covered_scale, trail), trail, noise)
+
+
+def _part(ends: Ends, start: float, stop: float) -> Ends:
+    x0, y0, x1, y1 = ends
+    return x0 + start * (x1 - x0), y0 + start * (y1 - y0), x0 + stop * (x1 - x0), y0 + stop * (y1 - y0)
+
+
+def across_map(ends: Ends, shape: tuple[int, int]) -> Ends | None:
+    """The whole chord of the line through ``ends`` within the map; ``None`` when it is shorter than 16 pixels."""
+    x0, y0, x1, y1 = ends
+    run, rise = x1 - x0, y1 - y0
+    enter, leave = -np.inf, np.inf
+    for start, step, size in ((x0, run, shape[1] - 1), (y0, rise, shape[0] - 1)):
+        if step == 0.0:
+            if not 0 <= start <= size:
+                return None
+            continue
+        near, far = sorted(((0.0 - start) / step, (size - start) / step))
+        enter, leave = max(enter, near), min(leave, far)
+    if not np.isfinite(enter) or (leave - enter) * np.hypot(run, rise) < 16.0:
+        return None
+    return x0 + enter * run, y0 + enter * rise, x0 + leave * run, y0 + leave * rise
+
+
+def gather(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, chord: Ends) -> Band:
+    """Sums and counts of the open pixels along ``chord``."""
+    x0, y0, x1, y1 = chord
+    steep = abs(y1 - y0) > abs(x1 - x0)
+    u0, v0, u1, v1 = (y0, x0, y1, x1) if steep else (x0, y0, x1, y1)
+    if u1 < u0:
+        u0, v0, u1, v1 = u1, v1, u0, v0
+    slope = (v1 - v0) / (u1 - u0)
+    cosine = 1.0 / np.hypot(1.0, slope)
+    reach = int(np.ceil(HALF_PX / cosine))
+    longest = flat.shape[0] if steep else flat.shape[1]
+    u = np.arange(max(int(np.ceil(u0)), 0), min(int(np.floor(u1)), longest - 1) + 1)
+    centre = v0 + slope * (u - u0)
+    v = np.rint(centre).astype(np.intp)[:, None] + np.arange(-reach, reach + 1)
+    distance = (v - centre[:, None]) * cosine
+    rows, columns = (u[:, None], v) if steep else (v, u[:, None])
+    limit = flat.shape[1] if steep else flat.shape[0]
+    usable = (v >= 0) & (v < limit) & (np.abs(distance) < HALF_PX)
+    v_safe = v.clip(0, limit - 1)
+    rows, columns = (u[:, None], v_safe) if steep else (v_safe, u[:, None])
+    coarse_rows = (rows // covered_scale).clip(max=covered.shape[0] - 1)
+    coarse_columns = (columns // covered_scale).clip(max=covered.shape[1] - 1)
+    usable &= ~covered[coarse_rows, coarse_columns]
+    values = np.clip(flat[rows, columns] / UNITS_PER_SIGMA, -CLIP_SIGMA, CLIP_SIGMA)
+    segment = (np.arange(len(u)) * SEGMENTS // max(len(u), 1))[:, None]
+    bins = round(2 * HALF_PX / BIN_PX)
+    index = segment * bins + ((distance + HALF_PX) / BIN_PX).astype(np.intp).clip(0, bins - 1)
+    index = np.broadcast_to(index, values.shape)[usable]
+    sums = np.bincount(index, values[usable], SEGMENTS * bins).astype(np.float64).reshape(SEGMENTS, bins)
+    counts = np.bincount(index, minlength=SEGMENTS * bins).reshape(SEGMENTS, bins).astype(np.float64)
+    centres = (np.arange(bins, dtype=np.float64) + 0.5) * BIN_PX - HALF_PX
+    return Band(sums, counts, centres)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """Matched sums above the sides and their variances, one value a segment (last axis)."""
+
+    signal: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    power: NDArray[np.float64]  # signal / power is the height of the ridge
+
+    def snr(self) -> float:
+        return float(self.signal.sum() / np.sqrt(max(self.variance.sum(), 1e-9)))
+
+
+def matched(band: Band, sigma: float, shift: float = 0.0, sides: str = "both") -> Matched:
+    """Sums weighted with a Gaussian across, less the mean of what lies beside: gradients and steps carry no trail.
+
+    The noise of that mean is part of the variance. Segments without open pixels on the sides or the ridge give 0.
+    """
+    distance = band.centres - shift
+    kernel = np.exp(-0.5 * (distance / sigma) ** 2)
+    inner = SIDE_INNER * sigma + 1.0
+    beside = (np.abs(distance) >= inner) & (np.abs(distance) < inner + SIDE_WIDTH_PX)
+    if sides != "both":
+        beside &= distance < 0 if sides == "left" else distance > 0
+    side_count = band.counts[:, beside].sum(axis=1)
+    side_mean = band.sums[:, beside].sum(axis=1) / np.maximum(side_count, 1.0)
+    reach, power = band.counts @ kernel, band.counts @ kernel**2
+    known = (side_count > 0) & (power > 0)
+    signal = np.where(known, band.sums @ kernel - side_mean * reach, 0.0)
+    variance = np.where(known, power + reach**2 / np.maximum(side_count, 1.0), 0.0)
+    return Matched(signal, variance, np.where(known, power, 0.0))
+
+
+def _best_tilt(band: Band) -> tuple[float, float]:
+    """Shifts at both ends of the chord, in pixels, for which the matched sum over the best part is greatest."""
+    at_shifts = [matched(band, TILT_KERNEL_PX, float(shift)) for shift in SHIFTS_PX]
+    response = np.stack([one.signal for one in at_shifts], axis=1)  # (segments, shifts)
+    power = np.stack([one.variance for one in at_shifts], axis=1)
+    along = (np.arange(SEGMENTS) + 0.5) / SEGMENTS
+    steps = len(SHIFTS_PX)
+    first, last = np.meshgrid(np.arange(steps), np.arange(steps), indexing="ij")
+    index = np.rint(first[..., None] + (last - first)[..., None] * along).astype(np.intp)
+    rows = np.arange(SEGMENTS)
+    signal = response[rows, index]  # (steps, steps, segments)
+    weight = power[rows, index]
+    snr = np.stack([_window_snr(signal, weight, part) for part in (1, 2, 4)]).max(axis=0)
+    best = np.unravel_index(snr.argmax(), snr.shape)
+    return float(SHIFTS_PX[best[0]]), float(SHIFTS_PX[best[1]])
+
+
+def _window_snr(signal: NDArray[np.float64], weight: NDArray[np.float64], part: int) -> NDArray[np.float64]:
+    """Greatest S/N over windows of 1/``part`` of the chord, stepped by half a window."""
+    width = SEGMENTS // part
+    best = np.full(signal.shape[:2], -np.inf)
+    for start in range(0, SEGMENTS - width + 1, max(width // 2, 1)):
+        window = slice(start, start + width)
+        snr = signal[..., window].sum(axis=-1) / np.sqrt(np.maximum(weight[..., window].sum(axis=-1), 1.0))
+        best = np.maximum(best, snr)
+    return best
+
+
+def _moved(chord: Ends, first_px: float, last_px: float) -> Ends:
+    """The chord with its ends moved across by these distances (sign as in ``gather``)."""
+    x0, y0, x1, y1 = chord
+    steep = abs(y1 - y0) > abs(x1 - x0)
+    if (y1 < y0) if steep else (x1 < x0):
+        x0, y0, x1, y1 = x1, y1, x0, y0
+    length = np.hypot(x1 - x0, y1 - y0)
+    if steep:
+        stretch = length / (y1 - y0)  # a distance across is longer along the axis
+        return x0 + first_px * stretch, y0, x1 + last_px * stretch, y1
+    stretch = length / (x1 - x0)
+    return x0, y0 + first_px * stretch, x1, y1 + last_px * stretch
+
+
+def _ordered(chord: Ends) -> Ends:
+    """Ends in the order in which ``gather`` numbers the segments."""
+    x0, y0, x1, y1 = chord
+    steep = abs(y1 - y0) > abs(x1 - x0)
+    if (y1 < y0) if steep else (x1 < x0):
+        return x1, y1, x0, y0
+    return chord
+
+
+def _best_interval(band: Band, sigma: float) -> tuple[float, int, int]:
+    """(S/N, first, last segment) of the run of segments with the greatest S/N."""
+    sums = matched(band, sigma)
+    total = np.concatenate([[0.0], np.cumsum(sums.signal)])
+    weight = np.concatenate([[0.0], np.cumsum(sums.variance)])
+    first, last = np.triu_indices(SEGMENTS + 1, MIN_SEGMENTS)
+    snr = (total[last] - total[first]) / np.sqrt(np.maximum(weight[last] - weight[first], 1.0))
+    best = int(snr.argmax())
+    return float(snr[best]), int(first[best]), int(last[best]) - 1
+
+
+def _control_noise(
+    flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, trail: Ends, sigma: float
+) -> float:
+    """Scatter of the same sum on parallel lines of the same length beside the trail, at least 1.
+
+    Nebulae, banding and residues of the background make it more: a trail has to stand out of its surroundings.
+    """
+    x0, y0, x1, y1 = trail
+    length = np.hypot(x1 - x0, y1 - y0)
+    across_x, across_y = -(y1 - y0) / length, (x1 - x0) / length
+    found: list[float] = []
+    for step in range(1, CONTROL_LINES // 2 + 1):
+        for side in (-1.0, 1.0):
+            apart = side * step * (HALF_PX + 8.0 * sigma)
+            moved = (x0 + apart * across_x, y0 + apart * across_y, x1 + apart * across_x, y1 + apart * across_y)
+            if not _mostly_inside(moved, flat.shape):
+                continue
+            sums = matched(gather(flat, covered, covered_scale, moved), sigma)
+            if sums.variance.sum() > 0.0:
+                found.append(sums.snr())
+    if len(found) < 3:
+        return 1.0
+    # a root mean square without the greatest of them: one may lie on a second trail
+    kept = np.sort(np.abs(found))[:-1]
+    return max(1.0, float(np.sqrt(np.mean(kept**2))))
+
+
+def _mostly_inside(ends: Ends, shape: tuple[int, int]) -> bool:
+    x, y = np.linspace(ends[0], ends[2], 9), np.linspace(ends[1], ends[3], 9)
+    return bool(((x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])).mean() > 0.7)
+
+
+def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
+    sigma = max(KERNELS_PX, key=lambda kernel: matched(band, kernel).snr())
+    sums = matched(band, sigma)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ridge = np.where(sums.power > 0.0, sums.signal / sums.power, np.nan)
+    return TrailFit(
+        *trail,
+        fwhm=FWHM_PER_SIGMA * sigma,
+        snr=sums.snr() / noise,
+        side_snr=min(matched(band, sigma, sides=side).snr() for side in ("left", "right")) / noise,
+        steady_snr=_steady(ridge),
+        trimmed_snr=_trimmed(sums) / noise,
+        ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
+        along=ridge,
+    )
+
+
+def _steady(ridge: NDArray[np.float64]) -> float:
+    """Student's t of the ridge heights of the segments: their mean over the error that their own scatter gives it."""
+    known = ridge[np.isfinite(ridge)]
+    if len(known) < 8:
+        return 0.0
+    return float(known.mean() / max(known.std(ddof=1), 1e-9) * np.sqrt(len(known)))
+
+
+def _trimmed(sums: Matched) -> float:
+    """S/N without the brightest quarter of the segments: a trail has it along all its length, a galaxy has not."""
+    known = np.flatnonzero(sums.power > 0.0)
+    order = known[np.argsort(sums.signal[known] / sums.power[known])]
+    kept = order[: max(int(np.ceil(0.75 * len(order))), 1)]
+    return float(sums.signal[kept].sum() / np.sqrt(max(sums.variance[kept].sum(), 1e-9)))

@@ -1,0 +1,87 @@
+"""Fast Radon transform: sums along all straight lines of an image, by doubling.
+
+Brady 1998 (SIAM J. Comput. 27, 107), Götz & Druckmüller 1996 (Pattern Recognition 29, 711); first used for trails by
+Nir, Zackay & Ofek 2018 (AJ 156, 229). A line of 2^m rows is the sum of two lines of 2^(m-1) rows, so that all N^2 lines
+through N rows cost N log2 N additions a column. Each doubling is four array operations on a sheared view (a row stride
+longer by one element) of int16: nothing is looped over in Python but the doublings.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_ROWS = 1024  # of one transform: int16 then holds 1024 pixels of +-31 units
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineSums:
+    """Sums over lines through ``rows`` rows each, int16, shape (blocks, shifts, starts).
+
+    Line (block, shift, start) runs from column ``start - pad`` of row ``block * rows`` to column
+    ``start - pad + shift`` of the block's last row.
+    """
+
+    sums: NDArray[np.int16]
+    rows: int
+    pad: int
+
+
+def line_sums(image: NDArray[np.int16], lengths: tuple[int, ...]) -> Iterator[LineSums]:
+    """Sums of ``image`` (rows a power of two, at most 1024) along all lines that lean right by up to 45 degrees.
+
+    Yields one ``LineSums`` for each of ``lengths`` (powers of two) in ascending order. The caller keeps pixel values
+    within +-31, or sums overflow. The arrays are only valid until the next is asked for.
+    """
+    height, width = image.shape
+    if height & (height - 1) or height > MAX_ROWS:
+        msg = f"{height} rows: not a power of two up to {MAX_ROWS}"
+        raise ValueError(msg)
+    starts = width + height
+    # lines that leave on the right are continued in the left padding of the next row, which is still zero there
+    current = np.zeros(height * starts + height, dtype=np.int16)
+    current[: height * starts].reshape(height, starts)[:, height:] = image
+    other = np.empty_like(current)
+    rows = 1
+    while rows < height:
+        _double(current, other, height, starts, rows)
+        current, other = other, current
+        rows *= 2
+        if rows in lengths:
+            sums = current[: height * starts].reshape(height // rows, rows, starts)
+            yield LineSums(sums, rows, height)
+
+
+def _double(source: NDArray[np.int16], target: NDArray[np.int16], height: int, starts: int, rows: int) -> None:
+    """From lines of ``rows`` rows in ``source`` to lines of twice as many in ``target``."""
+    item = source.itemsize
+    shape = (height // (2 * rows), rows, starts)
+    block = rows * starts * item
+    upper = np.ndarray(shape, np.int16, source, 0, (2 * block, starts * item, item))
+    # line s of the lower half starts where line s of the upper half ends: s columns further right, or s + 1
+    straight = np.ndarray(shape, np.int16, source, block, (2 * block, (starts + 1) * item, item))
+    leaning = np.ndarray(shape, np.int16, source, block + item, (2 * block, (starts + 1) * item, item))
+    even = np.ndarray(shape, np.int16, target, 0, (2 * block, 2 * starts * item, item))
+    odd = np.ndarray(shape, np.int16, target, starts * item, (2 * block, 2 * starts * item, item))
+    np.add(upper, straight, out=even)
+    np.add(upper, leaning, out=odd)
+    target[height * starts :] = 0
+
+
+@lru_cache(maxsize=8)
+def line_lengths(height: int, width: int) -> NDArray[np.float32]:
+    """Number of pixels inside the image of each full line of ``line_sums``, shape (shifts, starts), at least 1."""
+    shift = np.arange(height, dtype=np.float32)[:, None]
+    start = np.arange(width + height, dtype=np.float32)[None, :] - height
+    # the column at row r is start + shift * r / (height - 1); inside while 0 <= column <= width - 1
+    slope = shift / (height - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = np.where(slope > 0, np.clip((-0.5 - start) / slope, 0, height), np.where(start >= 0, 0, height))
+        last = np.where(
+            slope > 0, np.clip((width - 0.5 - start) / slope, 0, height), np.where(start < width, height, 0)
+        )
+    lengths: NDArray[np.float32] = np.maximum(last - first, 1.0).astype(np.float32)
+    lengths.setflags(write=False)
+    return lengths
