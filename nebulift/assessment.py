@@ -36,6 +36,7 @@ DEAD_SEVERITY: Table = ((0.01, 0.0), (0.03, 0.5), (0.1, 0.8), (0.5, 1.0))
 BANDING_SEVERITY: Table = ((0.1, 0.0), (0.3, 0.3), (0.6, 0.5), (1.2, 0.7), (3.0, 0.9))
 # Share of the field without stars.
 MISSING_SEVERITY: Table = ((0.05, 0.0), (0.1, 0.3), (0.2, 0.5), (0.3, 0.7), (0.6, 0.95))
+BRIGHT_PATCH_WEIGHT = 0.6  # bright and without stars may be a nebula, too: one frame alone does not condemn it
 BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a dark nebula hardly does
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
 # stacks well; one frame cannot tell that slope from an accident, so alone it never condemns (the session does).
@@ -155,9 +156,10 @@ def _missing_stars(coverage: Coverage | None) -> Iterator[Finding]:
         return
     kind = Kind.OBSTRUCTION if step < 0 else Kind.CLOUD
     what = "blocked: dark and" if step < 0 else "covered: brighter and"
+    weight = 1.0 if step < 0 else BRIGHT_PATCH_WEIGHT
     yield Finding(
         kind,
-        severity(MISSING_SEVERITY, share),
+        weight * severity(MISSING_SEVERITY, share),
         f"{share:.0%} of the field is {what} without stars",
         {"missing_fraction": share, "step_sigma": step},
         Cells(coverage.rows, coverage.columns, coverage.cells),

@@ -7,17 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def printable(name: object) -> str:
+    """``str(name)`` on one line: control characters and undecodable bytes of a file name are escaped."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(name))
+
+
 class NebuliftError(Exception):
     """Base of all foreseeable trouble; ``exit_code`` is what the command line returns."""
 
     exit_code = 1
 
 
+class WrongUsage(NebuliftError):
+    """What was asked for cannot be: a path that is not there, an empty folder, options that contradict each other."""
+
+    exit_code = 2
+
+
 class UnreadableFrame(NebuliftError):
     """A file that should be a frame and cannot be read as one: the frame goes to review, never to training."""
 
     def __init__(self, path: Path, cause: str, remedy: str = "look at the file and take the exposure again") -> None:
-        super().__init__(f"{path}: {cause}; {remedy}")
+        super().__init__(f"{printable(path)}: {cause}; {remedy}")
         self.path = path
         self.cause = cause
         self.remedy = remedy

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class Pixels(Protocol):
     def dtype(self) -> np.dtype[np.generic]:
         """What ``rows`` returns: native uint8, uint16 or float32."""
 
-    def rows(self, top: int, bottom: int) -> NDArray[np.generic]:
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
         """Rows ``top`` to ``bottom`` (exclusive) in ADU, shape (bottom - top, width), native byte order.
 
         BZERO and BSCALE are applied; BLANK pixels are NaN (the dtype is float32 then). The caller may write into
@@ -39,7 +39,7 @@ class Pixels(Protocol):
 class ArrayPixels:
     """``Pixels`` over an array in memory, shape (H, W), dtype uint8, uint16 or float32."""
 
-    array: NDArray[np.generic]
+    array: NDArray[Any]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -50,7 +50,7 @@ class ArrayPixels:
     def dtype(self) -> np.dtype[np.generic]:
         return self.array.dtype
 
-    def rows(self, top: int, bottom: int) -> NDArray[np.generic]:
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
         return self.array[top:bottom].copy()
 
     def close(self) -> None:
@@ -76,13 +76,13 @@ class Frame:
         height, width = self.shape
         return height * width / 1e6
 
-    def strips(self, rows: int = STRIP_ROWS) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    def strips(self, rows: int = STRIP_ROWS) -> Iterator[tuple[int, NDArray[Any]]]:
         """(first row, strip) from top to bottom; ``rows`` is even, so strips never cut a Bayer cell."""
         height = self.shape[0]
         for top in range(0, height, rows):
             yield top, self.pixels.rows(top, min(top + rows, height))
 
-    def array(self) -> NDArray[np.generic]:
+    def array(self) -> NDArray[Any]:
         """The whole image, shape (H, W), in the dtype of ``pixels``."""
         return self.pixels.rows(0, self.shape[0])
 
@@ -96,7 +96,7 @@ class Frame:
         self.close()
 
 
-def frame_from_array(array: NDArray[np.generic], exposure: Exposure | None = None, path: Path | None = None) -> Frame:
+def frame_from_array(array: NDArray[Any], exposure: Exposure | None = None, path: Path | None = None) -> Frame:
     """A ``Frame`` over a 2-D array of any real dtype: 8- and 16-bit unsigned stay, all else becomes float32.
 
     Raises ``ValueError`` when the array is not two-dimensional.

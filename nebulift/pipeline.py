@@ -1,24 +1,47 @@
-"""``judge``: from a path to a ``Judgement``. Reads, measures, compares, asks the model, decides; writes nothing."""
+"""``judge``: from a path to a ``Judgement``. Reads, measures, compares, asks the model, decides; writes nothing.
+
+``measure_file`` needs only the file, so many may run at once; ``conclude`` needs the group of the frame, so it goes in
+order of time. ``judge`` is one after the other.
+"""
 
 import logging
 import time
 from collections.abc import MutableMapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nebulift import session
-from nebulift.classifier import Classifier, Prediction
-from nebulift.cv_prefilter import Analysis, ArtifactDetector
+from nebulift.classifier import Classifier
+from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import UnreadableFrame
 from nebulift.exposure import Exposure, FrameKind
-from nebulift.findings import Finding
+from nebulift.findings import Finding, Kind
 from nebulift.frame import Frame
-from nebulift.judgement import Judgement, SessionContext
-from nebulift.preprocess import model_input
+from nebulift.judgement import Judgement
+from nebulift.measurements import Measurements
+from nebulift.preprocess import ModelInput, features_of, planes_of
 from nebulift.readers import open_frame
 from nebulift.session import GroupState
-from nebulift.verdict import Policy, Thresholds, decide, unreadable
+from nebulift.verdict import Policy, Thresholds, Verdict, decide, unreadable
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """All that is needed of a light frame once its pixels are gone."""
+
+    path: Path
+    exposure: Exposure
+    shape: tuple[int, int]
+    measurements: Measurements
+    findings: tuple[Finding, ...]
+    planes: NDArray[np.float32] | None  # the network's picture of it; None: no network will be asked
+    notes: tuple[str, ...]
+    elapsed_ms: float
 
 
 def judge(
@@ -34,12 +57,20 @@ def judge(
     ``thresholds`` override the model card's; ``sessions`` holds the groups so far and is brought up to date. Files that
     cannot be read or measured come back as ``review`` with the reason; calibration frames and stacks as skipped.
     """
+    measured = measure_file(path, with_planes=model is not None)
+    if isinstance(measured, Judgement):
+        return measured
+    return conclude(measured, model=model, thresholds=thresholds, policy=policy, sessions=sessions)
+
+
+def measure_file(path: Path, *, with_planes: bool) -> Measured | Judgement:
+    """What the eyes see in a light frame, or the judgement at once where there is nothing to see."""
     started = time.perf_counter()
     try:
         with open_frame(path) as frame:
             if frame.exposure.kind is not FrameKind.LIGHT:
                 return Judgement(path, None, frame.exposure, skipped=_skipped(frame.exposure), notes=frame.notes)
-            return _judge_light(frame, started, model, thresholds, policy, sessions)
+            return _measure(frame, started, with_planes)
     except UnreadableFrame as error:
         text = str(error)
     except Exception as error:
@@ -49,69 +80,100 @@ def judge(
     return Judgement(path, unreadable(text), error=text, elapsed_ms=_elapsed_ms(started))
 
 
-def _judge_light(
-    frame: Frame,
-    started: float,
+def _measure(frame: Frame, started: float, with_planes: bool) -> Measured:
+    analysis = ArtifactDetector().analyse(frame)
+    planes = planes_of(analysis.views) if with_planes else None
+    elapsed_ms = _elapsed_ms(started)
+    return Measured(
+        frame.path,
+        frame.exposure,
+        frame.shape,
+        analysis.measurements,
+        analysis.findings,
+        planes,
+        frame.notes,
+        elapsed_ms,
+    )
+
+
+def conclude(
+    measured: Measured,
+    *,
+    model: Classifier | None = None,
+    thresholds: Thresholds | None = None,
+    policy: Policy | None = None,
+    sessions: MutableMapping[str, GroupState] | None = None,
+) -> Judgement:
+    """The judgement on a measured frame; its group in ``sessions`` is brought up to date."""
+    started = time.perf_counter()
+    state = _state(measured, sessions)
+    context = session.compare(state, measured.measurements) if state else None
+    findings = merged(measured.findings, session.session_findings(context) if context else ())
+    model_score = None
+    if model is not None and measured.planes is not None:
+        model_score = model.predict(ModelInput(measured.planes, features_of(measured.measurements, context))).clean
+    verdict = _decide(findings, model_score, model, thresholds, policy, state)
+    if state is not None and sessions is not None:
+        taken_at = measured.exposure.taken_at
+        sessions[state.group] = session.updated(state, measured.measurements, verdict.label, taken_at)
+    return Judgement(
+        measured.path,
+        verdict,
+        measured.exposure,
+        measured.measurements,
+        context,
+        notes=measured.notes,
+        elapsed_ms=measured.elapsed_ms + _elapsed_ms(started),
+    )
+
+
+def _decide(
+    findings: tuple[Finding, ...],
+    model_score: float | None,
     model: Classifier | None,
     thresholds: Thresholds | None,
     policy: Policy | None,
-    sessions: MutableMapping[str, GroupState] | None,
-) -> Judgement:
-    analysis = ArtifactDetector().analyse(frame)
-    exposure = frame.exposure
-    state = _state(frame, sessions)
-    context = session.compare(state, analysis.measurements) if state else None
-    findings = _merged(analysis.findings, session.session_findings(context) if context else ())
-    prediction = _predict(model, analysis, context)
+    state: GroupState | None,
+) -> Verdict:
     card = model.card if model else None
-    verdict = decide(
+    return decide(
         findings,
-        model_score=prediction.clean if prediction else None,
+        model_score=model_score,
         model=card.name if card else None,
         thresholds=thresholds or (card.thresholds if card else None),
         policy=policy,
         fusion=card.fusion if card else None,
         group_frames=state.frames + 1 if state else 1,
     )
-    if state is not None and sessions is not None:
-        sessions[state.group] = session.updated(state, analysis.measurements, verdict.label, exposure.taken_at)
-    return Judgement(
-        frame.path,
-        verdict,
-        exposure,
-        analysis.measurements,
-        context,
-        notes=frame.notes,
-        elapsed_ms=_elapsed_ms(started),
-    )
 
 
-def _state(frame: Frame, sessions: MutableMapping[str, GroupState] | None) -> GroupState | None:
+def _state(measured: Measured, sessions: MutableMapping[str, GroupState] | None) -> GroupState | None:
     if sessions is None:
         return None
-    group = session.group_key(frame.exposure, frame.shape)
-    return session.continued(sessions.get(group), group, frame.exposure.taken_at)
+    group = session.group_key(measured.exposure, measured.shape)
+    return session.continued(sessions.get(group), group, measured.exposure.taken_at)
 
 
-def _merged(single: tuple[Finding, ...], compared: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def merged(single: tuple[Finding, ...], compared: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """One finding a cause: two witnesses of the same cause do not spoil a frame twice; the worse one speaks.
 
     Trails are things, not causes: each keeps its own finding.
     """
-    worst = {finding.kind: finding for finding in sorted((*single, *compared), key=lambda one: one.severity)}
-    trails = [finding for finding in single if finding.geometry is not None and finding.kind == "streak"]
-    others = [finding for kind, finding in worst.items() if kind != "streak"]
-    return tuple(sorted((*trails, *others), key=lambda one: -one.severity))
-
-
-def _predict(model: Classifier | None, analysis: Analysis, context: SessionContext | None) -> Prediction | None:
-    return model.predict(model_input(analysis.views, analysis.measurements, context)) if model else None
+    trails = [finding for finding in single if finding.kind is Kind.STREAK]
+    worst: dict[Kind, Finding] = {}
+    for finding in (*single, *compared):
+        known = worst.get(finding.kind)
+        if finding.kind is Kind.STREAK or (known is not None and known.severity >= finding.severity):
+            continue
+        place = finding.geometry or (known.geometry if known else None)
+        worst[finding.kind] = replace(finding, geometry=place)
+    return tuple(sorted((*trails, *worst.values()), key=lambda one: -one.severity))
 
 
 def _skipped(exposure: Exposure) -> str:
-    how = {"header": "by its header", "name": "by its name", "pixels": "by its pixels"}.get(exposure.kind_source, "")
+    how = {"header": " by its header", "name": " by its name", "pixels": " by its pixels"}.get(exposure.kind_source, "")
     what = "a stacked image" if exposure.kind is FrameKind.STACK else f"a {exposure.kind} frame"
-    return f"{what} {how}: left alone".replace("  ", " ")
+    return f"{what}{how}: left alone"
 
 
 def _elapsed_ms(started: float) -> float:

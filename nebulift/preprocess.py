@@ -43,6 +43,11 @@ class ModelInput:
 
 def model_input(views: Views, measured: Measurements, context: SessionContext | None) -> ModelInput:
     """What the network sees of a frame."""
+    return ModelInput(planes_of(views), features_of(measured, context))
+
+
+def planes_of(views: Views) -> NDArray[np.float32]:
+    """The planes alone: they need no session, so they can be made before it is known."""
     flat = views.maps[0]
     level = cv2.resize(views.background.level, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
     cos, sin, density = _star_planes(views)
@@ -58,7 +63,7 @@ def model_input(views: Views, measured: Measurements, context: SessionContext | 
             density,
         ]
     )
-    return ModelInput(planes.astype(np.float32), features_of(measured, context))
+    return planes.astype(np.float32)
 
 
 def _block_mean(flat: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -87,9 +92,8 @@ def _star_planes(views: Views) -> tuple[NDArray[np.float32], NDArray[np.float32]
     count = _on_cells(views.stars.x_px / width, views.stars.y_px / height, np.ones(len(views.stars.x_px)))
     mean = max(float(count.mean()), 1e-3)
     density = np.log2((count + 0.5 * mean) / (1.5 * mean)) if count.any() else np.full_like(count, -1.5)
-    shown = (cos / np.maximum(weight, 0.2), sin / np.maximum(weight, 0.2), density)
-    cos, sin, density = (_enlarged(plane) for plane in shown)
-    return cos, sin, density
+    weight = np.maximum(weight, 0.2)
+    return _enlarged(cos / weight), _enlarged(sin / weight), _enlarged(density)
 
 
 def _enlarged(cells: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -28,10 +28,14 @@ WIDE_PX = 12.0  # wide trails compete with the Milky Way and with streets of clo
 WIDE_STEADY_SNR = 8.0
 TRAIL_SNR = 6.5  # see docs/measured.md: false trails in pure noise and on clean frames
 SIDE_SNR = 4.5  # against each side alone: the edge of a nebula or a shadow has a bright side
-STEADY_SNR = 4.0  # by the scatter of the trail's own segments
+SIDE_SHARE = 0.45  # of the whole S/N; a trail keeps 0.9 of it against either side
+STEADY_SNR = 4.0  # by the scatter of the trail's own segments: what noise leaves a trail at the limit
+STEADY_SHARE = 1.0 / 3.0  # of the S/N: a strong trail is even, a chance row of stars stays uneven however bright
+STEADY_ENOUGH = 6.5  # scatter as large as the mean: a trail that flares, not yet a row of stars
 TRIMMED_SHARE = (
     0.5  # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
 )
+CONTINUITY = 0.6  # a trail at the limit of detection has 0.73, a chance row of stars is half gaps
 SAME_TRAIL_PX = 10.0
 COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
 
@@ -68,12 +72,13 @@ def _trails(maps: list[NDArray[np.int16]], fine: int, level: int, bin_px: int, s
 
 
 def is_trail(fit: TrailFit) -> bool:
-    """The four conditions of a straight line that is there along its length and stands out on both sides."""
+    """The conditions of a straight line that is there along its length and stands out on both sides."""
     return (
         fit.snr >= TRAIL_SNR
-        and fit.side_snr >= SIDE_SNR
-        and fit.steady_snr >= STEADY_SNR
+        and fit.side_snr >= max(SIDE_SNR, SIDE_SHARE * fit.snr)
+        and fit.steady_snr >= min(max(STEADY_SNR, STEADY_SHARE * fit.snr), STEADY_ENOUGH)
         and fit.trimmed_snr >= TRIMMED_SHARE * fit.snr
+        and fit.continuity >= CONTINUITY
     )
 
 

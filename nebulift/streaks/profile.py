@@ -48,6 +48,7 @@ class TrailFit:
     side_snr: float  # the lesser of the S/N against the left side alone and the right side alone
     steady_snr: float  # mean over scatter of its own segments: high for trails, low for chance alignments
     trimmed_snr: float  # without the brightest quarter of its segments
+    continuity: float  # share of the segments that are at least a third as high as the mean
     ridge_sigma: float  # mean height over the noise of one map pixel
     along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
 
@@ -269,13 +270,18 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
     sums = matched(band, sigma)
     with np.errstate(invalid="ignore", divide="ignore"):
         ridge = np.where(sums.power > 0.0, sums.signal / sums.power, np.nan)
+    known = np.isfinite(ridge)
     return TrailFit(
-        *trail,
+        x0=float(trail[0]),
+        y0=float(trail[1]),
+        x1=float(trail[2]),
+        y1=float(trail[3]),
         fwhm=FWHM_PER_SIGMA * sigma,
         snr=sums.snr() / noise,
         side_snr=min(matched(band, sigma, sides=side).snr() for side in ("left", "right")) / noise,
         steady_snr=_steady(ridge),
         trimmed_snr=_trimmed(sums) / noise,
+        continuity=float((ridge[known] > ridge[known].mean() / 3.0).mean()) if known.any() else 0.0,
         ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
         along=ridge,
     )

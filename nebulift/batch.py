@@ -1,0 +1,117 @@
+"""Many files judged in one go: found in folders, put in order of time, measured in parallel, concluded in order."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from nebulift.classifier import Classifier
+from nebulift.errors import NebuliftError, WrongUsage, printable
+from nebulift.judgement import Judgement
+from nebulift.pipeline import Measured, conclude, measure_file
+from nebulift.readers import open_frame
+from nebulift.readers.names import PACKED_SUFFIXES, ignored_folder, is_frame_name
+from nebulift.session import GroupState
+from nebulift.verdict import Policy, Thresholds
+
+Progress = Callable[[int, int], None]  # done, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How frames are decided, the same for all of a batch."""
+
+    model: Classifier | None = None
+    thresholds: Thresholds | None = None
+    policy: Policy | None = None
+
+
+def find_frames(paths: Iterable[Path]) -> list[Path]:
+    """Files as given, and every frame below the folders, in the order of their names; each once.
+
+    Raises ``WrongUsage`` for a path that is not there.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            found.update(dict.fromkeys(_below(path)))
+        elif path.exists() or path.is_symlink():
+            found[path] = None
+        else:
+            raise WrongUsage(f"{printable(path)}: no such file or folder; check the path")
+    return list(found)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not ignored_folder(name))
+        yield from (Path(parent, name) for name in sorted(files) if is_frame_name(name))
+
+
+def in_order_of_time(paths: Sequence[Path]) -> list[Path]:
+    """Paths by start of exposure where the header says it, else by the time of the last change; then by name."""
+    return [path for _, _, path in sorted((_time_of(path), path.name, path) for path in paths)]
+
+
+def _time_of(path: Path) -> float:
+    if not path.name.lower().endswith(PACKED_SUFFIXES):  # their headers cost unpacking the whole file
+        try:
+            with open_frame(path) as frame:
+                if frame.exposure.taken_at is not None:
+                    return frame.exposure.taken_at.timestamp()
+        except NebuliftError:
+            return 0.0  # unreadable files are said to be so when their turn comes
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def judge_all(
+    paths: Sequence[Path],
+    rules: Rules,
+    *,
+    sessions: MutableMapping[str, GroupState] | None,
+    workers: int = 1,
+) -> Iterator[Judgement]:
+    """Judgements in the order of ``paths``, each frame against its group so far; ``workers`` processes measure."""
+    for measured in _measured(paths, with_planes=rules.model is not None, workers=workers):
+        yield _concluded(measured, rules, sessions)
+
+
+def judge_retrospectively(
+    paths: Sequence[Path], rules: Rules, *, workers: int = 1, progress: Progress | None = None
+) -> Iterator[Judgement]:
+    """Judgements in the order of ``paths``, each frame against its whole group: all are measured before the first."""
+    sessions: dict[str, GroupState] = {}
+    kept: list[Measured | Judgement] = []
+    for measured in _measured(paths, with_planes=rules.model is not None, workers=workers):
+        _concluded(_without_planes(measured), replace(rules, model=None), sessions)
+        kept.append(measured)
+        if progress is not None:
+            progress(len(kept), len(paths))
+    for measured in kept:
+        yield _concluded(measured, rules, dict(sessions))
+
+
+def _without_planes(measured: Measured | Judgement) -> Measured | Judgement:
+    return replace(measured, planes=None) if isinstance(measured, Measured) else measured
+
+
+def _concluded(
+    measured: Measured | Judgement, rules: Rules, sessions: MutableMapping[str, GroupState] | None
+) -> Judgement:
+    if isinstance(measured, Judgement):
+        return measured
+    return conclude(measured, model=rules.model, thresholds=rules.thresholds, policy=rules.policy, sessions=sessions)
+
+
+def _measured(paths: Sequence[Path], *, with_planes: bool, workers: int) -> Iterator[Measured | Judgement]:
+    measure = partial(measure_file, with_planes=with_planes)
+    if workers == 1:
+        yield from map(measure, paths)
+        return
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        yield from pool.map(measure, paths, chunksize=1)

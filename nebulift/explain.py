@@ -1,0 +1,41 @@
+"""Pictures that show where the findings are: one PNG a judged frame, never over an existing file."""
+
+from pathlib import Path
+
+from nebulift.judgement import Judgement
+from nebulift.pictures import annotated, as_png, stretched
+from nebulift.readers import open_frame
+from nebulift.readers.names import stem
+
+MAX_SIDE_PX = 1400
+
+
+def explain(judgement: Judgement, folder: Path) -> Path | None:
+    """Writes ``<frame>.png`` into ``folder`` and returns its path; ``None`` for a file that was not judged.
+
+    A name that is taken gets a number. Raises ``OSError`` when the folder cannot be written, ``UnreadableFrame`` when
+    the frame has gone meanwhile.
+    """
+    if judgement.verdict is None or judgement.error is not None:
+        return None
+    with open_frame(judgement.path) as frame:
+        picture = stretched(frame, MAX_SIDE_PX)
+        shape = frame.shape
+    verdict = judgement.verdict
+    score = "" if verdict.score is None else f" ({verdict.score:.2f})"
+    title = f"{judgement.path.name}: {verdict.label}{score}: {verdict.reason}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return _write_new(folder, stem(judgement.path.name), as_png(annotated(picture, verdict.findings, shape, title)))
+
+
+def _write_new(folder: Path, name: str, content: bytes) -> Path:
+    number = 1
+    while True:
+        path = folder / (f"{name}.png" if number == 1 else f"{name}~{number}.png")
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            number += 1
+            continue
+        return path
