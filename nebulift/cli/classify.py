@@ -40,7 +40,7 @@ def classify(
     preset: str,
     explain_dir: Path | None,
 ) -> None:
-    r"""Judge files or folders in order of time and print the verdicts. Changes nothing.
+    """Judge files or folders in order of time and print the verdicts. Changes nothing.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def classify(
       nebulift classify --explain why/ Light_042.fits
 
     Exit code: 0 all judged, 1 some files could not be read (they are listed), 2 wrong usage.
-    """
+    """  # noqa: D301
     if retrospective and no_session:
         raise WrongUsage("--retrospective and --no-session contradict each other: choose one")
     from nebulift.batch import find_frames, in_order_of_time, judge_all, judge_retrospectively
@@ -70,7 +70,7 @@ def classify(
 
 
 def _rules(model: str | None, preset: str, *, given: bool) -> Rules:
-    """The model and policy asked for; a model named on the command line must be good, the bundled one may be missing."""
+    """The model and policy asked for. A model named on the command line must be good; the bundled may be missing."""
     from nebulift.batch import Rules
     from nebulift.classifier import load_classifier
     from nebulift.verdict import Policy
