@@ -23,6 +23,7 @@ from nebulift.sensor import constant_lines, measure_sensor
 from nebulift.sky import Background
 from nebulift.stars import StarList
 from nebulift.streaks import find_streaks
+from nebulift.stripes import remove_stripes
 from nebulift.verdict import cv_score
 
 
@@ -58,6 +59,8 @@ class ArtifactDetector:
         background = sky.measure_background(scan)
         sky_summary = sky.summarise(scan, background)
         flat = sky.subtract_background(scan, background)
+        sensor = measure_sensor(scan, flat, constant)
+        remove_stripes(flat)
         maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)
         star_list = stars.find_stars(frame, scan, maps, saturation.ceiling_adu)
         height, width = frame.shape
@@ -68,7 +71,7 @@ class ArtifactDetector:
             stars=stars.summarise(star_list, frame.megapixels, frame.exposure.pixel_scale_arcsec),
             streaks=find_streaks(scan, maps, star_list, frame.shape),
             saturation=saturation,
-            sensor=measure_sensor(scan, flat, constant),
+            sensor=sensor,
             coverage=measure_coverage(scan, background, star_list, frame.shape),
         )
         found = findings_of(measured)

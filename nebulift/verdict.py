@@ -160,7 +160,8 @@ def _label(
         return Label.REVIEW, question.text
     if score >= thresholds.clean:
         return Label.CLEAN, cause or "no artefact found"
-    return Label.REVIEW, cause or f"undecided: P(clean) {score:.2f} lies between the limits"
+    slight = causes[0].text if causes else f"undecided: P(clean) {score:.2f} lies between the limits"
+    return Label.REVIEW, cause or slight
 
 
 def unreadable(message: str) -> Verdict:

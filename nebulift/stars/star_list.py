@@ -25,10 +25,20 @@ NEIGHBOUR_SIGMA = 6.0  # in noise of one pixel: two standard deviations of the s
 BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
 STAR_SIGMA = 4.0
 LINE_ELONGATION = 2.5  # of what is lit within 9 x 9 pixels: a line through it has 3 or more, a star 1 to 2
+MIN_LINE_PIECES = 6  # of a trail: chance puts one or two of a hundred trailed stars on one line
+LINE_PIECES_SHARE = 0.1
+MAX_LINE_PIECES = 400
+LINE_ANGLE_SINE = 0.2  # 11 degrees
+LINE_REACH_PX = 2.0
+MIN_PAIR_PX = 40.0
+MAX_PAIRS = 200
+UPRIGHT_COSINE = 0.05
+COLUMN_REACH_PX = 100.0
+MIN_COLUMN_PIECES = 3
 TESTED_PEAKS = 4000  # beyond the brightest so many, peaks are taken for stars
-LEVEL_VOTERS = 100
+LEVEL_VOTERS = 20
 MIN_LEVEL_VOTERS = 3
-FINER_LEVEL_PREFERENCE = 1.1  # a coarser scale must be better by this factor: the finer one separates neighbours
+FINER_LEVEL_PREFERENCE = 1.2  # a coarser scale must be better by this factor: the finer one separates neighbours
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +58,9 @@ def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_
     """The star list. ``maps``: ``peaks.pyramid`` of the flattened scan; ``ceiling_adu``: where pixels saturate."""
     fine = find_peaks(maps[0])
     test = sort_peaks(frame, scan, fine)
-    stars = Peaks(fine.x[test.star], fine.y[test.star], fine.snr[test.star])
-    line_like = test.line_like[test.star]
+    star = test.star & ~test.on_trail
+    stars = Peaks(fine.x[star], fine.y[star], fine.snr[star])
+    line_like = test.line_like[star]
     level = best_level(maps, stars)
     if level > 0:
         stars = find_peaks(maps[level])
@@ -72,6 +83,7 @@ class PeakTest:
     hot: NDArray[np.bool_]  # hot pixels and cosmic rays
     star: NDArray[np.bool_]
     line_like: NDArray[np.bool_]
+    on_trail: NDArray[np.bool_]  # pieces of a bright trail: line-like, and in one line
 
 
 def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
@@ -83,7 +95,7 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
     """
     n = min(len(peaks.x), TESTED_PEAKS)
     false = np.zeros(len(peaks.x), dtype=bool)
-    test = PeakTest(false, ~false, false.copy())
+    test = PeakTest(false, ~false, false.copy(), false.copy())
     if n == 0:
         return test
     above = _above_surroundings(frame, scan, peaks, n)
@@ -102,8 +114,43 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
     test.star[:n] = (share >= asked) & solid & (total > STAR_SIGMA * 3.0 * noise)
     test.hot[:n] = (share < asked) & (top > STAR_SIGMA * noise)
     lit = (above > 0.3 * top[:, None, None]) & (above > 2.5 * noise)
-    test.line_like[:n] = moments(above, lit).elongation > LINE_ELONGATION
+    shapes = moments(above, lit)
+    test.line_like[:n] = shapes.elongation > LINE_ELONGATION
+    lines = np.flatnonzero(test.line_like & test.star)
+    test.on_trail[lines] = in_one_line(peaks.x[lines], peaks.y[lines], shapes.angle_deg[lines])
     return test
+
+
+def _in_one_column(x: NDArray[np.float32], y: NDArray[np.float32], angle_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Pieces that stand upright above each other in one column: a defect of the sensor too short to be taken off."""
+    upright = np.abs(np.cos(np.radians(angle_deg))) < UPRIGHT_COSINE
+    above = (np.abs(x[:, None] - x[None, :]) <= 1.0) & (np.abs(y[:, None] - y[None, :]) < COLUMN_REACH_PX)
+    return np.asarray(upright & ((above & upright[None, :]).sum(axis=1) >= MIN_COLUMN_PIECES))
+
+
+def in_one_line(x: NDArray[np.float32], y: NDArray[np.float32], angle_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of these line-like peaks lie on a line that many others lie on, too, and point along it.
+
+    Stars of a badly tracked frame point the same way as well, but lie beside each other, not behind.
+    """
+    n = min(len(x), MAX_LINE_PIECES)
+    found = _in_one_column(x, y, angle_deg) | _in_one_column(y, x, 90.0 - angle_deg)
+    if n < MIN_LINE_PIECES:
+        return found
+    angle = np.radians(angle_deg[:n])
+    dx, dy = x[None, :n] - x[:n, None], y[None, :n] - y[:n, None]
+    # the direction of one piece of 9 pixels is good to some degrees: lines are drawn through pairs that agree with it
+    direction = np.arctan2(dy, dx)
+    own = np.abs(np.sin(direction - angle[:, None])) < LINE_ANGLE_SINE
+    other = np.abs(np.sin(direction - angle[None, :])) < LINE_ANGLE_SINE
+    pairs = np.argwhere(own & other & (np.hypot(dx, dy) > MIN_PAIR_PX))
+    for first, second in pairs[:: max(1, len(pairs) // MAX_PAIRS)]:
+        cos, sin = np.cos(direction[first, second]), np.sin(direction[first, second])
+        near = np.abs((x[:n] - x[first]) * sin - (y[:n] - y[first]) * cos) < LINE_REACH_PX
+        along = np.abs(np.sin(direction[first, second] - angle)) < LINE_ANGLE_SINE
+        if (near & along).sum() >= max(MIN_LINE_PIECES, LINE_PIECES_SHARE * n):
+            found[:n] |= near & along
+    return found
 
 
 def _above_surroundings(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> NDArray[np.float32]:
@@ -117,25 +164,33 @@ def _above_surroundings(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> NDArr
 
 
 def best_level(maps: list[NDArray[np.int16]], stars: Peaks) -> int:
-    """The pyramid level at which the brightest stars have their highest signal-to-noise ratio, by majority.
+    """The pyramid level at which the brightest stars have their highest signal-to-noise ratio.
 
     Where the finest level shows hardly a star, the level with the single most significant peak.
     """
     if len(stars.x) >= MIN_LEVEL_VOTERS:
-        votes = _level_snr(maps, stars.x[:LEVEL_VOTERS], stars.y[:LEVEL_VOTERS])
-        favourite = (votes * FINER_LEVEL_PREFERENCE >= votes.max(axis=0)).argmax(axis=0)
-        return int(np.median(favourite))
+        snr = _level_snr(maps, stars.x[:LEVEL_VOTERS], stars.y[:LEVEL_VOTERS])
+        # the geometric mean over the brightest: knots of a nebula are many and faint, stars are bright
+        scores = np.exp(np.log(np.maximum(snr, 1.0)).mean(axis=1))
+        return int((scores * FINER_LEVEL_PREFERENCE >= scores.max()).argmax())
     tops = [find_peaks(level_map, sigma=6.0).snr[:1] for level_map in maps]
     scores = np.array([float(top[0]) if len(top) else 0.0 for top in tops])
     return int((scores * FINER_LEVEL_PREFERENCE >= scores.max()).argmax())
 
 
 def _level_snr(maps: list[NDArray[np.int16]], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Signal-to-noise ratio of each position on each level of the pyramid, shape (levels, n)."""
-    kernel = np.outer([0.24, 0.52, 0.24], [0.24, 0.52, 0.24])
+    """Signal-to-noise ratio above the immediate surroundings of each position and level, shape (levels, n).
+
+    Less the surroundings, a star on a nebula is not taken for something as wide as the nebula.
+    """
+    kernel = np.zeros((7, 7))
+    kernel[2:5, 2:5] = np.outer([0.24, 0.52, 0.24], [0.24, 0.52, 0.24])
+    ring = np.ones((7, 7), dtype=bool)
+    ring[1:6, 1:6] = False
+    kernel[ring] -= 1.0 / ring.sum()
     snr = np.empty((len(maps), len(x)))
     for level, level_map in enumerate(maps):
-        stamps = np.nan_to_num(map_stamps(level_map, (x + 0.5) / 2**level - 0.5, (y + 0.5) / 2**level - 0.5, 1))
+        stamps = np.nan_to_num(map_stamps(level_map, (x + 0.5) / 2**level - 0.5, (y + 0.5) / 2**level - 0.5, 3))
         snr[level] = (stamps * kernel).sum(axis=(1, 2)) / smoothed_noise(level_map)
     return snr
 

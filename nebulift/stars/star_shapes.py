@@ -1,6 +1,7 @@
 """Shapes of the brightest unsaturated stars of a frame, from raw cut-outs where they are small, else from the map."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,18 +63,26 @@ def measure_shapes(
         nothing = np.empty(0)
         return StarShapes(nothing, nothing, nothing, nothing, nothing, nothing, np.empty(0, dtype=bool))
     x, y = stars.x[chosen], stars.y[chosen]
-    stamps = np.nan_to_num(map_stamps(level_map, x, y, COARSE_HALF))
+    stamps = _above_border(map_stamps(level_map, x, y, COARSE_HALF))
     masks = half_maximum_masks(stamps)
     coarse = moments(stamps, masks)
     fwhm_px = 2.0 * np.sqrt(masks.sum(axis=(1, 2)) / np.pi) * scale
-    typical = float(np.median(fwhm_px))
+    typical = weighted_median(fwhm_px, stars.snr[chosen])
     is_trail = float(np.nanmedian(coarse.elongation)) > RAW_ELONGATION
     x_px, y_px = (x * scale + (scale - 1) / 2.0).astype(np.float64), (y * scale + (scale - 1) / 2.0).astype(np.float64)
     if typical > RAW_FWHM_PX or is_trail:
         fine = _from_map(maps, scan, x_px, y_px, typical, is_trail)
     else:
         fine = _from_raw(frame, scan.raw_noise_adu, x_px, y_px, typical)
-    return _without_outliers(fine)
+    return _without_outliers(fine, stars.snr[chosen])
+
+
+def _above_border(stamps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut-outs less the median of their border: a star on a nebula must not be measured with the nebula."""
+    border = np.ones(stamps.shape[1:], dtype=bool)
+    border[2:-2, 2:-2] = False
+    sky = np.nan_to_num(np.nanmedian(stamps[:, border], axis=1))
+    return np.asarray(np.nan_to_num(stamps - sky[:, None, None]), dtype=np.float32)
 
 
 def _top_units(scan: Scan, ceiling_adu: float | None) -> float:
@@ -125,7 +134,7 @@ def _from_map(
     scale = scan.bin_px * 2**level
     half = int(np.clip(np.ceil(2.2 * fwhm_px / scale), 8, 32)) * (2 if is_trail else 1)
     x, y = (x_px + 0.5) / scale - 0.5, (y_px + 0.5) / scale - 0.5
-    stamps = np.nan_to_num(map_stamps(maps[level], x, y, half))
+    stamps = _above_border(map_stamps(maps[level], x, y, half))
     is_donut, width = donuts(stamps, fwhm_px / scale)
     is_donut &= _alike(width, is_donut)
     masks = half_maximum_masks(stamps)
@@ -193,10 +202,17 @@ def _ring_mean(stamps: NDArray[np.float32], radius: NDArray[np.float64], r: floa
     return np.asarray((stamps * inside).sum(axis=(1, 2)) / np.maximum(inside.sum(axis=(1, 2)), 1))
 
 
-def _without_outliers(shapes: StarShapes) -> StarShapes:
+def weighted_median(values: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]) -> float:
+    """The value at which half of the weight lies below. Weighted with brightness, stars outvote knots of nebulae."""
+    order = np.argsort(values)
+    passed = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(passed, passed[-1] / 2.0)])
+
+
+def _without_outliers(shapes: StarShapes, snr: NDArray[np.float32]) -> StarShapes:
     good = np.isfinite(shapes.fwhm_px) & np.isfinite(shapes.elongation) & np.isfinite(shapes.angle_deg)
     if good.any():
-        middle = np.median(shapes.fwhm_px[good])
+        middle = weighted_median(shapes.fwhm_px[good], snr[good])
         good &= (shapes.fwhm_px < OUTLIER_FACTOR * middle) & (shapes.fwhm_px > middle / OUTLIER_FACTOR)
     return StarShapes(*(getattr(shapes, name)[good] for name in StarShapes.__slots__))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nebulift.measurements import Streak
 from nebulift.scan import Scan
 from nebulift.stars import StarList
+from nebulift.streaks.fans import rays
 from nebulift.streaks.profile import TrailFit, measure_trail
 from nebulift.streaks.search import candidate_lines, find_candidates
 from nebulift.streaks.search_map import search_level, streak_map
@@ -24,8 +25,12 @@ MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows
 MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
 SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars are common: more is asked
 SHORT_TRAIL_SNR = 12.0
+SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
 WIDE_PX = 12.0  # wide trails compete with the Milky Way and with streets of cloud: these are not even
 WIDE_STEADY_SNR = 8.0
+WIDE_STEADY_SHARE = 0.5
+WIDE_STEADY_ENOUGH = 14.0
+WIDE_DIAGONAL_SHARE = 0.3
 TRAIL_SNR = 6.5  # see docs/measured.md: false trails in pure noise and on clean frames
 SIDE_SNR = 4.5  # against each side alone: the edge of a nebula or a shadow has a bright side
 SIDE_SHARE = 0.45  # of the whole S/N; a trail keeps 0.9 of it against either side
@@ -36,6 +41,9 @@ TRIMMED_SHARE = (
     0.5  # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
 )
 CONTINUITY = 0.6  # a trail at the limit of detection has 0.73, a chance row of stars is half gaps
+OPEN_SHARE = 0.5  # what lies mostly under stars is not known
+MAX_DROP = 1.2  # rays of amplifier glow, spikes and tails of comets fade away from where they begin
+MAX_WIDENING = 2.1  # two steps of the ladder of widths: rays open
 SAME_TRAIL_PX = 10.0
 COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
 
@@ -65,10 +73,10 @@ def _trails(maps: list[NDArray[np.int16]], fine: int, level: int, bin_px: int, s
     covered = star_cover(stars, maps[level].shape, bin_px * 2**level) | _patches(maps, level)
     search_map = streak_map(maps[level], covered, bin_px * 2**level)
     finer = 2 ** (level - fine)
-    fits = [
-        measure_trail(maps[fine], covered, finer, ends) for ends in candidate_lines(find_candidates(search_map), finer)
-    ]
-    return [fit for fit in fits if fit is not None and is_trail(fit)]
+    ends = candidate_lines(find_candidates(search_map), finer)
+    measured = [measure_trail(maps[fine], covered, finer, line) for line in ends]
+    fits = [fit for fit in measured if fit is not None]
+    return [fit for fit, is_ray in zip(fits, rays(fits), strict=True) if is_trail(fit) and not is_ray]
 
 
 def is_trail(fit: TrailFit) -> bool:
@@ -79,17 +87,23 @@ def is_trail(fit: TrailFit) -> bool:
         and fit.steady_snr >= min(max(STEADY_SNR, STEADY_SHARE * fit.snr), STEADY_ENOUGH)
         and fit.trimmed_snr >= TRIMMED_SHARE * fit.snr
         and fit.continuity >= CONTINUITY
+        and fit.open_share >= OPEN_SHARE
+        and fit.drop <= MAX_DROP
+        and fit.widening <= MAX_WIDENING
     )
 
 
 def has_trail_form(trail: TrailFit, shape_px: tuple[int, int]) -> bool:
-    """Long against its width and the frame; short and wide ones have to be bright and even. In raw pixels."""
+    """Long against its width and the frame; short ones must be bright and even, wide ones long. In raw pixels."""
     length, diagonal = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0), np.hypot(*shape_px)
     if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal):
         return False
-    if trail.fwhm > WIDE_PX and trail.steady_snr < WIDE_STEADY_SNR:
-        return False
-    return bool(length > SHORT_DIAGONAL_SHARE * diagonal or min(trail.snr, trail.steady_snr) > SHORT_TRAIL_SNR)
+    if trail.fwhm > WIDE_PX:
+        enough = min(max(WIDE_STEADY_SNR, WIDE_STEADY_SHARE * trail.snr), WIDE_STEADY_ENOUGH)
+        return bool(length > WIDE_DIAGONAL_SHARE * diagonal and trail.steady_snr >= enough)
+    if length < SHORT_DIAGONAL_SHARE * diagonal:
+        return min(trail.snr, trail.steady_snr) > SHORT_TRAIL_SNR and trail.drop <= SHORT_MAX_DROP
+    return True
 
 
 def _in_raw_pixels(fit: TrailFit, scale_px: int) -> TrailFit:

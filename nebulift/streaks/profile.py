@@ -19,8 +19,10 @@ TILT_KERNEL_PX = 1.7  # standard deviation: blunt enough to see a line that the 
 KERNELS_PX = (0.6, 0.85, 1.2, 1.7, 2.4, 3.4)  # wider trails are measured on a coarser map
 SIDE_INNER = 2.5  # sides begin so many standard deviations of the kernel from the line, and a pixel
 SIDE_WIDTH_PX = 10.0
+MAX_TILTS = 4  # a candidate found on a short piece is off by more than the search reaches at its far end
 CLIP_SIGMA = 8.0  # a single star must not make a trail; a trail brighter than this needs no more
 MIN_SEGMENTS = 4
+MIN_POWER = 0.15  # of the typical segment
 MIN_LENGTH_PX = 24.0
 CONTROL_LINES = 8
 FWHM_PER_SIGMA = 2.3548
@@ -49,6 +51,9 @@ class TrailFit:
     steady_snr: float  # mean over scatter of its own segments: high for trails, low for chance alignments
     trimmed_snr: float  # without the brightest quarter of its segments
     continuity: float  # share of the segments that are at least a third as high as the mean
+    open_share: float  # share of the segments that are not covered by stars
+    drop: float  # fall of the ridge from one end to the other over its mean, 0 = level, 2 = to nothing; 0 if not sure
+    widening: float  # width of the wider half over that of the narrower; 1 if not sure
     ridge_sigma: float  # mean height over the noise of one map pixel
     along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
 
@@ -66,11 +71,13 @@ def measure_trail(
     ``covered_scale``.
     """
     chord = across_map(ends, flat.shape)
-    for _ in range(2):
+    for _ in range(MAX_TILTS):
         if chord is None:
             return None
-        band = gather(flat, covered, covered_scale, chord)
-        chord = across_map(_moved(chord, *_best_tilt(band)), flat.shape)
+        first, last = _best_tilt(gather(flat, covered, covered_scale, chord))
+        chord = across_map(_moved(chord, first, last), flat.shape)
+        if max(abs(first), abs(last)) <= 1.0:
+            break
     if chord is None:
         return None
     band = gather(flat, covered, covered_scale, chord)
@@ -165,7 +172,8 @@ def matched(band: Band, sigma: float, shift: float = 0.0, sides: str = "both") -
     side_count = band.counts[:, beside].sum(axis=1)
     side_mean = band.sums[:, beside].sum(axis=1) / np.maximum(side_count, 1.0)
     reach, power = band.counts @ kernel, band.counts @ kernel**2
-    known = (side_count > 0) & (power > 0)
+    # a segment of which hardly a pixel is open would count like the others and tell nothing but noise
+    known = (side_count > 0) & (power > MIN_POWER * np.median(power))
     signal = np.where(known, band.sums @ kernel - side_mean * reach, 0.0)
     variance = np.where(known, power + reach**2 / np.maximum(side_count, 1.0), 0.0)
     return Matched(signal, variance, np.where(known, power, 0.0))
@@ -282,6 +290,9 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         steady_snr=_steady(ridge),
         trimmed_snr=_trimmed(sums) / noise,
         continuity=float((ridge[known] > ridge[known].mean() / 3.0).mean()) if known.any() else 0.0,
+        open_share=float(known.mean()),
+        drop=_drop(ridge),
+        widening=_widening(band),
         ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
         along=ridge,
     )
@@ -293,6 +304,32 @@ def _steady(ridge: NDArray[np.float64]) -> float:
     if len(known) < 8:
         return 0.0
     return float(known.mean() / max(known.std(ddof=1), 1e-9) * np.sqrt(len(known)))
+
+
+def _drop(ridge: NDArray[np.float64]) -> float:
+    """Relative fall along the trail by a straight-line fit; 0 where the fall is less than five times its error."""
+    known = np.flatnonzero(np.isfinite(ridge))
+    if len(known) < 8:
+        return 0.0
+    place = (known - known.mean()) / len(ridge)
+    height = ridge[known]
+    slope = float((place * height).sum() / (place**2).sum())
+    left = height - height.mean() - slope * place
+    error = float(np.sqrt((left**2).mean() / (place**2).sum()))
+    return abs(slope) / max(float(height.mean()), 1e-9) if abs(slope) > 5.0 * error else 0.0
+
+
+def _widening(band: Band) -> float:
+    """Ratio of the best widths of both halves; rays and tails open, trails do not. 1 where a half has S/N below 5."""
+    halves = (slice(0, SEGMENTS // 2), slice(SEGMENTS // 2, SEGMENTS))
+    widths = []
+    for half in halves:
+        part = Band(band.sums[half], band.counts[half], band.centres)
+        snr, sigma = max((matched(part, kernel).snr(), kernel) for kernel in KERNELS_PX)
+        if snr < 5.0:
+            return 1.0
+        widths.append(sigma)
+    return max(widths) / min(widths)
 
 
 def _trimmed(sums: Matched) -> float:

@@ -1,0 +1,71 @@
+"""Lines that meet in one point: rays of amplifier glow, the spikes of one star, the tail of a comet. No trails."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nebulift.streaks.profile import TrailFit
+
+MIN_RAYS = 3  # two trails cross somewhere; three through one point do not happen
+MEETING_PX = 24.0  # in pixels of the map on which the lines were measured
+APART_DEG = 6.0  # lines nearer in angle are one ray found twice
+BEYOND_SHARE = 0.6  # the point lies on the line or this share of its length beyond an end
+RAY_SNR = 5.0
+
+
+def rays(fits: Sequence[TrailFit]) -> list[bool]:
+    """For each line whether it is one of at least three that meet in a point."""
+    lines = [fit if fit.snr >= RAY_SNR else None for fit in fits]
+    is_ray = [False] * len(fits)
+    for first in range(len(fits)):
+        for second in range(first + 1, len(fits)):
+            one, other = lines[first], lines[second]
+            if one is None or other is None or _apart_deg(one, other) < APART_DEG:
+                continue
+            through = _through(_meeting(one, other), lines)
+            if len(_distinct(through, fits)) >= MIN_RAYS:
+                for index in through:
+                    is_ray[index] = True
+    return is_ray
+
+
+def _angle_deg(fit: TrailFit) -> float:
+    return float(np.degrees(np.arctan2(fit.y1 - fit.y0, fit.x1 - fit.x0)) % 180.0)
+
+
+def _apart_deg(one: TrailFit, other: TrailFit) -> float:
+    apart = abs(_angle_deg(one) - _angle_deg(other))
+    return min(apart, 180.0 - apart)
+
+
+def _meeting(one: TrailFit, other: TrailFit) -> tuple[float, float]:
+    """Where the two straight lines cross."""
+    run, rise = one.x1 - one.x0, one.y1 - one.y0
+    run2, rise2 = other.x1 - other.x0, other.y1 - other.y0
+    share = ((other.x0 - one.x0) * rise2 - (other.y0 - one.y0) * run2) / (run * rise2 - rise * run2)
+    return one.x0 + share * run, one.y0 + share * rise
+
+
+def _through(point: tuple[float, float], lines: Sequence[TrailFit | None]) -> list[int]:
+    """Indices of the lines that pass near the point and do not end far from it."""
+    found = []
+    for index, fit in enumerate(lines):
+        if fit is None:
+            continue
+        run, rise = fit.x1 - fit.x0, fit.y1 - fit.y0
+        length = float(np.hypot(run, rise))
+        dx, dy = point[0] - fit.x0, point[1] - fit.y0
+        along = (dx * run + dy * rise) / length**2
+        across = abs(dx * rise - dy * run) / length
+        if across < MEETING_PX and -BEYOND_SHARE < along < 1.0 + BEYOND_SHARE:
+            found.append(index)
+    return found
+
+
+def _distinct(through: Sequence[int], fits: Sequence[TrailFit]) -> list[int]:
+    """Of the lines through one point, those whose directions differ."""
+    kept: list[int] = []
+    for index in through:
+        if all(_apart_deg(fits[index], fits[other]) >= APART_DEG for other in kept):
+            kept.append(index)
+    return kept
