@@ -16,10 +16,13 @@ Table = Sequence[tuple[float, float]]
 # Height of a trail's ridge over the noise of one pixel. The eye follows a line in a stretched picture from about 0.3;
 # at 1 it is plain; sigma clipping of a dozen subs leaves traces from about 2.
 STREAK_SEVERITY: Table = ((0.1, 0.15), (0.3, 0.3), (0.6, 0.5), (1.0, 0.7), (2.0, 0.85), (5.0, 0.95))
-# Major over minor axis of the star images, all pointing one way. 1.25 is the eccentricity 0.6 from which PixInsight
-# users weed; one-shot colour frames near the horizon reach 1.6 by dispersion alone; at 2.2 stars are dashes.
-TRAILED_SEVERITY: Table = ((1.3, 0.0), (1.5, 0.15), (1.8, 0.3), (2.2, 0.55), (2.6, 0.75), (4.0, 0.95))
+# Major over minor axis of the star images, all pointing one way, after a blur of two pixels: what the eye sees of an
+# elongation depends on the sampling. 1.25 is the eccentricity 0.6 from which PixInsight users weed; one-shot colour
+# frames near the horizon reach 1.6 (1.4 blurred) by dispersion alone; at 1.8 stars are dashes.
+TRAILED_SEVERITY: Table = ((1.2, 0.0), (1.35, 0.2), (1.45, 0.3), (1.6, 0.5), (1.85, 0.72), (3.0, 0.95))
+SEEN_BLUR_PX = 2.0
 TRAILED_COHERENCE = 0.6  # below, axes point anywhere: noise, coma or crowding, not the mount
+ROUND_ELONGATION = 1.8  # above, the width is that of a trail
 MIN_SHAPES = 5  # of fewer stars a median is an anecdote
 # Width in arcseconds: ground-based seeing with amateur mounts ends at about 6"; beyond it is focus.
 DEFOCUS_ARCSEC_SEVERITY: Table = ((6.0, 0.0), (8.0, 0.3), (12.0, 0.6), (16.0, 0.8), (30.0, 0.95))
@@ -99,11 +102,17 @@ def _trailed(stars: Stars) -> Iterator[Finding]:
     root = stars.elongation**0.5
     yield Finding(
         Kind.TRAILED,
-        severity(TRAILED_SEVERITY, stars.elongation),
+        severity(TRAILED_SEVERITY, seen_elongation(stars.fwhm_px, stars.elongation)),
         f"stars drawn out {stars.elongation:.1f} : 1 towards {stars.angle_deg:.0f} deg",
         {"elongation": stars.elongation, "coherence": stars.angle_coherence, "stars": float(stars.measured)},
         Ellipse(stars.fwhm_px * root, stars.fwhm_px / root, stars.angle_deg),
     )
+
+
+def seen_elongation(fwhm_px: float, elongation: float) -> float:
+    """The elongation of star images after a round blur of two pixels FWHM."""
+    major, minor = fwhm_px**2 * elongation, fwhm_px**2 / elongation
+    return ((major + SEEN_BLUR_PX**2) / (minor + SEEN_BLUR_PX**2)) ** 0.5
 
 
 def _defocus(stars: Stars) -> Iterator[Finding]:
@@ -117,7 +126,7 @@ def _defocus(stars: Stars) -> Iterator[Finding]:
     if stars.donut_fraction > DONUT_SHARE:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
         yield Finding(Kind.DEFOCUS, bad, f"out of focus: stars are rings, {width}", evidence, shape, strong=True)
-    elif stars.measured >= MIN_SHAPES and stars.elongation < TRAILED_SEVERITY[2][0]:
+    elif stars.measured >= MIN_SHAPES and stars.elongation < ROUND_ELONGATION:
         in_arcsec = severity(DEFOCUS_ARCSEC_SEVERITY, stars.fwhm_arcsec) if stars.fwhm_arcsec is not None else 1.0
         bad = min(severity(DEFOCUS_PX_SEVERITY, stars.fwhm_px), in_arcsec)
         yield Finding(Kind.DEFOCUS, bad, f"stars are wide: {width}", evidence, shape)

@@ -133,7 +133,7 @@ def half_flux_radius(
     gy, gx = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
     radius = np.hypot(gx - x[:, None, None], gy - y[:, None, None]).reshape(n, -1)
     flux = np.nan_to_num(stamps).reshape(n, -1).astype(np.float64)
-    steps = np.linspace(0.0, half, 4 * half + 1)
+    steps = np.linspace(0.0, half, 2 * half + 1)
     inside = np.clip(steps[:, None, None] - radius[None] + 0.5, 0.0, 1.0)
     curve = np.einsum("rnp,np->nr", inside, flux, optimize=True)
     total = curve[:, -1]

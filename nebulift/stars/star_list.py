@@ -25,6 +25,8 @@ NEIGHBOUR_SIGMA = 6.0  # in noise of one pixel: two standard deviations of the s
 BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
 STAR_SIGMA = 4.0
 LINE_ELONGATION = 2.5  # of what is lit within 9 x 9 pixels: a line through it has 3 or more, a star 1 to 2
+BORDER_QUANTILE = 0.8
+BORDER_NOISE = 0.84  # of the pixel noise: where that quantile of a normal distribution lies
 MIN_LINE_PIECES = 6  # of a trail: chance puts one or two of a hundred trailed stars on one line
 LINE_PIECES_SHARE = 0.1
 MAX_LINE_PIECES = 400
@@ -154,12 +156,18 @@ def in_one_line(x: NDArray[np.float32], y: NDArray[np.float32], angle_deg: NDArr
 
 
 def _above_surroundings(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> NDArray[np.float32]:
-    """Raw cut-outs of 9 x 9 pixels around the first ``n`` peaks, less the median of their border."""
+    """Raw cut-outs of 9 x 9 pixels around the first ``n`` peaks, less the level of their border.
+
+    The level is what four fifths of the border stay below, less what noise alone adds to that: a peak on the slope of a
+    shadow has half of its border as bright as itself, a star or a piece of a trail has not.
+    """
     scale = scan.bin_px
     stamps = raw_stamps(frame, raw_position(peaks.x[:n], scale), raw_position(peaks.y[:n], scale), 4)
     border = np.ones((9, 9), dtype=bool)
     border[1:-1, 1:-1] = False
-    sky = np.nanmedian(stamps[:, border], axis=1)
+    ring = np.nan_to_num(stamps[:, border], nan=-np.inf)
+    rank = int(BORDER_QUANTILE * ring.shape[1])
+    sky = np.partition(ring, rank, axis=1)[:, rank] - BORDER_NOISE * scan.raw_noise_adu
     return np.asarray(np.nan_to_num(stamps - sky[:, None, None]), dtype=np.float32)
 
 

@@ -5,6 +5,7 @@ the matched-filter signal-to-noise ratio needs no correction for the direction.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from nebulift.scan import UNITS_PER_SIGMA
 SEGMENTS = 48  # along the line; ends are found to one of them
 BIN_PX = 0.5  # of the distance from the line
 HALF_PX = 24.0
+BINS = round(2 * HALF_PX / BIN_PX)
+CENTRES_PX = (np.arange(BINS) + 0.5) * BIN_PX - HALF_PX  # distance of each bin from the line
 SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
 TILT_KERNEL_PX = 1.7  # standard deviation: blunt enough to see a line that the search missed by some pixels
 KERNELS_PX = (0.6, 0.85, 1.2, 1.7, 2.4, 3.4)  # wider trails are measured on a coarser map
@@ -24,6 +27,7 @@ CLIP_SIGMA = 8.0  # a single star must not make a trail; a trail brighter than t
 MIN_SEGMENTS = 4
 MIN_POWER = 0.15  # of the typical segment
 MIN_LENGTH_PX = 24.0
+MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 CONTROL_LINES = 8
 FWHM_PER_SIGMA = 2.3548
 
@@ -34,7 +38,6 @@ class Band:
 
     sums: NDArray[np.float64]  # in sigma
     counts: NDArray[np.float64]
-    centres: NDArray[np.float64]  # distance from the line of each bin, in map pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,8 +84,10 @@ def measure_trail(
     if chord is None:
         return None
     band = gather(flat, covered, covered_scale, chord)
-    sigma = max(KERNELS_PX, key=lambda kernel: _best_interval(band, kernel)[0])
-    _, first, last = _best_interval(band, sigma)
+    found = [(*_best_interval(band, kernel), kernel) for kernel in KERNELS_PX]
+    snr, first, last, sigma = max(found)
+    if snr < MIN_SNR:
+        return None
     trail = _part(_ordered(chord), first / SEGMENTS, (last + 1) / SEGMENTS)
     if np.hypot(trail[2] - trail[0], trail[3] - trail[1]) < MIN_LENGTH_PX:
         return None
@@ -137,13 +142,11 @@ def gather(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: i
     usable &= ~covered[coarse_rows, coarse_columns]
     values = np.clip(flat[rows, columns] / UNITS_PER_SIGMA, -CLIP_SIGMA, CLIP_SIGMA)
     segment = (np.arange(len(u)) * SEGMENTS // max(len(u), 1))[:, None]
-    bins = round(2 * HALF_PX / BIN_PX)
-    index = segment * bins + ((distance + HALF_PX) / BIN_PX).astype(np.intp).clip(0, bins - 1)
+    index = segment * BINS + ((distance + HALF_PX) / BIN_PX).astype(np.intp).clip(0, BINS - 1)
     index = np.broadcast_to(index, values.shape)[usable]
-    sums = np.bincount(index, values[usable], SEGMENTS * bins).astype(np.float64).reshape(SEGMENTS, bins)
-    counts = np.bincount(index, minlength=SEGMENTS * bins).reshape(SEGMENTS, bins).astype(np.float64)
-    centres = (np.arange(bins, dtype=np.float64) + 0.5) * BIN_PX - HALF_PX
-    return Band(sums, counts, centres)
+    sums = np.bincount(index, values[usable], SEGMENTS * BINS).astype(np.float64).reshape(SEGMENTS, BINS)
+    counts = np.bincount(index, minlength=SEGMENTS * BINS).reshape(SEGMENTS, BINS).astype(np.float64)
+    return Band(sums, counts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,32 +161,47 @@ class Matched:
         return float(self.signal.sum() / np.sqrt(max(self.variance.sum(), 1e-9)))
 
 
-def matched(band: Band, sigma: float, shift: float = 0.0, sides: str = "both") -> Matched:
+def matched(band: Band, sigma: float, sides: str = "both") -> Matched:
     """Sums weighted with a Gaussian across, less the mean of what lies beside: gradients and steps carry no trail.
 
-    The noise of that mean is part of the variance. Segments without open pixels on the sides or the ridge give 0.
+    The noise of that mean is part of the variance. Segments with hardly an open pixel on the ridge give 0: they would
+    count like the others and tell nothing but noise.
     """
-    distance = band.centres - shift
-    kernel = np.exp(-0.5 * (distance / sigma) ** 2)
-    inner = SIDE_INNER * sigma + 1.0
-    beside = (np.abs(distance) >= inner) & (np.abs(distance) < inner + SIDE_WIDTH_PX)
-    if sides != "both":
-        beside &= distance < 0 if sides == "left" else distance > 0
-    side_count = band.counts[:, beside].sum(axis=1)
-    side_mean = band.sums[:, beside].sum(axis=1) / np.maximum(side_count, 1.0)
+    kernel, beside = weights(sigma, 0.0, sides)
+    side_count = band.counts @ beside
+    side_mean = band.sums @ beside / np.maximum(side_count, 1.0)
     reach, power = band.counts @ kernel, band.counts @ kernel**2
-    # a segment of which hardly a pixel is open would count like the others and tell nothing but noise
-    known = (side_count > 0) & (power > MIN_POWER * np.median(power))
+    known = (side_count > 0) & (power > MIN_POWER * power.max())
     signal = np.where(known, band.sums @ kernel - side_mean * reach, 0.0)
     variance = np.where(known, power + reach**2 / np.maximum(side_count, 1.0), 0.0)
     return Matched(signal, variance, np.where(known, power, 0.0))
 
 
+@lru_cache(maxsize=256)
+def weights(sigma: float, shift: float, sides: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(Gaussian, 1 on the sides else 0) for each bin of a band, for a ridge ``shift`` pixels off the line."""
+    distance = CENTRES_PX - shift
+    inner = SIDE_INNER * sigma + 1.0
+    beside = (np.abs(distance) >= inner) & (np.abs(distance) < inner + SIDE_WIDTH_PX)
+    if sides != "both":
+        beside &= distance < 0 if sides == "left" else distance > 0
+    return np.exp(-0.5 * (distance / sigma) ** 2), beside.astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def _shifted_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``weights`` of the blunt kernel at all shifts, each of shape (bins, shifts)."""
+    pairs = [weights(TILT_KERNEL_PX, float(shift), "both") for shift in SHIFTS_PX]
+    return np.stack([kernel for kernel, _ in pairs], axis=1), np.stack([beside for _, beside in pairs], axis=1)
+
+
 def _best_tilt(band: Band) -> tuple[float, float]:
     """Shifts at both ends of the chord, in pixels, for which the matched sum over the best part is greatest."""
-    at_shifts = [matched(band, TILT_KERNEL_PX, float(shift)) for shift in SHIFTS_PX]
-    response = np.stack([one.signal for one in at_shifts], axis=1)  # (segments, shifts)
-    power = np.stack([one.variance for one in at_shifts], axis=1)
+    kernels, beside = _shifted_weights()
+    side_count = np.maximum(band.counts @ beside, 1.0)
+    reach = band.counts @ kernels
+    response = band.sums @ kernels - band.sums @ beside / side_count * reach  # (segments, shifts)
+    power = band.counts @ kernels**2 + reach**2 / side_count
     along = (np.arange(SEGMENTS) + 0.5) / SEGMENTS
     steps = len(SHIFTS_PX)
     first, last = np.meshgrid(np.arange(steps), np.arange(steps), indexing="ij")
@@ -324,7 +342,7 @@ def _widening(band: Band) -> float:
     halves = (slice(0, SEGMENTS // 2), slice(SEGMENTS // 2, SEGMENTS))
     widths = []
     for half in halves:
-        part = Band(band.sums[half], band.counts[half], band.centres)
+        part = Band(band.sums[half], band.counts[half])
         snr, sigma = max((matched(part, kernel).snr(), kernel) for kernel in KERNELS_PX)
         if snr < 5.0:
             return 1.0
