@@ -48,33 +48,48 @@ class Analysis:
     views: Views
 
 
+def _ignore(stage: str) -> None:
+    """Nobody listens."""
+
+
 class ArtifactDetector:
     """Runs the eyes over frames. It has no state: one detector may serve many threads and processes."""
 
-    def analyse(self, frame: Frame) -> Analysis:
-        """Everything the eyes see in an open frame. Raises ``UnreadableFrame`` when its file ends early."""
+    def analyse(self, frame: Frame, on_stage: Callable[[str], None] = _ignore) -> Analysis:
+        """Everything the eyes see in an open frame; ``on_stage`` hears the name of each stage when it is done.
+
+        Raises ``UnreadableFrame`` when the frame's file ends early.
+        """
         scan = scan_frame(frame)
+        on_stage("read and bin")
         saturation = measure_saturation(frame, scan)
         constant = constant_lines(scan)
+        on_stage("saturation")
         background = sky.measure_background(scan)
         sky_summary = sky.summarise(scan, background)
         flat = sky.subtract_background(scan, background)
+        on_stage("sky")
         sensor = measure_sensor(scan, flat, constant)
         remove_stripes(flat)
+        on_stage("sensor")
         maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)
         star_list = stars.find_stars(frame, scan, maps, saturation.ceiling_adu)
+        on_stage("stars")
+        streaks = find_streaks(scan, maps, star_list, frame.shape)
+        on_stage("streaks")
         height, width = frame.shape
         measured = Measurements(
             width_px=width,
             height_px=height,
             sky=sky_summary,
             stars=stars.summarise(star_list, frame.megapixels, frame.exposure.pixel_scale_arcsec),
-            streaks=find_streaks(scan, maps, star_list, frame.shape),
+            streaks=streaks,
             saturation=saturation,
             sensor=sensor,
             coverage=measure_coverage(scan, background, star_list, frame.shape),
         )
         found = findings_of(measured)
+        on_stage("findings")
         return Analysis(measured, found, cv_score(found), Views(scan, background, maps, star_list, frame.shape))
 
     def analyse_file(self, path: Path) -> Analysis:

@@ -1,0 +1,183 @@
+"""What judging costs on this machine: CPU time by stage and peak memory, for frames of four sizes, and peers beside it.
+
+Every frame size runs in a process of its own, so that the peak of one does not hide the next; the peer runs in the same
+process right after us, interleaved, so that both see the same machine.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nebulift.classifier import Classifier, load_classifier
+from nebulift.cv_prefilter import ArtifactDetector
+from nebulift.errors import ModelMismatch, NebuliftError
+from nebulift.preprocess import model_input
+from nebulift.readers import open_frame
+
+SIZES_PX = {2: (1936, 1096), 16: (4656, 3520), 26: (6248, 4176), 61: (9576, 6388)}  # megapixels: (width, height)
+DENSITY_PER_MPX = 60.0  # stars above 5 sigma, as in an ordinary field off the Milky Way
+ROUNDS = 3
+CHILD_TIMEOUT_S = 600
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Medians over the rounds, CPU milliseconds (user + system)."""
+
+    megapixels: int
+    stages_ms: dict[str, float]
+    total_ms: float
+    loaded_mb: float  # resident before the first frame: imports and model
+    peak_mb: float  # resident at most while judging
+    peer_ms: float | None  # sep: Background + extract + flux_radius, reading included; None: not installed or not asked
+    peer_peak_mb: float | None
+
+
+def benchmark(sizes: list[int], folder: Path, *, model: str | None, peers: bool) -> list[Cost]:
+    """The cost of each size, one thread, page cache warm. Frames are made in ``folder``. Raises ``NebuliftError``."""
+    costs = []
+    for megapixels in sizes:
+        path = folder / f"benchmark_{megapixels}mp.fits"
+        if not path.exists():
+            write_frame(path, *SIZES_PX[megapixels])
+        costs.append(_in_child(path, megapixels, model, peers))
+    return costs
+
+
+def write_frame(path: Path, width: int, height: int) -> None:
+    """A 16-bit frame as INDI writes it: stars, sky gradient, vignetting, noise, one faint trail."""
+    from astropy.io import fits  # noqa: PLC0415  late: only the benchmark writes frames
+
+    from nebulift.simulate import star_field  # noqa: PLC0415
+
+    field = star_field(width, height, fwhm_px=3.2, density_per_mpx=DENSITY_PER_MPX, seed=width)
+    fits.PrimaryHDU(field.pixels).writeto(path)
+
+
+def _in_child(path: Path, megapixels: int, model: str | None, peers: bool) -> Cost:
+    command = [sys.executable, "-m", "nebulift.benchmark", str(path), str(megapixels), model or "", str(int(peers))]
+    environment = os.environ | ONE_THREAD
+    done = subprocess.run(  # noqa: S603  our own interpreter and our own module
+        command, capture_output=True, text=True, timeout=CHILD_TIMEOUT_S, env=environment, check=False
+    )
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise NebuliftError(f"benchmark of {megapixels} megapixels failed: {last[0]}; is there enough memory?")
+    return Cost(**json.loads(done.stdout))
+
+
+def measure(path: Path, megapixels: int, model: str | None, peers: bool) -> Cost:
+    """The cost of judging ``path`` in this process."""
+    import cv2  # noqa: PLC0415
+
+    cv2.setNumThreads(1)
+    classifier = _loaded(model)
+    loaded_mb = resident_mb()
+    stages: dict[str, list[float]] = {}
+    totals, peer_times = [], []
+    totals.extend(_judge_once(path, classifier, stages) for _ in range(ROUNDS))
+    peak_mb = peak_resident_mb()
+    for _ in range(ROUNDS if peers else 0):
+        spent = _peer_once(path)
+        if spent is not None:
+            peer_times.append(spent)
+            totals.append(_judge_once(path, classifier, stages))
+    return Cost(
+        megapixels,
+        {name: statistics.median(times) for name, times in stages.items()},
+        statistics.median(totals),
+        loaded_mb,
+        peak_mb,
+        statistics.median(peer_times) if peer_times else None,
+        peak_resident_mb() if peer_times else None,
+    )
+
+
+def _loaded(model: str | None) -> Classifier | None:
+    if not model:
+        return None
+    try:
+        return load_classifier(model)
+    except ModelMismatch as error:
+        sys.stderr.write(f"{error}\n")
+        return None
+
+
+def _judge_once(path: Path, classifier: Classifier | None, stages: dict[str, list[float]]) -> float:
+    """CPU milliseconds of one judgement; its stages are added to ``stages``."""
+    clock = _StageClock(stages)
+    with open_frame(path) as frame:
+        analysis = ArtifactDetector().analyse(frame, clock.done)
+    if classifier is not None:
+        given = model_input(analysis.views, analysis.measurements, None)
+        clock.done("planes")
+        classifier.predict(given)
+        clock.done("network")
+    return clock.total_ms()
+
+
+class _StageClock:
+    """CPU time between calls of ``done``."""
+
+    def __init__(self, stages: dict[str, list[float]]) -> None:
+        self._stages = stages
+        self._start = self._last = time.process_time()
+
+    def done(self, stage: str) -> None:
+        now = time.process_time()
+        self._stages.setdefault(stage, []).append((now - self._last) * 1000.0)
+        self._last = now
+
+    def total_ms(self) -> float:
+        return (self._last - self._start) * 1000.0
+
+
+def _peer_once(path: Path) -> float | None:
+    """CPU milliseconds of sep on the same file, or ``None`` where it is not installed."""
+    try:
+        import sep  # noqa: PLC0415  a peer, not a dependency
+    except ImportError:
+        return None
+    return _timed(lambda: _sep(path, sep))
+
+
+def _sep(path: Path, sep: "object") -> None:
+    with open_frame(path) as frame:
+        image = frame.array().astype(np.float32)
+    background = sep.Background(image)  # type: ignore[attr-defined]
+    background.subfrom(image)
+    found = sep.extract(image, 5.0, err=background.globalrms)  # type: ignore[attr-defined]
+    sep.flux_radius(image, found["x"], found["y"], 6.0 * found["a"], 0.5)  # type: ignore[attr-defined]
+
+
+def _timed(work: Callable[[], None]) -> float:
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1000.0
+
+
+def resident_mb() -> float:
+    """Resident memory of this process now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def peak_resident_mb() -> float:
+    """Greatest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    file, size, model_name, with_peers = sys.argv[1:5]
+    cost = measure(Path(file), int(size), model_name or None, with_peers == "1")
+    sys.stdout.write(json.dumps(asdict(cost)))
