@@ -12,7 +12,7 @@ from nebulift.scan import UNITS_PER_SIGMA
 
 BLOCK_PX = 32  # of a line at a time: its mean is then good to a sixth of the pixel noise
 CLIP_UNITS = 3 * UNITS_PER_SIGMA
-NEIGHBOURS_PX = 9  # a line is compared with the median of so many lines around it
+REACH_PX = 4  # a line is compared with lines up to so far beside it
 STRIPE_SIGMA = 4.0  # three blocks in a row: 1 line in 10^11 by chance
 MIN_BLOCKS = 3  # in a row: nothing in the sky is so exactly straight and one or two pixels wide for so long
 MAX_BLOCKS = 64  # of a whole line: short maps have short blocks
@@ -32,11 +32,11 @@ def remove_stripes(flat: NDArray[np.int16]) -> int:
 def _remove(flat: NDArray[np.int16]) -> int:
     length = flat.shape[0]
     block = max(BLOCK_PX, -(-length // MAX_BLOCKS))
-    if length < MIN_BLOCKS * 16 or flat.shape[1] < NEIGHBOURS_PX:
+    if length < MIN_BLOCKS * 16 or flat.shape[1] < 4 * REACH_PX:
         return 0
     block = min(block, length // MIN_BLOCKS)
     tops = list(range(0, length - block + 1, block))
-    excess = np.stack([_excess(flat[top : top + block]) for top in tops])
+    excess = _excess(np.stack([_means(flat[top : top + block]) for top in tops]))
     noise = max(1.4826 * float(np.median(np.abs(excess))), 1.0 / block**0.5)
     striped = _runs(excess, STRIPE_SIGMA * noise)
     for row, top in enumerate(tops):
@@ -51,13 +51,23 @@ def _remove(flat: NDArray[np.int16]) -> int:
     return int(striped.any(axis=0).sum())
 
 
-def _excess(block: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Clipped mean of each column of the block above the median of the columns around it, in sigma."""
-    clipped = np.clip(block, -CLIP_UNITS, CLIP_UNITS)
-    mean = cv2.reduce(np.ascontiguousarray(clipped), 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[0] / UNITS_PER_SIGMA
-    padded = np.pad(mean, NEIGHBOURS_PX // 2, mode="reflect")
-    around = np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS_PX), axis=1)
-    return np.asarray(mean - around, dtype=np.float32)
+def _means(block: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Clipped mean of each column of the block, in sigma."""
+    clipped = np.ascontiguousarray(np.clip(block, -CLIP_UNITS, CLIP_UNITS))
+    mean = cv2.reduce(clipped, 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[0]
+    return np.asarray(mean / UNITS_PER_SIGMA, dtype=np.float32)
+
+
+def _excess(means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means above the median of five columns: the column itself and those two and four beside it on either side."""
+    padded = np.pad(means, ((0, 0), (REACH_PX, REACH_PX)), mode="reflect")
+    width = means.shape[1]
+    a, b, c, d, e = (padded[:, offset : offset + width] for offset in (0, 2, 4, 6, 8))
+    # the median of five by pairwise comparison: whole arrays at a time, no sorting
+    low = np.maximum(np.minimum(a, b), np.minimum(d, e))
+    high = np.minimum(np.maximum(a, b), np.maximum(d, e))
+    middle = np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), c))
+    return np.asarray(means - middle, dtype=np.float32)
 
 
 def _runs(excess: NDArray[np.float32], limit: float) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ CLIP_SIGMA = 8.0  # a single star must not make a trail; a trail brighter than t
 MIN_SEGMENTS = 4
 MIN_POWER = 0.15  # of the typical segment
 MIN_LENGTH_PX = 24.0
+MIN_BLUNT_SNR = 4.5  # with the blunt kernel, before width and ends are fitted; noise candidates end here
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 CONTROL_LINES = 8
 FWHM_PER_SIGMA = 2.3548
@@ -77,7 +78,9 @@ def measure_trail(
     for _ in range(MAX_TILTS):
         if chord is None:
             return None
-        first, last = _best_tilt(gather(flat, covered, covered_scale, chord))
+        first, last, snr = _best_tilt(gather(flat, covered, covered_scale, chord))
+        if snr < MIN_BLUNT_SNR:
+            return None
         chord = across_map(_moved(chord, first, last), flat.shape)
         if max(abs(first), abs(last)) <= 1.0:
             break
@@ -195,8 +198,8 @@ def _shifted_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.stack([kernel for kernel, _ in pairs], axis=1), np.stack([beside for _, beside in pairs], axis=1)
 
 
-def _best_tilt(band: Band) -> tuple[float, float]:
-    """Shifts at both ends of the chord, in pixels, for which the matched sum over the best part is greatest."""
+def _best_tilt(band: Band) -> tuple[float, float, float]:
+    """Shifts at both ends of the chord, in pixels, for which the S/N over the best part is greatest, and that S/N."""
     kernels, beside = _shifted_weights()
     side_count = np.maximum(band.counts @ beside, 1.0)
     reach = band.counts @ kernels
@@ -211,7 +214,7 @@ def _best_tilt(band: Band) -> tuple[float, float]:
     weight = power[rows, index]
     snr = np.stack([_window_snr(signal, weight, part) for part in (1, 2, 4)]).max(axis=0)
     best = np.unravel_index(snr.argmax(), snr.shape)
-    return float(SHIFTS_PX[best[0]]), float(SHIFTS_PX[best[1]])
+    return float(SHIFTS_PX[best[0]]), float(SHIFTS_PX[best[1]]), float(snr[best])
 
 
 def _window_snr(signal: NDArray[np.float64], weight: NDArray[np.float64], part: int) -> NDArray[np.float64]:
