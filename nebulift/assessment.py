@@ -17,9 +17,10 @@ Table = Sequence[tuple[float, float]]
 # at 1 it is plain; sigma clipping of a dozen subs leaves traces from about 2.
 STREAK_SEVERITY: Table = ((0.1, 0.15), (0.3, 0.3), (0.6, 0.5), (1.0, 0.7), (2.0, 0.85), (5.0, 0.95))
 # Major over minor axis of the star images, all pointing one way, after a blur of two pixels: what the eye sees of an
-# elongation depends on the sampling. 1.25 is the eccentricity 0.6 from which PixInsight users weed; one-shot colour
-# frames near the horizon reach 1.6 (1.4 blurred) by dispersion alone; at 1.8 stars are dashes.
-TRAILED_SEVERITY: Table = ((1.2, 0.0), (1.35, 0.2), (1.45, 0.3), (1.6, 0.5), (1.85, 0.72), (3.0, 0.95))
+# elongation depends on the sampling. 1.25 is the eccentricity 0.6 from which PixInsight users weed in sets of one rig;
+# but lenses, dispersion near the horizon and colour filters give whole rigs 1.5 every night: one frame alone is blamed
+# from where stars are dashes. What a rig does not do every night the session tells.
+TRAILED_SEVERITY: Table = ((1.3, 0.0), (1.5, 0.2), (1.65, 0.3), (1.85, 0.5), (2.1, 0.7), (3.0, 0.95))
 SEEN_BLUR_PX = 2.0
 TRAILED_COHERENCE = 0.6  # below, axes point anywhere: noise, coma or crowding, not the mount
 ROUND_ELONGATION = 1.8  # above, the width is that of a trail

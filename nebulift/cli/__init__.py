@@ -93,7 +93,7 @@ def cli() -> None:
       nebulift demo                                  the whole product in a minute
       nebulift classify ~/Pictures/M31               judge a folder, change nothing
       nebulift watch ~/Pictures --output ~/sorted    sort frames as they arrive
-    """  # noqa: D301
+    """
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -25,7 +25,7 @@ def benchmark(sizes: str, peers: bool, model: str, as_json: bool) -> None:
     \b
     Example:
       nebulift benchmark --sizes 2,16,26,61 --peers
-    """  # noqa: D301
+    """
     from nebulift.benchmark import SIZES_PX
     from nebulift.benchmark import benchmark as run
     from nebulift.errors import WrongUsage

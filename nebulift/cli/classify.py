@@ -49,7 +49,7 @@ def classify(
       nebulift classify --explain why/ Light_042.fits
 
     Exit code: 0 all judged, 1 some files could not be read (they are listed), 2 wrong usage.
-    """  # noqa: D301
+    """
     if retrospective and no_session:
         raise WrongUsage("--retrospective and --no-session contradict each other: choose one")
     from nebulift.batch import find_frames, in_order_of_time, judge_all, judge_retrospectively

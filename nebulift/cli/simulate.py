@@ -60,7 +60,7 @@ def simulate(
       nebulift simulate night                                 24 frames, every common artefact
       nebulift simulate night --scenario clouds --frames 60   clouds move in
       nebulift simulate night --camera ASI2600MM --size full  frames of 26 megapixels
-    """  # noqa: D301  (click reads the backspace)
+    """
     if listing:
         click.echo(_listing())
         return

@@ -1,8 +1,8 @@
 """Shape of star images in cut-outs: width, elongation, direction, half-flux radius, donut.
 
-``fit_cores``: weighted least squares of a paraboloid to ln(I) near the peak (Guo 2011, IEEE Signal Processing Magazine
-28, 134), in two dimensions: the half-maximum contour of any peaked profile, without iteration. ``moments`` serves
-images that have no core: trails and donuts.
+``fit_cores``: weighted least squares of a paraboloid to ln(I) near the peak, in two dimensions, repeated with the
+weights of the fit itself (Guo 2011, IEEE Signal Processing Magazine 28, 134): the half-maximum contour of any peaked
+profile, faint or bright. ``moments`` serves images that have no core: trails and donuts.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,10 @@ FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5  # 2.3548 of a Gaussian
 CORE_SHARE = 0.2  # pixels above this share of the peak take part: below, wings and neighbours decide
 CORE_SIGMA = 3.0  # noise pixels would widen a faint star
 SMALL_CORE_SHARE = 0.05  # for images with fewer than seven such pixels
+# Of the fitted peak, round by round. Pixels chosen by their own noise make a star of peak S/N 10 a third too wide: two
+# rounds undo that; the last two, closer to the core, bring a Moffat profile (beta 3) from 5 to 1 % of its half maximum.
+REFINED_SHARES = (0.2, 0.2, 0.35, 0.35)
+HIGHEST_LOG = 5.0  # of a fit on its way, over the highest pixel: a wild one must not overflow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +44,9 @@ def fit_cores(
     half = side // 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
     usable = np.isfinite(stamps) & (x**2 + y**2 <= reach**2)
-    values = np.where(usable, stamps, 0.0).astype(np.float64).reshape(n, -1)
-    values[values < CORE_SIGMA * noise] = 0.0
-    values /= np.maximum(values.max(axis=1, keepdims=True), 1e-12)
+    heights = np.where(usable, stamps, 0.0).astype(np.float64).reshape(n, -1)
+    tops = np.maximum(heights.max(axis=1, keepdims=True), 1e-12)
+    values = np.where(heights < CORE_SIGMA * noise, 0.0, heights) / tops
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(1, -1, 6)
     peak = np.ones_like(values)  # of the pixel's own colour
     if colours is not None:
@@ -55,23 +59,57 @@ def fit_cores(
     small = np.isnan(coefficients[:, 0])  # an image of two pixels' width has too few above a fifth of its peak
     wider = values[small] > SMALL_CORE_SHARE * peak[small]
     coefficients[small] = _paraboloids(values[small], wider, terms[small] if len(terms) == n else terms)
-    return _from_paraboloid(coefficients)
+    return _from_paraboloid(_refined(coefficients, heights / tops, usable.reshape(n, -1), terms))
 
 
 def _paraboloids(
     values: NDArray[np.float64], core: NDArray[np.bool_], terms: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Coefficients of the paraboloid through ln(values) of each row, shape (n, terms); NaN where pixels are too few."""
-    unknowns = terms.shape[-1]
     core = core & (values > 0.0)
     relative = np.where(core, values, 1.0)
-    weight = np.where(core, relative**2, 0.0)  # the variance of ln(I) is (noise / I)^2
+    return _weighted_fit(core, relative, np.log(relative), terms)
+
+
+def _refined(
+    coefficients: NDArray[np.float64],
+    values: NDArray[np.float64],
+    usable: NDArray[np.bool_],
+    terms: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The least-squares fit of exp(paraboloid) to ``values`` themselves, by Gauss-Newton steps from ``coefficients``.
+
+    Pixels are chosen and weighted by the fit: chosen by their own height, those that noise lifts would come in alone.
+    A star with too few pixels for a round keeps what it had.
+    """
+    coefficients = coefficients.copy()
+    fitted = np.flatnonzero(np.isfinite(coefficients[:, 0]))
+    found, heights, usable = coefficients[fitted], values[fitted], usable[fitted]
+    terms = terms[fitted] if len(terms) == len(values) else terms
+    for share in REFINED_SHARES:
+        profile = np.matmul(terms[..., :6], found[:, :6, None])[..., 0]  # of one colour
+        logarithm = profile + np.matmul(terms[..., 6:], found[:, 6:, None])[..., 0]
+        profile = np.where(usable, profile, -np.inf)
+        core = profile > profile.max(axis=1, keepdims=True, initial=-1e9) + np.log(share)
+        model = np.exp(np.clip(logarithm, -HIGHEST_LOG, HIGHEST_LOG))
+        better = _weighted_fit(core, model, logarithm + heights / model - 1.0, terms)
+        found = np.where(np.isnan(better[:, :1]), found, better)
+    coefficients[fitted] = found
+    return coefficients
+
+
+def _weighted_fit(
+    core: NDArray[np.bool_], height: NDArray[np.float64], target: NDArray[np.float64], terms: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Coefficients of ``terms`` that give ``target``, shape (n, terms); NaN where the core has too few pixels."""
+    unknowns = terms.shape[-1]
+    weight = np.where(core, height**2, 0.0)  # the variance of ln(I) is (noise / I)^2
     weighted = weight[..., None] * terms
     normal = np.matmul(weighted.swapaxes(1, 2), terms)
-    right = np.matmul(weighted.swapaxes(1, 2), np.log(relative)[..., None])
+    right = np.matmul(weighted.swapaxes(1, 2), target[..., None])
     solvable = core.sum(axis=1) > unknowns
     solvable[solvable] = np.linalg.cond(normal[solvable]) < 1e10
-    coefficients = np.full((len(values), unknowns), np.nan)
+    coefficients = np.full((len(target), unknowns), np.nan)
     coefficients[solvable] = np.linalg.solve(normal[solvable], right[solvable])[..., 0]
     return coefficients
 

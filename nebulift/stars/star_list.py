@@ -13,7 +13,7 @@ from nebulift.frame import Frame
 from nebulift.measurements import Stars
 from nebulift.scan import Scan
 from nebulift.stars.cores import moments
-from nebulift.stars.peaks import Peaks, find_peaks, smoothed_noise
+from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_stamps
 from nebulift.stars.star_shapes import StarShapes, measure_shapes
 
@@ -23,6 +23,7 @@ HOT_NEIGHBOURS = (
 )
 NEIGHBOUR_SIGMA = 6.0  # in noise of one pixel: two standard deviations of the sum of eight
 BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
+DOUBT_SIGMA = 1.5
 STAR_SIGMA = 4.0
 LINE_ELONGATION = 2.5  # of what is lit within 9 x 9 pixels: a line through it has 3 or more, a star 1 to 2
 BORDER_QUANTILE = 0.8
@@ -65,12 +66,30 @@ def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_
     line_like = test.line_like[star]
     level = best_level(maps, stars)
     if level > 0:
-        stars = find_peaks(maps[level])
+        clean = without_pixels(maps[0], fine.x[test.hot], fine.y[test.hot])
+        stars = find_peaks(pyramid(clean, level + 1)[level])
         line_like = np.zeros(len(stars.x), dtype=bool)
     scale = scan.bin_px * 2**level
     shapes = measure_shapes(frame, scan, maps, stars, level, ceiling_adu)
     x_px, y_px = raw_position(stars.x, scale), raw_position(stars.y, scale)
     return StarList(x_px, y_px, stars.snr, scale, int(test.hot.sum()), line_like, shapes)
+
+
+def without_pixels(
+    units: NDArray[np.int16], x: NDArray[np.floating], y: NDArray[np.floating]
+) -> NDArray[np.int16]:
+    """A copy of the map with the 3 x 3 pixels around each position at the median of the 16 around those: on coarser
+    maps a hot pixel is as wide as a star.
+    """
+    around = map_stamps(units, x, y, 2)
+    around[:, 1:-1, 1:-1] = np.nan
+    level = np.nan_to_num(np.nanmedian(around.reshape(len(x), 25), axis=1)) if len(x) else np.empty(0)
+    clean = units.copy()
+    reach = np.arange(-1, 2)
+    rows = (y.astype(np.intp)[:, None] + reach).clip(0, units.shape[0] - 1)
+    columns = (x.astype(np.intp)[:, None] + reach).clip(0, units.shape[1] - 1)
+    clean[rows[:, :, None], columns[:, None, :]] = np.rint(level).astype(np.int16)[:, None, None]
+    return clean
 
 
 def raw_position(position: NDArray[np.floating], scale: int) -> NDArray[np.floating]:
@@ -113,8 +132,11 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
     sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
     if sure.sum() >= 5:
         asked = max(HOT_NEIGHBOURS, 0.5 * float(np.median(share[sure])))
-    test.star[:n] = (share >= asked) & solid & (total > STAR_SIGMA * 3.0 * noise)
-    test.hot[:n] = (share < asked) & (top > STAR_SIGMA * noise)
+    # the share of a faint star is as uncertain as its nine pixels are: it is refused only where it is surely too small
+    doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, 1e-6)
+    fits = share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS))
+    test.star[:n] = fits & solid & (total > STAR_SIGMA * 3.0 * noise)
+    test.hot[:n] = ~fits & (top > STAR_SIGMA * noise)
     lit = (above > 0.3 * top[:, None, None]) & (above > 2.5 * noise)
     shapes = moments(above, lit)
     test.line_like[:n] = shapes.elongation > LINE_ELONGATION
@@ -163,12 +185,23 @@ def _above_surroundings(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> NDArr
     """
     scale = scan.bin_px
     stamps = raw_stamps(frame, raw_position(peaks.x[:n], scale), raw_position(peaks.y[:n], scale), 4)
-    border = np.ones((9, 9), dtype=bool)
+    if frame.exposure.bayer is None:
+        return np.nan_to_num(stamps - _border_level(stamps, scan.raw_noise_adu))
+    above = np.empty_like(stamps)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):  # each site of the mosaic's cell has a sky of its own
+        site = stamps[:, row::2, column::2]
+        above[:, row::2, column::2] = site - _border_level(site, scan.raw_noise_adu)
+    return np.nan_to_num(above)
+
+
+def _border_level(stamps: NDArray[np.float32], noise: float) -> NDArray[np.float32]:
+    """Level of the sky at the border of each cut-out, shape (n, 1, 1)."""
+    border = np.ones(stamps.shape[1:], dtype=bool)
     border[1:-1, 1:-1] = False
     ring = np.nan_to_num(stamps[:, border], nan=-np.inf)
     rank = int(BORDER_QUANTILE * ring.shape[1])
-    sky = np.partition(ring, rank, axis=1)[:, rank] - BORDER_NOISE * scan.raw_noise_adu
-    return np.asarray(np.nan_to_num(stamps - sky[:, None, None]), dtype=np.float32)
+    level = np.partition(ring, rank, axis=1)[:, rank] - BORDER_NOISE * noise
+    return np.asarray(level[:, None, None], dtype=np.float32)
 
 
 def best_level(maps: list[NDArray[np.int16]], stars: Peaks) -> int:

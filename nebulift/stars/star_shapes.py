@@ -1,6 +1,6 @@
 """Shapes of the brightest unsaturated stars of a frame, from raw cut-outs where they are small, else from the map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA, Scan
-from nebulift.stars.cores import Shapes, fit_cores, half_flux_radius, moments
+from nebulift.stars.cores import FWHM_PER_SIGMA, Shapes, fit_cores, half_flux_radius, moments
 from nebulift.stars.peaks import Peaks
 from nebulift.stars.stamps import map_stamps, raw_stamps
 
@@ -21,6 +21,8 @@ RAW_ELONGATION = 2.2  # beyond, an image is a trail without a core: second momen
 SATURATED_SHARE = 0.85  # of the ceiling: above, converters are no longer linear
 DONUT_MIN_FWHM_PX = 6.0  # smaller images do not show their middle
 DONUT_DIP = 0.15  # the middle is darker than the ring by this share; seeing fills holes that are smaller
+DONUT_REACH = 1.2  # of the width: from a peak on the ring its far side is one width away
+MANY_DONUTS = 0.2  # of the images: of fewer holes noise made some, and the images have cores
 DONUT_SPREAD = 0.3  # rings of one frame differ by so little in width
 OUTLIER_FACTOR = 2.0  # galaxies, blends and cosmic rays are wider or narrower than the frame's median by more
 
@@ -129,8 +131,8 @@ def _from_map(
     fwhm_px: float,
     is_trail: bool,
 ) -> StarShapes:
-    """Shapes on the finest map where the images are at most 10 pixels wide: noise is least there."""
-    level = int(np.clip(np.ceil(np.log2(max(fwhm_px / scan.bin_px / 10.0, 1.0))), 0, len(maps) - 1))
+    """Shapes on the finest map where the images are at most 14 pixels wide: holes of rings still show, noise is less."""
+    level = int(np.clip(np.ceil(np.log2(max(fwhm_px / scan.bin_px / 14.0, 1.0))), 0, len(maps) - 1))
     scale = scan.bin_px * 2**level
     half = int(np.clip(np.ceil(2.2 * fwhm_px / scale), 8, 32)) * (2 if is_trail else 1)
     x, y = (x_px + 0.5) / scale - 0.5, (y_px + 0.5) / scale - 0.5
@@ -139,8 +141,10 @@ def _from_map(
     is_donut &= _alike(width, is_donut)
     masks = half_maximum_masks(stamps)
     shapes = moments(stamps, masks)
-    if not is_trail and not is_donut.any():
+    if not is_trail and is_donut.mean() < MANY_DONUTS:
         shapes = fit_cores(stamps, 1.4 * fwhm_px / scale, UNITS_PER_SIGMA)
+        wider = FWHM_PER_SIGMA**2 * (1.0 - 1.0 / scale**2) / 12.0  # by gathering over a map pixel, not over a raw one
+        shapes = replace(shapes, fwhm=np.sqrt(np.maximum(shapes.fwhm**2 - wider, 0.0)))
     else:
         # a ring or a trail has no core: the width is that of the area above half maximum, holes filled
         area = np.maximum(masks.sum(axis=(1, 2)), 1)
@@ -175,8 +179,9 @@ def donuts(stamps: NDArray[np.float32], fwhm: float) -> tuple[NDArray[np.bool_],
     n, side, _ = stamps.shape
     half = side // 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
-    # the middle of a ring is the centroid of all its light, not its brightest pixel
-    flux = np.where(stamps > 0.3 * np.quantile(stamps.reshape(n, -1), 0.98, axis=1)[:, None, None], stamps, 0.0)
+    # the middle of a ring is the centroid of all its light, not its brightest pixel; what lies farther is a neighbour
+    own = np.where(np.hypot(x, y) <= DONUT_REACH * fwhm, stamps, 0.0)
+    flux = np.where(own > 0.3 * np.quantile(own.reshape(n, -1), 0.98, axis=1)[:, None, None], own, 0.0)
     total = np.maximum(flux.sum(axis=(1, 2)), 1e-9)
     x0, y0 = (flux * x).sum(axis=(1, 2)) / total, (flux * y).sum(axis=(1, 2)) / total
     radius = np.hypot(x - x0[:, None, None], y - y0[:, None, None])
@@ -185,9 +190,20 @@ def donuts(stamps: NDArray[np.float32], fwhm: float) -> tuple[NDArray[np.bool_],
     middle = profile[:, 0]
     outside = profile < 0.5 * ring[:, None]
     outside[np.arange(half) <= profile.argmax(axis=1)[:, None]] = False
-    width = 2.0 * np.where(outside.any(axis=1), outside.argmax(axis=1) - 0.5, half)
+    width = 2.0 * np.where(outside.any(axis=1), _crossing(profile, 0.5 * ring, outside.argmax(axis=1)), half)
     dark = (ring - middle) > DONUT_DIP * ring
     return dark & (ring > 3 * UNITS_PER_SIGMA) & (width > 4.0) & (fwhm > 2.0), width
+
+
+def _crossing(
+    profile: NDArray[np.float64], level: NDArray[np.float64], after: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Radius at which each profile falls to ``level``, linear between its first point ``after`` and the one before."""
+    rows = np.arange(len(profile))
+    before = np.maximum(after - 1, 0)
+    high, low = profile[rows, before], profile[rows, after]
+    share = (high - level) / np.where(high > low, high - low, 1.0)
+    return np.asarray(before + np.clip(share, 0.0, 1.0))
 
 
 def _alike(width: NDArray[np.float64], is_donut: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,0 +1,94 @@
+"""How the daemon is doing, told to whoever asks: ``status.json``, systemd, ``nebulift status``."""
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nebulift.errors import LedgerError
+from nebulift_daemon.ledger import FrameRow, Ledger, as_text
+from nebulift_daemon.output_root import OutputRoot
+from nebulift_daemon.printing import one_line
+from nebulift_daemon.state_folder import StatusFile
+from nebulift_daemon.systemd import Systemd
+from nebulift_daemon.verdict_line import verdict_fields
+
+FREE_SPACE_STEP_BYTES = 100_000_000  # finer changes are not worth a write
+DAY = timedelta(days=1)
+
+
+class Health:
+    """Collects facts and passes them on; a fact that cannot be had is left out."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        output: OutputRoot,
+        status_file: StatusFile,
+        systemd: Systemd,
+        facts: dict[str, Any],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._output = output
+        self._status_file = status_file
+        self._systemd = systemd
+        self._facts = facts  # what never changes: version, process, folders
+        self._clock = clock
+        self._last: FrameRow | None = None
+        self._counts: dict[str, int] | None = None
+        self._next_ping = clock()
+
+    def note(self, row: FrameRow) -> None:
+        """A frame has got its verdict."""
+        self._last = row
+        self._counts = None
+
+    def tell(self, now: Callable[[], dict[str, Any]], *, at_once: bool = False) -> None:
+        """Pass on how things are; ``now`` gives what the loop knows, and is asked only when it is time for news."""
+        if not at_once and not self._status_file.is_due():
+            return
+        last = None if self._last is None else verdict_fields(self._last)
+        status = (
+            self._facts | now() | {"last": last, "last_24h": self._last_day(), "disk_free_bytes": self._free_bytes()}
+        )
+        if self._status_file.write(status):
+            self._systemd.status(summary(status))
+
+    def ping(self) -> None:
+        """Tell systemd that real work was done, or that a look through the folders found nothing to do."""
+        every_s = self._systemd.ping_every_s
+        if every_s is not None and self._clock() >= self._next_ping:
+            self._systemd.ping()
+            self._next_ping = self._clock() + every_s / 2
+
+    def ping_within_s(self) -> float | None:
+        """Seconds until systemd expects to hear from us."""
+        return None if self._systemd.ping_every_s is None else max(0.0, self._next_ping - self._clock())
+
+    def _last_day(self) -> dict[str, int] | None:
+        if self._counts is None:
+            try:
+                self._counts = self._ledger.frames.counts(as_text(datetime.now(UTC) - DAY))
+            except LedgerError:
+                return None  # named among the problems already
+        return self._counts
+
+    def _free_bytes(self) -> int | None:
+        try:
+            free = shutil.disk_usage(self._output.path).free
+        except OSError:
+            return None
+        return free - free % FREE_SPACE_STEP_BYTES
+
+
+def summary(status: dict[str, Any]) -> str:
+    """The state of things in one line."""
+    counts = status.get("last_24h") or {}
+    parts = [f"{counts.get(label, 0)} {label}" for label in ("clean", "contaminated", "review")]
+    if waiting := status.get("queue", 0) + status.get("settling", 0):
+        parts.append(f"{waiting} to come")
+    if problems := status.get("problems"):
+        parts.append(one_line(problems[0]))
+    return ", ".join(parts)

@@ -1,0 +1,199 @@
+"""The judge process: ``python -m nebulift_daemon.judge_worker``, started by ``judge_client``.
+
+It alone loads NumPy, OpenCV and the model. It may crash, hang or be killed without harm: it holds nothing that its
+parent does not have. Reads lines from stdin, answers on stdout, ends when stdin does or when its parent dies.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import importlib
+import os
+import resource
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import IO, Any
+
+from nebulift.errors import ModelMismatch, NebuliftError
+from nebulift.judgement import Judgement, as_record
+from nebulift.verdict import unreadable
+from nebulift_daemon.judge_messages import (
+    CHANGED,
+    DEFAULT_JUDGE,
+    FAILED,
+    JUDGED,
+    MOST_GROUPS,
+    NO_MODEL,
+    SAME,
+    VANISHED,
+    Answer,
+    JudgeOptions,
+    Ready,
+    Task,
+    answer_line,
+    read_first_line,
+    read_task,
+)
+from nebulift_daemon.sighting import Sighting, look
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+NICENESS = 10  # the capture program comes first
+OUT_OF_MEMORY_SCORE = 800  # of 1000: when memory runs out, the kernel takes the judge before the capture program
+HASH_CHUNK_BYTES = 1 << 20
+
+
+class Worker:
+    """One judge with its sessions; ``answer`` never raises for what a file holds."""
+
+    def __init__(self, options: JudgeOptions, saved_sessions: dict[str, Any]) -> None:
+        module_name, _, function_name = options.judge.partition(":")
+        module = importlib.import_module(module_name)
+        self._function = getattr(module, function_name)
+        self._options = options
+        self._sessions: dict[str, Any] = {}
+        if saved_sessions:
+            session_module = module if hasattr(module, "GroupState") else importlib.import_module("nebulift.session")
+            restore = session_module.GroupState.from_json
+            self._sessions.update({group: restore(state) for group, state in saved_sessions.items()})
+        self._model, self.ready = _load_model(options)
+
+    def answer(self, task: Task) -> Answer:
+        """Judge one file and hash it, from the same bytes: whatever moved in between is noticed."""
+        before = _what_became_of(task.sighting)
+        if before is not None:
+            return before
+        try:
+            answer = self._examine(task)
+        except MemoryError:
+            answer = Answer(FAILED, reason=f"judging it takes more than {self._options.memory_mb} MB of memory")
+        except OSError as error:
+            answer = Answer(FAILED, reason=f"the file cannot be read: {error.strerror or error}")
+        except Exception as error:  # noqa: BLE001 - the barrier: one frame must not stop the others
+            traceback.print_exc()  # kept by the parent, for the debug log
+            own = f"{type(error).__name__}: {error}"
+            answer = Answer(FAILED, reason=f"an error of Nebulift's own ({own}); please report it")
+        return _what_became_of(task.sighting) or answer
+
+    def _examine(self, task: Task) -> Answer:
+        path = task.sighting.path
+        if task.known_sha256 and (sha256 := _sha256(path, sync=False)) in task.known_sha256:
+            return Answer(SAME, sha256)
+        judgement, model_trouble = self._judge(path)
+        sha256 = _sha256(path, sync=self._options.sync)
+        group = judgement.session.group if judgement.session else None
+        return Answer(JUDGED, sha256, as_record(judgement), group, self._state_of(group), model_trouble)
+
+    def _judge(self, path: Path) -> tuple[Judgement, str | None]:
+        """The judgement, and why the model had no part in it, when it should have had."""
+        try:
+            return self._ask(path, self._model), None
+        except ModelMismatch as error:
+            return self._ask(path, None), str(error)
+        except NebuliftError as error:
+            return Judgement(path, unreadable(str(error)), error=str(error)), None
+
+    def _ask(self, path: Path, model: Any) -> Judgement:
+        options = self._options
+        judgement = self._function(
+            path, model=model, thresholds=options.thresholds, policy=options.policy, sessions=self._sessions
+        )
+        assert isinstance(judgement, Judgement)
+        return judgement
+
+    def _state_of(self, group: str | None) -> Any:
+        """The group's state as JSON-ready types; the groups that were quiet for longest are forgotten."""
+        if group is None or group not in self._sessions:
+            return None
+        state = self._sessions.pop(group)
+        self._sessions[group] = state
+        if len(self._sessions) > MOST_GROUPS:
+            del self._sessions[next(iter(self._sessions))]
+        return state.to_json()
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    _live_and_die_with_parent()
+    requests, answers = _private_channel()
+    options, sessions = read_first_line(requests.readline())
+    _limit_memory(options.memory_mb << 20)
+    worker = Worker(options, sessions)
+    _say(
+        answers,
+        answer_line(Answer("ready", record={"model": worker.ready.model, "problem": worker.ready.model_problem})),
+    )
+    for line in requests:
+        _say(answers, answer_line(worker.answer(read_task(line))))
+
+
+def _what_became_of(seen: Sighting) -> Answer | None:
+    """``None`` as long as the file is the one that was seen."""
+    now = look(seen.path)
+    return None if now == seen else Answer(VANISHED if now is None else CHANGED)
+
+
+def _load_model(options: JudgeOptions) -> tuple[Any, Ready]:
+    """The classifier, or ``None`` and the reason why the measurements decide alone."""
+    if options.model == NO_MODEL or options.judge != DEFAULT_JUDGE:
+        return None, Ready(None, None)
+    from nebulift.classifier import load_classifier  # noqa: PLC0415 - onnxruntime, and only where a model is wanted
+
+    try:
+        classifier = load_classifier(options.model, threads=options.threads)
+    except ModelMismatch as error:
+        return None, Ready(None, str(error))
+    return classifier, Ready(classifier.card.name, None)
+
+
+def _live_and_die_with_parent() -> None:
+    """Be the first to go when memory runs out, give way to others, ignore the terminal's Ctrl-C, outlive nobody."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent ends us, after the frame in work, by closing stdin
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.environ.get("NEBULIFT_PARENT") not in (None, str(os.getppid())):
+        sys.exit("the parent died before we began")
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # no /proc, or a sandbox that hides it
+        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE), encoding="ascii")
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    """Cap what we may allocate; a lower limit from outside stands.
+
+    RLIMIT_DATA, not RLIMIT_AS: it counts what is written to, not the libraries and reserved addresses, of which
+    onnxruntime alone has gigabytes.
+    """
+    _, outer = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = limit_bytes if outer == resource.RLIM_INFINITY else min(limit_bytes, outer)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _private_channel() -> tuple[IO[str], IO[str]]:
+    """Requests and answers on descriptors of their own: what a library prints goes to stderr."""
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+    return sys.stdin, answers
+
+
+def _say(answers: IO[str], line: str) -> None:
+    answers.write(line + "\n")
+    answers.flush()
+
+
+def _sha256(path: Path, *, sync: bool) -> str:
+    """SHA-256 of the file; with ``sync`` its bytes are on the disk too, so that a rename of it survives a power cut."""
+    digest = hashlib.sha256()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - of a descriptor
+        while chunk := file.read(HASH_CHUNK_BYTES):
+            digest.update(chunk)
+        if sync:
+            with contextlib.suppress(OSError):  # a disk that cannot sync (read-only, some network folders) still sorts
+                os.fsync(descriptor)
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    main()

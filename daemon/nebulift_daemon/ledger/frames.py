@@ -1,0 +1,118 @@
+"""Questions to the frames' table."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from nebulift_daemon.ledger.database import Database, as_path, as_value
+from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, signature_of, unpacked
+from nebulift_daemon.sighting import Sighting
+
+
+class Frames:
+    """Reads the frames' table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def unknown(self, folder: Path, sightings: Sequence[Sighting], *, undone_too: bool = False) -> list[Sighting]:
+        """Those of ``sightings``, all in ``folder``, that still have to be judged."""
+        if not sightings:
+            return []
+        condition, values = "", [as_value(folder)]
+        if len(sightings) == 1:
+            condition = "AND name = ?"
+            values.append(as_value(Path(sightings[0].path.name)))
+        values.append("undone" if undone_too else "")
+        rows = self._database.rows(
+            f"SELECT name, signature FROM frames WHERE folder = ? {condition} AND state NOT IN ('seen', 'failed', ?)",  # noqa: S608
+            values,
+        )
+        known = set(rows)
+        return [seen for seen in sightings if (as_value(Path(seen.path.name)), signature_of(seen)) not in known]
+
+    def get(self, frame_id: int) -> FrameRow | None:
+        return next(self._select("id = ?", (frame_id,)), None)
+
+    def record(self, frame_id: int) -> dict[str, Any] | None:
+        """The judgement as ``judgement.as_record`` gave it."""
+        rows = self._database.rows("SELECT record FROM frames WHERE id = ?", (frame_id,))
+        return unpacked(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def waiting_to_file(self, after_id: int = 0, limit: int = 100) -> list[FrameRow]:
+        """Frames judged and not filed, oldest first."""
+        return list(self._select("state = 'judged' AND id > ?", (after_id,), f"id LIMIT {limit:d}"))
+
+    def at_path(self, path: Path) -> list[FrameRow]:
+        """All frames that ever appeared under this name, newest first."""
+        return list(
+            self._select("folder = ? AND name = ?", (as_value(path.parent), as_value(Path(path.name))), "id DESC")
+        )
+
+    def filed_at(self, destination: Path) -> FrameRow | None:
+        """The frame that lies at ``destination`` in the output tree."""
+        values = (as_value(destination.parent), as_value(Path(destination.name)))
+        where = "destination_folder = ? AND destination_name = ? AND state IN ('filed', 'reviewed')"
+        return next(self._select(where, values, "id DESC"), None)
+
+    def filed_in(self, folder: Path) -> list[FrameRow]:
+        """The frames that lie in this folder of the output tree."""
+        return list(self._select("destination_folder = ? AND state IN ('filed', 'reviewed')", (as_value(folder),)))
+
+    def destination_folders(self) -> list[Path]:
+        """Every folder of the output tree in which a frame lies."""
+        rows = self._database.rows(
+            "SELECT DISTINCT destination_folder FROM frames"
+            " WHERE destination_folder IS NOT NULL AND state IN ('filed', 'reviewed')"
+        )
+        return [as_path(folder) for (folder,) in rows]
+
+    def missing_like(self, size_bytes: int) -> list[FrameRow]:
+        """Frames of this size that vanished from the output tree: one of them may have turned up elsewhere."""
+        return list(self._select("state = 'gone' AND size_bytes = ? AND destination_folder IS NOT NULL", (size_bytes,)))
+
+    def is_planned(self, destination: Path) -> bool:
+        """Whether a frame is just on its way to ``destination``."""
+        return bool(
+            self._database.rows("SELECT 1 FROM frames WHERE state = 'judged' AND planned = ?", (as_value(destination),))
+        )
+
+    def adopted_as(self, sighting: Sighting) -> FrameRow | None:
+        """The entry of a file found in the output tree (see ``Progress.adopt``) that is this very file, by a link."""
+        where = "destination_signature = ? AND state = 'filed' AND judged_at IS NULL"
+        return next(self._select(where, (signature_of(sighting),)), None)
+
+    def in_review(self, limit: int = 1000) -> list[FrameRow]:
+        """The review queue, oldest first."""
+        return list(self._select("state = 'filed' AND label = 'review'", (), f"id LIMIT {limit:d}"))
+
+    def newest(self, limit: int) -> list[FrameRow]:
+        """The frames judged last, newest first."""
+        return list(self._select("judged_at IS NOT NULL", (), f"judged_at DESC, id DESC LIMIT {limit:d}"))
+
+    def named(self, path: Path) -> list[FrameRow]:
+        """The frames that a person means by ``path``: filed there, else appeared there, else all below that folder."""
+        filed = self.filed_at(path)
+        if filed is not None:
+            return [filed]
+        if appeared := self.at_path(path):
+            return appeared[:1]
+        every = self._select("state NOT IN ('seen', 'failed')")
+        return [row for row in every if any(at and at.is_relative_to(path) for at in (row.destination, row.path))]
+
+    def counts(self, since: str = "") -> dict[str, int]:
+        """How many frames were judged since then, by label; ``skipped``, ``waiting`` and ``unreadable`` beside them."""
+        rows = self._database.rows(
+            "SELECT CASE WHEN state = 'skipped' THEN 'skipped' ELSE label END, count(*),"
+            " count(CASE WHEN state = 'judged' THEN 1 END), count(CASE WHEN kinds = 'unreadable' THEN 1 END)"
+            " FROM frames WHERE judged_at >= ? GROUP BY 1",
+            (since,),
+        )
+        counts = {str(label): number for label, number, _, _ in rows}
+        counts["waiting"] = sum(waiting for _, _, waiting, _ in rows)
+        counts["unreadable"] = sum(unreadable for _, _, _, unreadable in rows)
+        return counts
+
+    def _select(self, where: str, values: Sequence[Any] = (), order: str = "id") -> Iterator[FrameRow]:
+        rows = self._database.rows(f"SELECT {COLUMNS} FROM frames WHERE {where} ORDER BY {order}", values)  # noqa: S608
+        return map(frame_row, rows)

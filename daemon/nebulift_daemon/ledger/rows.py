@@ -1,0 +1,72 @@
+"""One frame as the ledger keeps it, and how its parts are written in SQLite's types."""
+
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nebulift_daemon.ledger.database import Row, as_path
+from nebulift_daemon.sighting import Sighting
+
+COLUMNS = (
+    "id, root, folder, name, signature, size_bytes, sha256, state, tries, error, label, score, kinds, reason, model, "
+    "session_group, file_by, planned, destination_folder, destination_name, destination_signature, "
+    "seen_at, judged_at, filed_at"
+)
+
+
+def signature_of(sighting: Sighting) -> str:
+    """What stands for a file's bytes as long as it is not hashed."""
+    return f"{sighting.inode}:{sighting.size_bytes}:{sighting.mtime_ns}"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """What the ledger knows of one frame, without the judgement's full record."""
+
+    id: int
+    path: Path  # where it appeared
+    root: Path  # the watched folder
+    signature: str
+    size_bytes: int
+    sha256: str | None
+    state: str
+    tries: int
+    error: str | None
+    label: str | None
+    score: float | None
+    kinds: tuple[str, ...]
+    reason: str | None
+    model: str | None
+    session_group: str | None
+    file_by: str | None
+    planned: Path | None
+    destination: Path | None  # where it was filed; ``None`` when it was left in place
+    destination_signature: str | None
+    seen_at: str
+    judged_at: str | None
+    filed_at: str | None
+
+
+def frame_row(row: Row) -> FrameRow:
+    """The frame in a row of ``COLUMNS``."""
+    values = dict(zip((column.strip() for column in COLUMNS.split(",")), row, strict=True))
+    folder, name = as_path(values.pop("folder")), as_path(values.pop("name"))
+    at_folder, at_name = values.pop("destination_folder"), values.pop("destination_name")
+    values["path"] = folder / name
+    values["root"] = as_path(values["root"])
+    values["kinds"] = tuple(values["kinds"].split())
+    values["planned"] = None if values["planned"] is None else as_path(values["planned"])
+    values["destination"] = None if at_folder is None else as_path(at_folder) / as_path(at_name)
+    return FrameRow(**values)
+
+
+def packed(content: Any) -> bytes:
+    """JSON-ready content as the ledger stores it: compressed, since a card wears by the byte."""
+    return zlib.compress(json.dumps(content, separators=(",", ":")).encode("ascii"))
+
+
+def unpacked(stored: bytes) -> Any:
+    """The inverse of ``packed``."""
+    return json.loads(zlib.decompress(stored))

@@ -1,0 +1,157 @@
+"""The loop that runs all night: look, settle, judge, file, tell; sleep until something is due.
+
+One thread does all the work (watchdog's only leaves hints). It is woken by events and signals, and it counts as alive
+only after a turn that has really done something or has really found nothing to do.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nebulift.errors import LedgerError, NebuliftError
+from nebulift_daemon.assembly import Parts
+from nebulift_daemon.health import Health
+from nebulift_daemon.intake import Intake
+from nebulift_daemon.judge_client import JudgeUnavailable
+from nebulift_daemon.ledger import RowLost, as_text
+from nebulift_daemon.patience import Alarm
+from nebulift_daemon.printing import one_line
+from nebulift_daemon.reviews import OutputTree
+from nebulift_daemon.sighting import Sighting
+from nebulift_daemon.sorter import Outcome
+from nebulift_daemon.watcher import Watcher
+
+REVIEWS_EVERY_S = 60.0
+SESSIONS_EVERY_S = 60.0
+AFTER_ERROR_S = 5.0
+JUDGE_PAUSE_S = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Runs the parts until ``alarm`` says stop; with ``once``, until nothing is left to do.
+
+    ``keep_going`` is asked during long work: it tells systemd that we are alive, and us whether to stop.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        watcher: Watcher,
+        intake: Intake,
+        tree: OutputTree,
+        health: Health,
+        alarm: Alarm,
+        keep_going: Callable[[], bool],
+        *,
+        once: bool = False,
+    ) -> None:
+        self._parts = parts
+        self._watcher = watcher
+        self._intake = intake
+        self._tree = tree
+        self._health = health
+        self._alarm = alarm
+        self._keep_going = keep_going
+        self._once = once
+        self._troubles: dict[str, str] = {}  # what is wrong at the moment, by what it concerns
+        now = time.monotonic()
+        self._due = {"reviews": now, "sessions": now + SESSIONS_EVERY_S, "judge": now}
+
+    def run(self) -> None:
+        """Turn after turn, until stopped."""
+        while not self._alarm.stopping:
+            try:
+                left = self._turn()
+            except LedgerError as error:
+                self._trouble("ledger", error)
+                self._health.tell(self.state)
+                self._alarm.pause(AFTER_ERROR_S)
+                continue
+            except Exception:
+                # The barrier: an error of ours must not end the night. The frame in hand is found again by the next
+                # scan, and its tries are counted in the ledger.
+                log.exception("an error of Nebulift's own; the work goes on")
+                self._alarm.pause(AFTER_ERROR_S)
+                continue
+            self._troubles.pop("ledger", None)
+            self._health.ping()
+            self._health.tell(self.state)
+            if not left:
+                if self._once and not self._intake.settling:
+                    return
+                self._alarm.sleep(self._sleep_s())
+
+    def state(self) -> dict[str, Any]:
+        """How things are at the moment, for the status."""
+        filer, since = self._parts.filer, self._intake.waiting_since
+        ready = self._parts.judge.ready
+        problems = [*self._troubles.values(), *([filer.trouble] if filer.trouble else [])]
+        problems += [f"{folder}: {why}; check disk and permissions" for folder, why in self._watcher.problems.items()]
+        if ready is not None and ready.model_problem:
+            problems.append(f"no model, measurements decide alone: {ready.model_problem}")
+        return {
+            "mode": self._watcher.mode,
+            "queue": len(self._intake),
+            "waiting_since": None if since is None else as_text(since),
+            "settling": self._intake.settling,
+            "unfiled": self._parts.filer.waiting,
+            "model": None if ready is None else ready.model,
+            "problems": [one_line(problem) for problem in problems],
+        }
+
+    def _turn(self) -> bool:
+        """One look, and one frame or the chores of an idle moment; whether there is more to do at once."""
+        self._intake.look()
+        if self._parts.filer.next_retry_s() == 0:
+            self._parts.filer.retry(self._keep_going)
+        self._save_sessions()
+        if self._is_due("judge") and (frame := self._intake.next()):
+            self._take(*frame)
+            return True
+        if self._is_due("reviews") and not self._intake.settling:
+            self._due["reviews"] = time.monotonic() + REVIEWS_EVERY_S
+            self._tree.notice(self._keep_going)
+        return False
+
+    def _take(self, sighting: Sighting, watched: Path) -> None:
+        try:
+            outcome = self._parts.sorter.take(sighting, watched)
+        except JudgeUnavailable as error:
+            self._trouble("judge", error)
+            self._due["judge"] = time.monotonic() + JUDGE_PAUSE_S
+            self._intake.retry(sighting)
+            return
+        except RowLost:
+            self._intake.settle_again(sighting.path)
+            return
+        self._troubles.pop("judge", None)
+        if outcome is Outcome.AGAIN:
+            self._intake.retry(sighting)
+        elif outcome is Outcome.CHANGED:
+            self._intake.settle_again(sighting.path)
+
+    def _save_sessions(self) -> None:
+        if self._is_due("sessions"):
+            self._due["sessions"] = time.monotonic() + SESSIONS_EVERY_S
+            self._parts.sessions.save()
+
+    def _sleep_s(self) -> float:
+        """Until the next thing is due."""
+        dues = [self._intake.next_look_s(), self._due["reviews"] - time.monotonic()]
+        dues += [due for due in (self._parts.filer.next_retry_s(), self._health.ping_within_s()) if due is not None]
+        if len(self._intake):
+            dues.append(self._due["judge"] - time.monotonic())
+        if self._parts.sessions:
+            dues.append(self._due["sessions"] - time.monotonic())
+        return max(0.0, min(dues))
+
+    def _is_due(self, chore: str) -> bool:
+        return time.monotonic() >= self._due[chore]
+
+    def _trouble(self, concern: str, error: NebuliftError) -> None:
+        log.warning("%s", error)
+        self._troubles[concern] = str(error)

@@ -1,0 +1,182 @@
+"""What people decide: by moving files between review, clean and contaminated with a file manager, or by a command.
+
+Every frame that we filed and that turns up under another label is a human label, with time and source. Files are known
+again by inode, and by their bytes where a move changed the inode.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nebulift.errors import FilingError, printable
+from nebulift.verdict import Label
+from nebulift_daemon.filing import Act, Plan, candidate_names, carry_out
+from nebulift_daemon.folders import Listing, walk
+from nebulift_daemon.ledger import HAND, FrameRow, Ledger, signature_of
+from nebulift_daemon.output_root import OutputRoot
+from nebulift_daemon.placing import SourceChanged, sha256_of
+from nebulift_daemon.sighting import Sighting, look
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HandMove:
+    """A frame that a person took from one label to another."""
+
+    frame: FrameRow
+    label: Label
+    now_at: Sighting
+
+
+class OutputTree:
+    """Looks through the output tree for what people moved; only folders that changed since the last look are read."""
+
+    def __init__(self, ledger: Ledger, output: OutputRoot) -> None:
+        self._ledger = ledger
+        self._root = output.path
+        self._is_there = output.is_there
+        self._last_change: dict[Path, int] = {}  # folder -> mtime_ns when it was last compared with the ledger
+
+    def notice(self, keep_going: Callable[[], bool] = lambda: True) -> list[HandMove]:
+        """Enter into the ledger what people moved since the last look; what it was.
+
+        Nothing is concluded while the output root is not there, or when ``keep_going`` says no in between.
+        """
+        if not self._is_there():
+            return []
+        missing: list[FrameRow] = []
+        unknown: list[Sighting] = []
+        looked_at: dict[Path, int] = {}
+        for listing, changed_ns in self._changed_folders(keep_going):
+            lost, found = self._compare(listing)
+            missing += lost
+            unknown += found
+            looked_at[listing.folder] = changed_ns
+        if not keep_going() or not self._is_there():
+            return []  # half a look: a file may have gone where we did not look
+        if looked_at:  # a folder that went away has changed the one it was in
+            missing += self._of_vanished_folders()
+        moves = [move for found in unknown if (move := self._recognise(found, missing))]
+        for row in missing:
+            self._note_missing(row)
+        self._last_change |= looked_at
+        return moves
+
+    def _changed_folders(self, keep_going: Callable[[], bool]) -> Iterator[tuple[Listing, int]]:
+        for label in Label:
+            for listing in walk(self._root / label, keep_going, links_too=True):
+                changed_ns = _mtime_ns(listing.folder)
+                if not listing.error and self._last_change.get(listing.folder) != changed_ns:
+                    yield listing, changed_ns
+
+    def _compare(self, listing: Listing) -> tuple[list[FrameRow], list[Sighting]]:
+        """Frames that should be in the folder and are not, and files that are there and nobody filed."""
+        there = {sighting.path: sighting for sighting in listing.frames}
+        rows = self._ledger.frames.filed_in(listing.folder)
+        lost = [row for row in rows if row.destination not in there]
+        expected = {row.destination for row in rows}
+        return lost, [sighting for path, sighting in there.items() if path not in expected]
+
+    def _of_vanished_folders(self) -> list[FrameRow]:
+        vanished = [
+            folder
+            for folder in self._ledger.frames.destination_folders()
+            if folder.is_relative_to(self._root) and not folder.is_dir()
+        ]
+        for folder in vanished:
+            self._last_change.pop(folder, None)
+        return [row for folder in vanished for row in self._ledger.frames.filed_in(folder)]
+
+    def _recognise(self, found: Sighting, missing: list[FrameRow]) -> HandMove | None:
+        """The missing frame that ``found`` is, taken off the list and entered under its new place."""
+        label = Label(found.path.relative_to(self._root).parts[0])
+        row = self._known_again(found, missing)
+        if row is None:
+            if not self._ledger.frames.is_planned(found.path):
+                self._ledger.progress.adopt(self._root / label, found, label)
+            return None
+        if row in missing:
+            missing.remove(row)
+        return self._enter(row, label, found)
+
+    def _known_again(self, found: Sighting, missing: list[FrameRow]) -> FrameRow | None:
+        candidates = [row for row in missing if row.size_bytes == found.size_bytes or row.file_by == Act.SYMLINK]
+        candidates += self._ledger.frames.missing_like(found.size_bytes)
+        same = next((row for row in candidates if row.destination_signature == signature_of(found)), None)
+        if same is not None or not candidates:
+            return same
+        try:
+            sha256 = sha256_of(found.path)
+        except OSError:
+            return None  # vanished, or a dangling link: the next look tells
+        return next((row for row in candidates if row.sha256 == sha256), None)
+
+    def _enter(self, row: FrameRow, label: Label, found: Sighting) -> HandMove | None:
+        assert row.destination is not None
+        if row.label == label:
+            self._ledger.history.moved(row.id, found)  # renamed, or put into another folder of the same label
+            return None
+        if not self._ledger.history.refiled(row.id, label, None, HAND, row.destination, found):
+            return None
+        log.info("%s: a person says %s (it was %s)", found.path, label, row.label)
+        return HandMove(row, label, found)
+
+    def _note_missing(self, row: FrameRow) -> None:
+        """A frame that left the output tree: put back by an undo that was cut short, or taken away by a person."""
+        original = look(row.path)
+        if row.file_by == Act.MOVE and original is not None and signature_of(original) == row.signature:
+            self._ledger.progress.gone(row.id, "put back where it appeared", "undone")
+        else:
+            self._ledger.progress.gone(row.id, "taken out of the output folder by a person")
+
+
+def decide(
+    ledger: Ledger, output: OutputRoot, frame: FrameRow, label: Label, kind: str | None, source: str
+) -> Path | None:
+    """Enter a person's decision and put the frame where it now belongs; its new place, ``None`` when it was left.
+
+    The frame moves within the output tree, by the same rules as any filing. ``source`` is ``terminal`` or ``web``.
+    Raises ``FilingError`` when the frame cannot be moved now (nothing is entered then), ``LedgerError``.
+    """
+    if frame.destination is None or frame.label == label:
+        ledger.history.decided(frame.id, label, kind, source)
+        return frame.destination
+    here = look(frame.destination, links_too=True)
+    if here is None or not output.is_there():
+        raise FilingError(
+            f"{printable(frame.destination)}: the frame is not there any more; look for it with `nebulift status`"
+        )
+    try:
+        within = frame.destination.relative_to(output.path)
+    except ValueError:
+        raise FilingError(f"{printable(frame.destination)}: lies outside the output folder {output.path}") from None
+    wanted = output.path / label / Path(*within.parts[1:])
+    done = move_within(here, wanted, output.path, ledger.memory.identity())
+    if not ledger.history.refiled(frame.id, label, kind, source, frame.destination, done):
+        log.warning("%s: somebody else has moved this frame at the same time", frame.destination)
+    return done.path
+
+
+def move_within(here: Sighting, wanted: Path, root: Path, owner: str) -> Sighting:
+    """Move a file inside the output tree to ``wanted`` or a numbered name beside it; where it lies then."""
+    for candidate in candidate_names(wanted):
+        try:
+            done = carry_out(Plan(here, None, candidate, Act.MOVE), root, owner)
+        except FileExistsError:
+            continue
+        except SourceChanged as error:
+            raise FilingError(
+                f"{printable(here.path)}: the file has just been changed or moved; look at it again"
+            ) from error
+        assert done.at is not None
+        return done.at
+    raise FilingError(f"{printable(wanted)}: no free name is left")
+
+
+def _mtime_ns(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0  # vanished while we looked: it counts as changed at the next look

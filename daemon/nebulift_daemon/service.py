@@ -1,0 +1,172 @@
+"""The daemon: everything put together in the right order, and taken apart again."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from nebulift import __version__
+from nebulift.errors import LedgerError
+from nebulift.readers.fits_header import is_complete
+from nebulift.settings import Settings
+from nebulift_daemon.assembly import Parts, Workplace, put_together
+from nebulift_daemon.health import Health
+from nebulift_daemon.intake import Intake
+from nebulift_daemon.judge_client import JudgeUnavailable
+from nebulift_daemon.judge_messages import DEFAULT_JUDGE
+from nebulift_daemon.ledger import FrameRow, Ledger, utc_now
+from nebulift_daemon.loop import Loop
+from nebulift_daemon.output_root import OutputRoot
+from nebulift_daemon.patience import Alarm, insist
+from nebulift_daemon.reviews import OutputTree
+from nebulift_daemon.settler import Settler
+from nebulift_daemon.state_folder import StateLock, StatusFile
+from nebulift_daemon.systemd import Systemd
+from nebulift_daemon.watcher import Watcher
+from nebulift_daemon.whole import ignore_lease_breaks, writer_test
+
+BUSY_TIMEOUT_S = 2.0  # a locked ledger must not keep us from stopping in time; waiting goes on in `insist`
+
+log = logging.getLogger(__name__)
+
+
+def run_service(
+    settings: Settings, *, announce: Callable[[FrameRow], None], judge: str = DEFAULT_JUDGE, once: bool = False
+) -> int:
+    """Watch, judge and file until told to stop; the exit status: 1 when ``once`` met frames that cannot be read.
+
+    ``announce`` gets every frame with its verdict; ``once`` ends the work as soon as nothing is left to do; ``judge``
+    (module:function) is replaced in tests. Raises ``NebuliftError`` when the work cannot even begin.
+    """
+    alarm = Alarm()
+    began = utc_now()
+    with StateLock(settings.output.state_folder):
+        alarm.stop_on_signals()
+        ignore_lease_breaks()
+        try:
+            with _open_ledger(settings, alarm) as ledger:
+                _work(settings, ledger, alarm, announce, judge, once=once)
+                unreadable = ledger.frames.counts(began).get("unreadable", 0) if once else 0
+        except LedgerError:
+            if not alarm.stopping:
+                raise
+            unreadable = 0  # it was locked when we were told to stop: frames wait for the next start
+    return 1 if unreadable else 0
+
+
+@contextmanager
+def _open_ledger(settings: Settings, alarm: Alarm) -> Iterator[Ledger]:
+    folder = settings.output.state_folder
+    ledger = insist(lambda: Ledger.open(folder, busy_timeout_s=BUSY_TIMEOUT_S, check=True), alarm.pause)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _work(
+    settings: Settings,
+    ledger: Ledger,
+    alarm: Alarm,
+    announce: Callable[[FrameRow], None],
+    judge: str,
+    *,
+    once: bool,
+) -> None:
+    output = OutputRoot(settings.output.root, settings.output.state_folder)
+    _prepare_folders(settings, ledger, output, alarm)
+    systemd = Systemd()
+    health = Health(ledger, output, StatusFile(settings.output.state_folder), systemd, _lasting_facts(settings))
+    watcher = Watcher(
+        settings.watch.folders,
+        rescan_s=settings.watch.rescan_s,
+        polling=settings.watch.polling,
+        wake=alarm.ring,
+    )
+    is_being_written = writer_test(watcher.is_remote)
+
+    def keep_going() -> bool:
+        health.ping()  # asked only by work that gets on, or that ends by a deadline of its own
+        return not alarm.stopping
+
+    def pause(seconds: float) -> bool:
+        health.ping()  # what we wait for, a locked ledger, is not mended by a restart
+        return alarm.pause(seconds)
+
+    def noted(row: FrameRow) -> None:
+        health.note(row)
+        announce(row)
+
+    workplace = Workplace(keep_going, pause, noted, is_being_written, judge)
+    parts = insist(partial(put_together, settings, ledger, output, workplace), alarm.pause)
+    settler = Settler(settings.watch.settle_s, settings.watch.give_up_s, is_being_written, is_complete)
+    intake = Intake(ledger, watcher, settler, settings.watch.folders, alive=keep_going)
+    loop = Loop(parts, watcher, intake, OutputTree(ledger, output), health, alarm, keep_going, once=once)
+    try:
+        _start_judge(parts)
+        insist(intake.look, alarm.pause)
+        log.info("watching %s by %s", ", ".join(map(str, settings.watch.folders)), watcher.mode)
+        systemd.ready()
+        loop.run()
+    finally:
+        systemd.stopping()
+        with suppress(LedgerError):  # the newest frames of the session are then missing after the restart
+            parts.sessions.save()
+        parts.judge.close()
+        watcher.close()
+        health.tell(lambda: loop.state() | {"stopped_at": utc_now()}, at_once=True)
+
+
+def _prepare_folders(settings: Settings, ledger: Ledger, output: OutputRoot, alarm: Alarm) -> None:
+    """Output root, marker and memory of folders; leftovers of a crash swept, hand-made moves noticed."""
+    memory = ledger.memory
+    output.begin(known=insist(lambda: memory.has_folder(output.path), alarm.pause))
+    present = [folder for folder in settings.watch.folders if folder.is_dir()]
+    insist(lambda: memory.keep_folders([output.path, *present]), alarm.pause)
+    owner = insist(memory.identity, alarm.pause)
+    _tell_of_copies(settings, present)
+    if output.is_there():
+        if swept := output.sweep(owner, *present):
+            log.info("removed %d unfinished copies that a crash had left", swept)
+        # before anything is filed: frames whose history was lost are recognised by the names they have there
+        insist(lambda: OutputTree(ledger, output).notice(lambda: not alarm.stopping), alarm.pause)
+    else:
+        log.warning("%s: the output folder is not there; frames are judged and wait for its disk", output.path)
+
+
+def _tell_of_copies(settings: Settings, present: Sequence[Path]) -> None:
+    """A link cannot leave its disk: say that it will be a copy, which takes room and time."""
+    root = settings.output.root
+    for folder in present:
+        if (
+            "link" in settings.filing.by_label().values()
+            and root.is_dir()
+            and root.stat().st_dev != folder.stat().st_dev
+        ):
+            log.warning(
+                "%s and %s are on different disks: frames are copied, not linked, and take room twice", folder, root
+            )
+
+
+def _start_judge(parts: Parts) -> None:
+    try:
+        ready = parts.judge.start()
+    except JudgeUnavailable as error:
+        log.warning("%s", error)
+        return
+    if ready is not None and ready.model_problem:
+        log.warning("no model, measurements decide alone: %s", ready.model_problem)
+    elif ready is not None:
+        log.info("model: %s", ready.model or "none, measurements decide alone")
+
+
+def _lasting_facts(settings: Settings) -> dict[str, object]:
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "started_at": utc_now(),
+        "watching": [str(folder) for folder in settings.watch.folders],
+        "output": str(settings.output.root),
+    }

@@ -1,0 +1,108 @@
+"""The state folder: one daemon at a time, and a small file that tells how it is doing."""
+
+import errno
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from nebulift.errors import NebuliftError
+
+LOCK_NAME = "lock"
+STATUS_NAME = "status.json"
+SELDOM_S = 2.0  # between two writes of the status: a card wears by the write
+
+
+class AlreadyRunning(NebuliftError):
+    """Another process works with this state folder."""
+
+
+class StateLock:
+    """Held as long as a process sorts with this state folder; given back by the kernel, however the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise NebuliftError(
+                f"{folder}: the state folder cannot be written ({error.strerror}); check its disk and permissions"
+            ) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip()
+            os.close(self._descriptor)
+            if error.errno != errno.EWOULDBLOCK:
+                raise NebuliftError(f"{folder}: the state folder cannot be locked ({error.strerror})") from error
+            raise AlreadyRunning(
+                f"{folder}: process {holder or '?'} is sorting with this state folder already; stop it first, "
+                "or give this one another state folder"
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def running_process(folder: Path) -> int | None:
+    """The process that sorts with this state folder at the moment, if any."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.pread(descriptor, 20, 0).strip()
+        return int(holder) if holder.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+class StatusFile:
+    """``status.json``: written in one go, only when something changed, and at most every few seconds."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = folder / STATUS_NAME
+        self._clock = clock
+        self._written: dict[str, Any] | None = None
+        self._not_before = 0.0
+
+    def is_due(self) -> bool:
+        """Whether so much time has passed that news may be written."""
+        return self._clock() >= self._not_before
+
+    def write(self, status: dict[str, Any]) -> bool:
+        """Whether there was news and it was written. A status that cannot be written is not worth stopping for."""
+        if status == self._written:
+            return False
+        self._not_before = self._clock() + SELDOM_S
+        temporary = self._path.with_suffix(".tmp")
+        try:
+            temporary.write_text(json.dumps(status, indent=1) + "\n", encoding="ascii")
+            temporary.replace(self._path)
+        except OSError:
+            return False  # the disk is full or gone: the log says so already, from whoever needs it more
+        self._written = status
+        return True
+
+
+def read_status(folder: Path) -> dict[str, Any] | None:
+    """What the daemon last wrote about itself; ``None`` when there is nothing to read."""
+    try:
+        status = json.loads((folder / STATUS_NAME).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return status if isinstance(status, dict) else None
