@@ -5,6 +5,7 @@ measured quantity to severity, linear between their points. They rest on physics
 on any set of frames: a rig's own habits are the business of ``session`` and of calibration.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -113,7 +114,7 @@ def _trailed(stars: Stars) -> Iterator[Finding]:
 def seen_elongation(fwhm_px: float, elongation: float) -> float:
     """The elongation of star images after a round blur of two pixels FWHM."""
     major, minor = fwhm_px**2 * elongation, fwhm_px**2 / elongation
-    return ((major + SEEN_BLUR_PX**2) / (minor + SEEN_BLUR_PX**2)) ** 0.5
+    return math.sqrt((major + SEEN_BLUR_PX**2) / (minor + SEEN_BLUR_PX**2))
 
 
 def _defocus(stars: Stars) -> Iterator[Finding]:

@@ -84,7 +84,8 @@ def measure(path: Path, megapixels: int, model: str | None, peers: bool) -> Cost
     classifier = _loaded(model)
     loaded_mb = resident_mb()
     stages: dict[str, list[float]] = {}
-    totals, peer_times = [], []
+    totals: list[float] = []
+    peer_times: list[float] = []
     totals.extend(_judge_once(path, classifier, stages) for _ in range(ROUNDS))
     peak_mb = peak_resident_mb()
     for _ in range(ROUNDS if peers else 0):

@@ -33,6 +33,10 @@ class Classifier:
         self._session = session
         self.card = card
 
+    def with_card(self, card: ModelCard) -> "Classifier":
+        """The same network under another card, as when a rig's calibration changes limits and fusion."""
+        return Classifier(self._session, card)
+
     def predict(self, given: ModelInput) -> Prediction:
         """The model's opinion on one frame. Raises ``ModelMismatch`` when it answers with anything but numbers."""
         clean, kinds = self._session.run(

@@ -1,7 +1,8 @@
 """The sample configuration: every key, explained by the text that its section gives it."""
 
+import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,12 @@ def keys() -> Iterator[Key]:
             yield Key(section, field.name, default, required, explained.text, explained.example)
 
 
-def sample_toml() -> str:
-    """The text of ``systemd/nebulift.toml``: valid, every key named, whatever may be left out commented out."""
+def sample_toml(chosen: Mapping[str, Any] | None = None) -> str:
+    """The text of ``systemd/nebulift.toml``: valid, every key named, whatever may be left out commented out.
+
+    ``chosen`` puts values in force by their key's full name (``{"filing.clean": "leave"}``).
+    """
+    chosen = chosen or {}
     lines = [
         "# Nebulift's configuration. A line that starts with # is not in force and shows the default or an example."
     ]
@@ -54,8 +59,8 @@ def sample_toml() -> str:
         if key.section != section:
             section = key.section
             lines += ["", *_comment(SECTIONS[section].__doc__ or ""), f"[{section}]"]
-        off = "" if key.required or key.full_name in SET_IN_SAMPLE else "# "
-        value = key.example if key.default is None else key.default
+        off = "" if key.required or key.full_name in SET_IN_SAMPLE or key.full_name in chosen else "# "
+        value = chosen.get(key.full_name, key.example if key.default is None else key.default)
         lines += [*_comment(key.text), f"{off}{key.name} = {_toml(value)}"]
     return "\n".join(lines) + "\n"
 
@@ -68,5 +73,5 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, str | Path):
-        return f'"{value}"'
+        return json.dumps(str(value), ensure_ascii=False)
     return repr(value)

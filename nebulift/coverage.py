@@ -40,7 +40,7 @@ def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tu
     """A dark part with an edge that comes in from the border and has fewer stars than chance would leave it."""
     if min(background.level.shape) < GRID:
         return None
-    level = cv2.resize(background.level, (GRID, GRID), interpolation=cv2.INTER_AREA)
+    level = cv2.resize(background.level, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
     limit, explained = _otsu(level)
     dark = _largest_region(level < limit)
     share = float(dark.mean())

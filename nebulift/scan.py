@@ -135,6 +135,8 @@ def difference_noise(values: NDArray[np.floating], step: int, ok: NDArray[np.boo
     For noise that is quantised more coarsely than itself the median is a step function: the mean of the smaller 68.3 %
     of the absolute differences (0.460 sigma of a normal distribution) stands in.
     """
+    if ok is not None:
+        values = np.where(ok, values, 0.0)  # infinite less infinite would warn
     differences = values[:, step:] - values[:, :-step]
     if ok is not None:
         differences = differences[ok[:, step:] & ok[:, :-step]]

@@ -153,10 +153,15 @@ def _filled(mesh: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.fl
 
 
 def _smoothed(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
-    """3 x 3 median: takes out cells that a bright star or a galaxy fills."""
+    """3 x 3 median: takes out cells that a bright star or a galaxy fills.
+
+    The mesh is continued along its slope: with a border that repeats, cells along a border take the value of a cell
+    further in, which leaves a ramp of one cell's slope there.
+    """
     if min(mesh.shape) < 3:
         return mesh
-    return np.asarray(cv2.medianBlur(mesh, 3), dtype=np.float32)
+    continued = np.ascontiguousarray(_extended(_extended(mesh, 0), 1))
+    return np.ascontiguousarray(cv2.medianBlur(continued, 3)[1:-1, 1:-1], dtype=np.float32)
 
 
 def subtract_background(scan: Scan, background: Background) -> NDArray[np.int16]:

@@ -14,6 +14,9 @@ BLOCK_PX = 32  # of a line at a time: its mean is then good to a sixth of the pi
 CLIP_UNITS = 3 * UNITS_PER_SIGMA
 REACH_PX = 4  # a line is compared with lines up to so far beside it
 STRIPE_SIGMA = 4.0  # three blocks in a row: 1 line in 10^11 by chance
+TWIN_SHARE = 0.7  # two hot columns side by side are alike, and which is higher changes from block to block
+FLANK_SHARE = 0.25  # beside them is next to nothing; a trail of FWHM 3 between two columns has 0.5 beside them
+STRONG_SIGMA = 1.0  # of the clipped mean: from here on clipping bends it
 MIN_BLOCKS = 3  # in a row: nothing in the sky is so exactly straight and one or two pixels wide for so long
 MAX_BLOCKS = 64  # of a whole line: short maps have short blocks
 
@@ -36,7 +39,9 @@ def _remove(flat: NDArray[np.int16]) -> int:
         return 0
     block = min(block, length // MIN_BLOCKS)
     tops = list(range(0, length - block + 1, block))
-    excess = _excess(np.stack([_means(flat[top : top + block]) for top in tops]))
+    means = np.stack([_means(flat[top : top + block]) for top in tops])
+    excess = _excess(means)
+    around = means - excess
     noise = max(1.4826 * float(np.median(np.abs(excess))), 1.0 / block**0.5)
     striped = _runs(excess, STRIPE_SIGMA * noise)
     for row, top in enumerate(tops):
@@ -45,7 +50,10 @@ def _remove(flat: NDArray[np.int16]) -> int:
             continue
         bottom = length if row == len(tops) - 1 else top + block
         part = flat[top:bottom, touched].astype(np.float32)
-        clean = part - excess[row, touched] * UNITS_PER_SIGMA
+        # the clipped mean of a column of 5 sigma is 3: the strong ones are as high as their middle pixel
+        high = np.median(part, axis=0) / UNITS_PER_SIGMA - around[row, touched]
+        height = np.where(np.abs(excess[row, touched]) > STRONG_SIGMA, high, excess[row, touched])
+        clean = part - height * UNITS_PER_SIGMA
         clean[np.abs(clean) > CLIP_UNITS] = 0.0
         flat[top:bottom, touched] = np.rint(clean).astype(np.int16)
     return int(striped.any(axis=0).sum())
@@ -73,11 +81,8 @@ def _excess(means: NDArray[np.float32]) -> NDArray[np.float32]:
 def _runs(excess: NDArray[np.float32], limit: float) -> NDArray[np.bool_]:
     """Mask of the blocks that belong to a run of ``MIN_BLOCKS`` with an excess of one sign beyond ``limit``."""
     striped = np.zeros(excess.shape, dtype=bool)
-    beside = np.pad(excess, ((0, 0), (1, 1)))
     for sign in (1.0, -1.0):
-        # a trail that leans by more than half a degree has its peak in another column three blocks on
-        peak = (sign * excess >= sign * beside[:, :-2]) & (sign * excess >= sign * beside[:, 2:])
-        out = (sign * excess > limit) & peak
+        out = (sign * excess > limit) & _sharp(sign * excess)
         run = out.copy()
         for shift in range(1, MIN_BLOCKS):
             run[:-shift] &= out[shift:]
@@ -90,3 +95,17 @@ def _runs(excess: NDArray[np.float32], limit: float) -> NDArray[np.bool_]:
         flanks[:, :-1] |= striped[:, 1:]
         striped |= flanks & (sign * excess > limit)
     return striped
+
+
+def _sharp(excess: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where a column is the highest of its neighbours, or one of two alike between two that are low.
+
+    A trail that leans by more than half a degree has its peak in another column three blocks on, and soft flanks.
+    """
+    padded = np.pad(excess, ((0, 0), (2, 2)))
+    width = excess.shape[1]
+    left2, left, right, right2 = (padded[:, start : start + width] for start in (0, 1, 3, 4))
+    highest = (excess >= left) & (excess >= right)
+    with_right = (right > TWIN_SHARE * excess) & (np.maximum(left, right2) < FLANK_SHARE * excess)
+    with_left = (left > TWIN_SHARE * excess) & (np.maximum(right, left2) < FLANK_SHARE * excess)
+    return np.asarray(highest | with_right | with_left)

@@ -18,6 +18,7 @@ from nebulift_daemon.judge_client import JudgeUnavailable
 from nebulift_daemon.judge_messages import DEFAULT_JUDGE
 from nebulift_daemon.ledger import FrameRow, Ledger, utc_now
 from nebulift_daemon.loop import Loop
+from nebulift_daemon.mounts import mount_of, mount_table
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.patience import Alarm, insist
 from nebulift_daemon.reviews import OutputTree
@@ -139,14 +140,20 @@ def _prepare_folders(settings: Settings, ledger: Ledger, output: OutputRoot, ala
 def _tell_of_copies(settings: Settings, present: Sequence[Path]) -> None:
     """A link cannot leave its disk: say that it will be a copy, which takes room and time."""
     root = settings.output.root
+    if "link" not in settings.filing.by_label().values() or not root.is_dir():
+        return
+    table = mount_table()
     for folder in present:
-        if (
-            "link" in settings.filing.by_label().values()
-            and root.is_dir()
-            and root.stat().st_dev != folder.stat().st_dev
-        ):
+        if root.stat().st_dev != folder.stat().st_dev:
             log.warning(
                 "%s and %s are on different disks: frames are copied, not linked, and take room twice", folder, root
+            )
+        elif mount_of(root, table) != mount_of(folder, table):
+            log.warning(
+                "%s and %s are different mounts of one disk (two lines of the service's folders.conf?): frames are "
+                "copied, not linked, and take room twice; see `nebulift doctor`",
+                folder,
+                root,
             )
 
 

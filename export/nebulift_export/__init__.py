@@ -1,0 +1,1 @@
+"""From a trained checkpoint to the one ONNX file that the Raspberry Pi runs. Needs the [train] extra."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.measurements import Stars
-from nebulift.scan import Scan
+from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.stars.cores import moments
 from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_stamps
@@ -67,17 +67,41 @@ def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_
     level = best_level(maps, stars)
     if level > 0:
         clean = without_pixels(maps[0], fine.x[test.hot], fine.y[test.hot])
-        stars = find_peaks(pyramid(clean, level + 1)[level])
-        line_like = np.zeros(len(stars.x), dtype=bool)
+        stars, line_like = _coarse_stars(pyramid(clean, level + 1)[level])
     scale = scan.bin_px * 2**level
     shapes = measure_shapes(frame, scan, maps, stars, level, ceiling_adu)
     x_px, y_px = raw_position(stars.x, scale), raw_position(stars.y, scale)
     return StarList(x_px, y_px, stars.snr, scale, int(test.hot.sum()), line_like, shapes)
 
 
-def without_pixels(
-    units: NDArray[np.int16], x: NDArray[np.floating], y: NDArray[np.floating]
-) -> NDArray[np.int16]:
+def _coarse_stars(level_map: NDArray[np.int16]) -> tuple[Peaks, NDArray[np.bool_]]:
+    """(peaks of a coarse map but for pieces of bright trails, which of them look like lines)."""
+    peaks = find_peaks(level_map)
+    n = min(len(peaks.x), TESTED_PEAKS)
+    if n == 0:
+        return peaks, np.zeros(0, dtype=bool)
+    stamps = map_stamps(level_map, peaks.x[:n], peaks.y[:n], 4)
+    above = np.nan_to_num(stamps - _border_level(stamps, UNITS_PER_SIGMA))
+    line_like, on_trail = np.zeros((2, len(peaks.x)), dtype=bool)
+    line_like[:n], on_trail[:n] = _lines_among(above, above[:, 3:6, 3:6].max(axis=(1, 2)), UNITS_PER_SIGMA, peaks)
+    star = ~on_trail
+    return Peaks(peaks.x[star], peaks.y[star], peaks.snr[star]), line_like[star]
+
+
+def _lines_among(
+    above: NDArray[np.float32], top: NDArray[np.float32], noise: float, peaks: Peaks
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(which of the first peaks look like lines in their cut-outs, which of these lie in one line)."""
+    lit = (above > 0.3 * top[:, None, None]) & (above > 2.5 * noise)
+    shapes = moments(above, lit)
+    line_like = np.asarray(shapes.elongation > LINE_ELONGATION)
+    on_trail = np.zeros(len(line_like), dtype=bool)
+    lines = np.flatnonzero(line_like)
+    on_trail[lines] = in_one_line(peaks.x[lines], peaks.y[lines], shapes.angle_deg[lines])
+    return line_like, on_trail
+
+
+def without_pixels(units: NDArray[np.int16], x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.int16]:
     """A copy of the map with the 3 x 3 pixels around each position at the median of the 16 around those: on coarser
     maps a hot pixel is as wide as a star.
     """
@@ -137,11 +161,9 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
     fits = share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS))
     test.star[:n] = fits & solid & (total > STAR_SIGMA * 3.0 * noise)
     test.hot[:n] = ~fits & (top > STAR_SIGMA * noise)
-    lit = (above > 0.3 * top[:, None, None]) & (above > 2.5 * noise)
-    shapes = moments(above, lit)
-    test.line_like[:n] = shapes.elongation > LINE_ELONGATION
-    lines = np.flatnonzero(test.line_like & test.star)
-    test.on_trail[lines] = in_one_line(peaks.x[lines], peaks.y[lines], shapes.angle_deg[lines])
+    stars = np.flatnonzero(test.star[:n])
+    standing = Peaks(peaks.x[stars], peaks.y[stars], peaks.snr[stars])
+    test.line_like[stars], test.on_trail[stars] = _lines_among(above[stars], top[stars], noise, standing)
     return test
 
 
@@ -186,12 +208,12 @@ def _above_surroundings(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> NDArr
     scale = scan.bin_px
     stamps = raw_stamps(frame, raw_position(peaks.x[:n], scale), raw_position(peaks.y[:n], scale), 4)
     if frame.exposure.bayer is None:
-        return np.nan_to_num(stamps - _border_level(stamps, scan.raw_noise_adu))
+        return np.asarray(np.nan_to_num(stamps - _border_level(stamps, scan.raw_noise_adu)), dtype=np.float32)
     above = np.empty_like(stamps)
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):  # each site of the mosaic's cell has a sky of its own
         site = stamps[:, row::2, column::2]
         above[:, row::2, column::2] = site - _border_level(site, scan.raw_noise_adu)
-    return np.nan_to_num(above)
+    return np.asarray(np.nan_to_num(above), dtype=np.float32)
 
 
 def _border_level(stamps: NDArray[np.float32], noise: float) -> NDArray[np.float32]:

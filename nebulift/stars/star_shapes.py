@@ -131,7 +131,7 @@ def _from_map(
     fwhm_px: float,
     is_trail: bool,
 ) -> StarShapes:
-    """Shapes on the finest map where the images are at most 14 pixels wide: holes of rings still show, noise is less."""
+    """Shapes on the finest map where images are at most 14 pixels wide: holes of rings still show, noise is less."""
     level = int(np.clip(np.ceil(np.log2(max(fwhm_px / scan.bin_px / 14.0, 1.0))), 0, len(maps) - 1))
     scale = scan.bin_px * 2**level
     half = int(np.clip(np.ceil(2.2 * fwhm_px / scale), 8, 32)) * (2 if is_trail else 1)
@@ -195,9 +195,7 @@ def donuts(stamps: NDArray[np.float32], fwhm: float) -> tuple[NDArray[np.bool_],
     return dark & (ring > 3 * UNITS_PER_SIGMA) & (width > 4.0) & (fwhm > 2.0), width
 
 
-def _crossing(
-    profile: NDArray[np.float64], level: NDArray[np.float64], after: NDArray[np.intp]
-) -> NDArray[np.float64]:
+def _crossing(profile: NDArray[np.float64], level: NDArray[np.float64], after: NDArray[np.intp]) -> NDArray[np.float64]:
     """Radius at which each profile falls to ``level``, linear between its first point ``after`` and the one before."""
     rows = np.arange(len(profile))
     before = np.maximum(after - 1, 0)

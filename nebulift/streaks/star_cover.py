@@ -8,7 +8,7 @@ from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.stars import StarList
 
 WING_EXPONENT = 2.5  # of a Moffat profile with the wide wings of real optics
-COVER_TO_SIGMA = 0.3  # discs reach to where the star's light is so faint
+COVER_TO_SIGMA = 0.17  # discs reach to where a star's light is so faint: a line of a thousand pixels feels wings
 MAX_COVERED = 0.35  # of the frame: in the Milky Way only the brighter stars are covered, the rest is clipped
 PATCH_SIGMA = 6.0
 PATCH_MAX_ASPECT = 4.0  # longer and thinner patches may be trails: they stay open
@@ -34,7 +34,7 @@ def star_cover(stars: StarList, shape: tuple[int, int], scale_px: int) -> NDArra
 
 
 def cover_radius_px(stars: StarList) -> NDArray[np.float64]:
-    """Radius in raw pixels at which each star has faded to 0.3 sigma, for a Moffat profile of the frame's FWHM."""
+    """Radius in raw pixels at which each star has faded to 0.17 sigma, for a Moffat profile of the frame's FWHM."""
     widths = stars.shapes.fwhm_px
     fwhm = float(np.median(widths)) if len(widths) else 2.0 * stars.scale_px
     ratio = np.maximum(stars.snr / COVER_TO_SIGMA, 1.0).astype(np.float64)

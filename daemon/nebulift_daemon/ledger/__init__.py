@@ -6,6 +6,7 @@ built from the folders.
 
 from pathlib import Path
 
+from nebulift_daemon.ledger.browsing import LISTS, Browsing, Decision, Recorded, Shown, Wanted
 from nebulift_daemon.ledger.clock import as_text, utc_now
 from nebulift_daemon.ledger.database import MEMORY, Database
 from nebulift_daemon.ledger.frames import Frames
@@ -16,7 +17,8 @@ from nebulift_daemon.ledger.rows import FrameRow, signature_of
 
 
 class Ledger:
-    """``frames`` answers questions, ``progress`` writes a frame's way, ``history`` deeds and labels, ``memory`` more.
+    """``frames`` answers questions, ``progress`` writes a frame's way, ``history`` deeds and labels, ``memory`` more;
+    ``browsing`` answers the questions of people who look at many frames.
 
     Every method of these raises ``LedgerError`` when the file cannot be used at the moment; call again later.
     """
@@ -27,6 +29,7 @@ class Ledger:
         self.progress = Progress(database)
         self.history = History(database)
         self.memory = Memory(database)
+        self.browsing = Browsing(database)
 
     @classmethod
     def open(cls, state_folder: Path, *, busy_timeout_s: float = 30.0, check: bool = False) -> "Ledger":
@@ -57,13 +60,18 @@ def has_ledger(state_folder: Path) -> bool:
 __all__ = [
     "HAND",
     "LEDGER_NAME",
+    "LISTS",
     "Action",
     "Claim",
+    "Decision",
     "FrameRow",
     "HumanLabel",
     "Judged",
     "Ledger",
+    "Recorded",
     "RowLost",
+    "Shown",
+    "Wanted",
     "as_text",
     "has_ledger",
     "new_ledger_in_memory",

@@ -11,3 +11,11 @@ def utc_now() -> str:
 def as_text(moment: datetime) -> str:
     """A moment as the ledger writes it; ``moment`` knows its time zone."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def file_time(mtime_ns: int) -> str | None:
+    """A file's time as the ledger writes it; ``None`` for one that no calendar holds: files may claim anything."""
+    try:
+        return as_text(datetime.fromtimestamp(mtime_ns // 1_000_000 / 1000, UTC))
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nebulift.errors import LedgerError
-from nebulift_daemon.ledger.clock import utc_now
+from nebulift_daemon.ledger.clock import file_time, utc_now
 from nebulift_daemon.ledger.database import Database, Row, Transaction, as_value
-from nebulift_daemon.ledger.rows import COLUMNS, frame_row, packed, signature_of
+from nebulift_daemon.ledger.rows import COLUMNS, frame_row, packed, signature_of, taken_at_of
 from nebulift_daemon.sighting import Sighting
 
 
@@ -107,9 +107,11 @@ class Progress:
         record = judged.record
         state = "skipped" if judged.label is None else "judged"
         with self._database.transaction(durable=True) as writing:
+            (signature,) = _one(writing.rows("SELECT signature FROM frames WHERE id = ?", (frame_id,)))
             changed = writing.change(
                 "UPDATE frames SET state = ?, error = ?, sha256 = ?, label = ?, score = ?, kinds = ?, reason = ?,"
-                " model = ?, session_group = ?, record = ?, judged_at = ?, file_by = ?, planned = ? WHERE id = ?",
+                " model = ?, session_group = ?, record = ?, judged_at = ?, file_by = ?, planned = ?, taken_at = ?"
+                " WHERE id = ?",
                 (
                     state,
                     record.get("error"),
@@ -124,6 +126,7 @@ class Progress:
                     utc_now(),
                     file_by,
                     None if planned is None else as_value(planned),
+                    taken_at_of(record, signature),
                     frame_id,
                 ),
             )
@@ -155,8 +158,8 @@ class Progress:
         with self._database.transaction() as writing:
             frame_id = writing.insert(
                 "INSERT INTO frames"
-                " (root, folder, name, signature, size_bytes, state, label, reason, seen_at, filed_at)"
-                " VALUES (?, ?, ?, ?, ?, 'filed', ?, 'found in the output folder', ?, ?)",
+                " (root, folder, name, signature, size_bytes, state, label, reason, seen_at, filed_at, taken_at)"
+                " VALUES (?, ?, ?, ?, ?, 'filed', ?, 'found in the output folder', ?, ?, ?)",
                 (
                     as_value(root),
                     as_value(found.path.parent),
@@ -166,6 +169,7 @@ class Progress:
                     label,
                     utc_now(),
                     utc_now(),
+                    file_time(found.mtime_ns),
                 ),
             )
             place(writing, frame_id, found, "filed")

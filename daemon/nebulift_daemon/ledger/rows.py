@@ -3,16 +3,18 @@
 import json
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nebulift_daemon.ledger.clock import as_text, file_time
 from nebulift_daemon.ledger.database import Row, as_path
 from nebulift_daemon.sighting import Sighting
 
 COLUMNS = (
     "id, root, folder, name, signature, size_bytes, sha256, state, tries, error, label, score, kinds, reason, model, "
     "session_group, file_by, planned, destination_folder, destination_name, destination_signature, "
-    "seen_at, judged_at, filed_at"
+    "seen_at, judged_at, filed_at, taken_at"
 )
 
 
@@ -47,6 +49,7 @@ class FrameRow:
     seen_at: str
     judged_at: str | None
     filed_at: str | None
+    taken_at: str | None  # start of the exposure; where the file does not say, when the file was written
 
 
 def frame_row(row: Row) -> FrameRow:
@@ -60,6 +63,14 @@ def frame_row(row: Row) -> FrameRow:
     values["planned"] = None if values["planned"] is None else as_path(values["planned"])
     values["destination"] = None if at_folder is None else as_path(at_folder) / as_path(at_name)
     return FrameRow(**values)
+
+
+def taken_at_of(record: dict[str, Any], signature: str) -> str | None:
+    """When the exposure began, by the judgement's record, else by the file's own time; ``None`` when neither says."""
+    stated = (record.get("exposure") or {}).get("taken_at")
+    if stated:
+        return as_text(datetime.fromisoformat(stated))
+    return file_time(int(signature.rpartition(":")[2]))
 
 
 def packed(content: Any) -> bytes:

@@ -79,4 +79,11 @@ MIGRATIONS: list[tuple[str, str]] = [
         CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL);
         """,
     ),
+    (
+        "m004_taken_at",
+        """
+        ALTER TABLE frames ADD COLUMN taken_at TEXT;  -- start of the exposure; else the file's own time
+        CREATE INDEX frames_by_exposure ON frames (taken_at, label, state);  -- lists and counts need nothing else
+        """,
+    ),
 ]

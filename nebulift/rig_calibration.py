@@ -1,0 +1,64 @@
+"""``RigCalibration``: what a person's reviews say about score and limits at one rig, as a small JSON file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from nebulift.errors import ModelMismatch, WrongUsage, printable
+from nebulift.model_card import ModelCard
+from nebulift.verdict import Fusion, Thresholds
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RigCalibration:
+    """Two equal forms of one calibration.
+
+    With ``fusion`` the score itself becomes a probability at this rig, and ``thresholds`` go with it. The limits on the
+    score as it is without are ``raw_thresholds``, for the configuration's ``[thresholds]``. Without a model there is
+    no fusion, and only the raw limits count.
+    """
+
+    model: str | None  # name of the model it was made for
+    thresholds: Thresholds
+    raw_thresholds: Thresholds
+    fusion: Fusion | None
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # date, number of reviews
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def applied_to(self, card: ModelCard) -> ModelCard:
+        """``card`` with the fusion and limits of this rig; ``Classifier.with_card`` takes it."""
+        return replace(card, fusion=self.fusion or card.fusion, thresholds=self.thresholds)
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The calibration; raises ``ValueError``, ``KeyError`` or ``TypeError`` when it is not one."""
+        record = json.loads(text)
+        if record.pop("format") != FORMAT:
+            raise ValueError("made by another version")
+        record["thresholds"] = Thresholds(**record["thresholds"])
+        record["raw_thresholds"] = Thresholds(**record["raw_thresholds"])
+        record["fusion"] = None if record["fusion"] is None else Fusion(**record["fusion"])
+        return cls(**record)
+
+
+def read_rig_calibration(path: Path, model: str | None) -> RigCalibration:
+    """The calibration in the file. Raises ``WrongUsage`` when it is none, ``ModelMismatch`` for another model's."""
+    try:
+        found = RigCalibration.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongUsage(f"{printable(path)}: cannot be read ({error.strerror}); run nebulift calibrate") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WrongUsage(f"{printable(path)}: not a calibration ({error}); run nebulift calibrate again") from error
+    if found.model != model:
+        raise ModelMismatch(
+            f"{printable(path)}: made for {found.model or 'no model'}, but {model or 'no model'} is asked; "
+            f"run nebulift calibrate again"
+        )
+    return found

@@ -1,0 +1,87 @@
+"""The figures of ``evaluation.summarise`` as a page in Markdown."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+ROWS = (
+    ("ROC-AUC", "roc_auc"),
+    ("PR-AUC of contaminated", "pr_auc"),
+    ("recall of contaminated at 1 % false rejection", "recall_at_1_percent_false_rejection"),
+    ("false rejection: clean called contaminated", "false_rejection"),
+    ("clean sent to review", "clean_sent_to_review"),
+    ("contaminated caught", "contaminated_caught"),
+    ("contaminated not accepted as clean", "contaminated_not_accepted"),
+    ("contaminated among accepted", "contaminated_among_accepted"),
+    ("share of all frames in review", "review_share"),
+    ("Cohen's kappa of accepted and clean", "kappa"),
+    ("ECE", "ece"),
+)
+TITLES = {"cv": "CV alone", "model": "model alone", "fusion": "both (as shipped)"}
+
+
+def as_markdown(figures: Mapping[str, Any], title: str, remarks: Iterable[str] = ()) -> str:
+    """A page: what was measured, one column a witness, then confusion, kinds and cameras."""
+    names = list(figures["witnesses"])
+    truth = figures["truth"]
+    counts = ", ".join(f"{count} {name}" for name, count in truth.items())
+    lines = [f"# {title}", "", f"{figures['frames']} frames of {figures['sessions']} sessions: {counts}."]
+    lines += ["Intervals are 95 % by bootstrap over sessions. Marginal frames count in no figure but the queue.", ""]
+    lines += [f"- {remark}" for remark in remarks]
+    lines += ["", *_table(["", *(TITLES[name] for name in names)], _rows(figures, names))]
+    for name in names:
+        lines += ["", f"## {TITLES[name]}", "", *_confusion(figures["witnesses"][name]["confusion"])]
+        lines += ["", *_kinds(figures["witnesses"][name]["kinds"]), "", *_cameras(figures["cameras"][name])]
+    return "\n".join(lines) + "\n"
+
+
+def interval_text(interval: Mapping[str, Any]) -> str:
+    """``0.943 (0.921-0.960), n=512``; a dash where there is no figure."""
+    if interval["value"] is None:
+        return f"-, n={interval['n']}"
+    around = "" if interval["low"] is None else f" ({interval['low']:.3f}-{interval['high']:.3f})"
+    return f"{interval['value']:.3f}{around}, n={interval['n']}"
+
+
+def _rows(figures: Mapping[str, Any], names: list[str]) -> list[list[str]]:
+    return [[title, *(interval_text(figures["witnesses"][name][key]) for name in names)] for title, key in ROWS]
+
+
+def _confusion(confusion: Mapping[str, Mapping[str, int]]) -> list[str]:
+    labels = list(next(iter(confusion.values())))
+    rows = [[truth, *(str(counts[label]) for label in labels)] for truth, counts in confusion.items()]
+    return _table(["truth \\ verdict", *labels], rows)
+
+
+def _kinds(kinds: Mapping[str, Any]) -> list[str]:
+    bands = list(next(iter(kinds.values()))["by_severity"]) if kinds else []
+    rows = []
+    for kind, one in kinds.items():
+        shares = [_band(one["by_severity"][band]) for band in bands]
+        rows.append([kind, interval_text(one["caught"]), interval_text(one["not_accepted"]), *shares])
+    header = ["worst artefact", "caught", "not accepted", *(f"not accepted, severity {band}" for band in bands)]
+    return _table(header, rows)
+
+
+def _band(band: Mapping[str, Any]) -> str:
+    return "-" if band["not_accepted"] is None else f"{band['not_accepted']:.2f} (n={band['n']})"
+
+
+def _cameras(cameras: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [
+            name,
+            str(one["clean_frames"]),
+            *(_number(one[key]) for key in ("false_rejection", "clean_sent_to_review", "roc_auc")),
+        ]
+        for name, one in cameras.items()
+    ]
+    return _table(["camera", "clean frames", "false rejection", "clean sent to review", "ROC-AUC"], rows)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]

@@ -1,0 +1,77 @@
+"""``Measured`` as JSON-ready types and back: what is kept of a frame so that it need not be opened again."""
+
+import dataclasses
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.assessment import findings_of
+from nebulift.exposure import Exposure, FrameKind
+from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
+from nebulift.pipeline import Measured
+
+
+def as_record(measured: Measured) -> dict[str, Any]:
+    """Exposure, shape and measurements in full precision; planes and findings are not part of it."""
+    return {
+        "exposure": _plain(dataclasses.asdict(measured.exposure)),
+        "shape": list(measured.shape),
+        "measurements": _plain(dataclasses.asdict(measured.measurements)),
+    }
+
+
+def from_record(record: dict[str, Any], path: Path, planes: NDArray[np.float32] | None = None) -> Measured:
+    """The inverse; findings are made anew from the measurements by the limits of today.
+
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` when the record is not one of this version.
+    """
+    height, width = record["shape"]
+    measurements = _measurements(record["measurements"])
+    exposure = _exposure(record["exposure"])
+    return Measured(path, exposure, (height, width), measurements, findings_of(measurements), planes, (), 0.0)
+
+
+def _measurements(record: dict[str, Any]) -> Measurements:
+    coverage = record["coverage"]
+    if coverage is not None:
+        cells = tuple((int(row), int(column)) for row, column in coverage["cells"])
+        coverage = Coverage(**{**coverage, "cells": cells})
+    return Measurements(
+        record["width_px"],
+        record["height_px"],
+        Sky(**record["sky"]),
+        Stars(**record["stars"]),
+        tuple(Streak(**streak) for streak in record["streaks"]),
+        Saturation(**record["saturation"]),
+        Sensor(**record["sensor"]),
+        coverage,
+        record["detector_version"],
+    )
+
+
+def _exposure(record: dict[str, Any]) -> Exposure:
+    taken_at, binning = record["taken_at"], record["binning"]
+    return Exposure(
+        **{
+            **record,
+            "kind": FrameKind(record["kind"]),
+            "taken_at": None if taken_at is None else datetime.fromisoformat(taken_at),
+            "binning": None if binning is None else (binning[0], binning[1]),
+        }
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value

@@ -1,0 +1,76 @@
+"""Curves of an evaluation as PNG files. Needs matplotlib, which comes with the [train] extra."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.training.evaluation import WITNESSES, Judged
+from nebulift.training.evaluation_report import TITLES
+
+mpl.use("Agg")  # no window, no display needed
+
+import matplotlib.pyplot as plt
+
+BINS = 10
+
+
+def write_plots(rows: Sequence[Judged], folder: Path) -> list[Path]:
+    """``roc.png``, ``precision_recall.png``, ``reliability.png`` and ``risk_coverage.png`` in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    decided = [row for row in rows if row.truth != "marginal"]
+    clean = np.array([row.truth == "clean" for row in decided], dtype=np.bool_)
+    names = [name for name in WITNESSES if all(row.scores[name] is not None for row in decided)]
+    scores = {name: np.array([row.scores[name] for row in decided], dtype=np.float64) for name in names}
+    curves = {
+        "roc": ("share of clean frames turned away", "share of contaminated frames caught", _roc),
+        "precision_recall": ("share of contaminated frames caught", "of the frames turned away: contaminated", _pr),
+        "reliability": ("stated P(clean)", "share that is clean", _reliability),
+        "risk_coverage": ("share of frames decided, surest first", "share of wrong decisions", _risk_coverage),
+    }
+    written = []
+    for file, (x_label, y_label, curve) in curves.items():
+        figure, axes = plt.subplots(figsize=(5.0, 4.5))
+        for name, score in scores.items():
+            x, y = curve(score, clean)
+            axes.plot(x, y, label=TITLES[name], marker="o" if file == "reliability" else "")
+        axes.set(xlabel=x_label, ylabel=y_label, xlim=(0.0, 1.0), title=f"{len(decided)} frames")
+        axes.grid(alpha=0.3)
+        axes.legend()
+        path = folder / f"{file}.png"
+        figure.savefig(path, dpi=120, bbox_inches="tight")
+        plt.close(figure)
+        written.append(path)
+    return written
+
+
+def _turned_away(score: NDArray[np.float64], clean: NDArray[np.bool_]) -> tuple[Any, Any]:
+    """(clean, contaminated) frames turned away so far, worst score first."""
+    order = np.argsort(score, kind="stable")
+    return np.cumsum(clean[order]), np.cumsum(~clean[order])
+
+
+def _roc(score: NDArray[np.float64], clean: NDArray[np.bool_]) -> tuple[Any, Any]:
+    lost, caught = _turned_away(score, clean)
+    return lost / max(int(clean.sum()), 1), caught / max(int((~clean).sum()), 1)
+
+
+def _pr(score: NDArray[np.float64], clean: NDArray[np.bool_]) -> tuple[Any, Any]:
+    lost, caught = _turned_away(score, clean)
+    return caught / max(int((~clean).sum()), 1), caught / (lost + caught)
+
+
+def _reliability(score: NDArray[np.float64], clean: NDArray[np.bool_]) -> tuple[Any, Any]:
+    which = np.minimum((score * BINS).astype(np.intp), BINS - 1)
+    filled = [number for number in range(BINS) if (which == number).any()]
+    return [score[which == n].mean() for n in filled], [clean[which == n].mean() for n in filled]
+
+
+def _risk_coverage(score: NDArray[np.float64], clean: NDArray[np.bool_]) -> tuple[Any, Any]:
+    order = np.argsort(-np.abs(score - 0.5), kind="stable")
+    wrong = (score > 0.5) != clean
+    count = np.arange(1, len(score) + 1)
+    return count / len(score), np.cumsum(wrong[order]) / count

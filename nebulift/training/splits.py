@@ -1,0 +1,141 @@
+"""Training and validation apart: whole groups (night x target x camera) only, and copies of one file together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nebulift.errors import TrainingError
+from nebulift.training.frame_label import CLEAN, CONTAMINATED, FrameLabel
+
+MIN_FRAMES = 10  # of fewer, any figure is an anecdote; hundreds are wanted
+FEW_FRAMES = 200  # below, a network mostly remembers: said, not refused
+MIN_OF_A_CLASS = 2
+TRIES = 400  # random ways to share the groups out, of which the most even one is taken
+MISSING_CLASS = 10.0  # worse than any unevenness
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Indices of the frames on each side, and what a reader of the figures should know."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    warnings: tuple[str, ...]
+
+
+def check_trainable(labels: Sequence[FrameLabel]) -> None:
+    """Raises ``TrainingError`` when no network can be trained on these labels, before any time is spent."""
+    clean = sum(one.label == CLEAN for one in labels)
+    contaminated = sum(one.label == CONTAMINATED for one in labels)
+    if clean + contaminated < MIN_FRAMES:
+        raise TrainingError(
+            f"{clean + contaminated} labelled frames are too few to train on; at least {MIN_FRAMES} are needed and "
+            f"some hundreds are wanted: add frames, or widen the limits of the labels"
+        )
+    for name, count in (("clean", clean), ("contaminated", contaminated)):
+        if count < MIN_OF_A_CLASS:
+            raise TrainingError(
+                f"{count} of {clean + contaminated} labelled frames are {name}, so there is nothing to tell apart; "
+                f"add {name} frames, or move the limits of the labels"
+            )
+
+
+def split(
+    labels: Sequence[FrameLabel], *, validation_share: float = 0.2, seed: int = 1, one_night: bool = False
+) -> Split:
+    """Groups dealt to training and validation so that sizes and shares of clean frames come out as even as they can.
+
+    ``one_night``: cut the only group in two in the middle of time instead of refusing. Raises ``TrainingError`` when
+    the frames cannot be split.
+    """
+    check_trainable(labels)
+    groups = united_groups(labels)
+    names = sorted(set(groups))
+    warnings = _warnings(labels)
+    if len(names) == 1:
+        if not one_night:
+            raise TrainingError(
+                "all frames are of one night, target and camera: a model cannot be tested on twins of the frames "
+                "it learned from; add another night or target, or have the one night cut in two (--one-night)"
+            )
+        return _cut_in_time(labels, validation_share, (*warnings, "one night was cut in two: the figures flatter"))
+    member = np.array([names.index(group) for group in groups])
+    chosen = _most_even(labels, member, len(names), validation_share, seed)
+    validation = tuple(int(i) for i in np.flatnonzero(chosen[member]))
+    train = tuple(int(i) for i in np.flatnonzero(~chosen[member]))
+    return Split(train, validation, warnings)
+
+
+def united_groups(labels: Sequence[FrameLabel]) -> list[str]:
+    """The group of each frame; groups that share a file's bytes are one."""
+    above: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while above.get(name, name) != name:
+            name = above[name]
+        return name
+
+    first: dict[str, str] = {}
+    for one in labels:
+        here, there = root(one.group), root(first.setdefault(one.sha256, one.group))
+        if here != there:
+            above[max(here, there)] = min(here, there)
+    return [root(one.group) for one in labels]
+
+
+def _warnings(labels: Sequence[FrameLabel]) -> tuple[str, ...]:
+    found = []
+    if len(labels) < FEW_FRAMES:
+        found.append(f"{len(labels)} labelled frames are few: a network this large mostly remembers them")
+    if len({one.night for one in labels}) == 1:
+        found.append("all frames are of one night: the figures say nothing about other nights")
+    if len({one.camera for one in labels}) == 1:
+        found.append("all frames are of one camera: the figures say nothing about other cameras")
+    if all(one.source == "cv" for one in labels):
+        found.append("all labels are the computer-vision filter's own: agreement with it is no accuracy")
+    return tuple(found)
+
+
+def _most_even(
+    labels: Sequence[FrameLabel],
+    member: "np.ndarray[tuple[int], np.dtype[np.intp]]",
+    count: int,
+    share: float,
+    seed: int,
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Which groups validate, of many random choices the most even one."""
+    clean = np.array([one.label == CLEAN for one in labels])
+    sizes = np.bincount(member, minlength=count)
+    cleans = np.bincount(member, clean, minlength=count)
+    rng = np.random.default_rng(seed)
+    best, best_cost = np.zeros(count, dtype=bool), np.inf
+    for _ in range(TRIES):
+        order = rng.permutation(count)
+        taken = int(np.searchsorted(np.cumsum(sizes[order]), share * len(labels))) + 1
+        chosen = np.zeros(count, dtype=bool)
+        chosen[order[: min(taken, count - 1)]] = True
+        cost = abs(sizes[chosen].sum() / len(labels) - share)
+        for side in (chosen, ~chosen):
+            rate = cleans[side].sum() / sizes[side].sum()
+            cost += abs(rate - clean.mean()) + (MISSING_CLASS if rate in (0.0, 1.0) else 0.0)
+        if cost < best_cost:
+            best, best_cost = chosen, cost
+    if best_cost >= MISSING_CLASS:
+        raise TrainingError(
+            "clean and contaminated frames cannot both be in training and in validation, because one of the classes "
+            "lies in a single night, target and camera; add another night that has both"
+        )
+    return best
+
+
+def _cut_in_time(labels: Sequence[FrameLabel], share: float, warnings: tuple[str, ...]) -> Split:
+    """The last part of each class validates; labels come in order of time."""
+    train: list[int] = []
+    validation: list[int] = []
+    for label in (CLEAN, CONTAMINATED):
+        frames = [index for index, one in enumerate(labels) if one.label == label]
+        kept = min(max(round(len(frames) * (1.0 - share)), 1), len(frames) - 1)
+        train += frames[:kept]
+        validation += frames[kept:]
+    return Split(tuple(sorted(train)), tuple(sorted(validation)), warnings)

@@ -1,0 +1,271 @@
+"""The trainer: one visible loop, alone or under ``torchrun``, the same weights for the same seed.
+
+    nebulift train-from-fits NIGHTS/ --model-output M.pth                            one process
+    torchrun --nproc-per-node 2 -m nebulift train-from-fits NIGHTS/ ...              several
+    nebulift train-from-fits NIGHTS/ --model-output M.pth --resume                   where it was stopped
+
+Needs torch.
+"""
+
+import copy
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from nebulift.errors import TrainingError
+from nebulift.training.augment import AugmentedView, PlainView
+from nebulift.training.checkpoint import Snapshot, load_snapshot, save_snapshot
+from nebulift.training.metrics import log_loss, roc_auc
+from nebulift.training.network import FrameNetwork, trainable_parameters
+from nebulift.training.ranks import Ranks
+from nebulift.training.sample import Lessons
+
+KINDS_SHARE = 0.5  # of the loss; the overall probability decides, the kinds name the cause
+SCORING_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How to train; the same plan and frames give the same weights."""
+
+    epochs: int = 75
+    batch_size: int = 32
+    learning_rate: float = 1e-3  # AdamW's usual, for batches of 32; at its peak, after warm-up
+    weight_decay: float = 0.02
+    warmup_share: float = 0.05  # of all steps
+    clip_norm: float = 1.0
+    patience: int = 15  # epochs without a better validation loss
+    seed: int = 1
+    loader_workers: int = 0  # processes that prepare batches; 0: this one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """How it went. ``logits``: of the validation frames by the best weights, (n, 1 + kinds)."""
+
+    history: tuple[Mapping[str, float], ...]
+    best_epoch: int
+    logits: NDArray[np.float64]
+    stopped_early: bool
+
+
+def train(
+    network: FrameNetwork,
+    lessons: Lessons,
+    validation: Lessons,
+    plan: TrainingPlan,
+    *,
+    ranks: Ranks | None = None,
+    snapshot_path: Path | None = None,
+    resume: bool = False,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+) -> Trained:
+    """Train ``network`` in place; it ends with the weights of the epoch that validated best.
+
+    After each epoch the first process writes a snapshot to ``snapshot_path``, from which ``resume`` goes on.
+    ``on_epoch`` is told epoch, loss, validation loss, accuracy and AUC. Raises ``TrainingError``.
+    """
+    ranks = ranks or Ranks()
+    _check(network, lessons, validation, plan, ranks)
+    torch.manual_seed(plan.seed)
+    network.centre_features(*_feature_statistics(lessons))
+    network.to(ranks.device)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    run = _Run(network, optimiser, _fingerprint(plan, lessons, validation))
+    if resume and snapshot_path is not None:
+        run.go_on_from(load_snapshot(snapshot_path, run.made_for))
+    parallel: nn.Module = DistributedDataParallel(network) if ranks.world > 1 else network
+    balance = _class_balance(lessons)
+    steps = len(epoch_batches(len(lessons), plan, 0)) * plan.epochs
+
+    while run.epoch < plan.epochs and run.epoch - run.best_epoch < plan.patience:
+        batches = epoch_batches(len(lessons), plan, run.epoch)
+        parts = _loaded(AugmentedView(lessons, plan.seed, run.epoch), [ranks.share(b) for b in batches], plan)
+        torch.manual_seed(hash((plan.seed, run.epoch, ranks.rank)) % 2**31)  # drop-out, the same after a resume
+        parallel.train()
+        total = torch.zeros(2, dtype=torch.float64)
+        for step, (batch, part) in enumerate(zip(batches, parts, strict=True), start=run.epoch * len(batches)):
+            optimiser.param_groups[0]["lr"] = learning_rate(step, steps, plan)
+            losses = _losses(parallel, part, ranks.device, balance)
+            # gradients are averaged over processes: scaled so that each frame of the batch counts the same
+            loss = losses.sum() * ranks.world / len(batch)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch
+            nn.utils.clip_grad_norm_(network.parameters(), plan.clip_norm)
+            optimiser.step()
+            total += torch.tensor([float(losses.detach().sum()), len(losses)], dtype=torch.float64)
+        ranks.even_out_buffers(network)
+        summed, count = ranks.summed(total).tolist()
+        if not math.isfinite(summed):
+            raise TrainingError(f"the loss is no number after epoch {run.epoch + 1}; take a smaller learning rate")
+        run.note({"loss": summed / count, **_figures(scored(network, validation, ranks), validation)})
+        if snapshot_path is not None and ranks.is_first:
+            save_snapshot(snapshot_path, run.snapshot())
+        if on_epoch is not None and ranks.is_first:
+            on_epoch(run.history[-1])
+
+    network.load_state_dict(run.best)
+    network.eval()
+    logits = scored(network, validation, ranks)
+    return Trained(tuple(run.history), run.best_epoch, logits, stopped_early=run.epoch < plan.epochs)
+
+
+class _Run:
+    """Where training stands."""
+
+    def __init__(self, network: FrameNetwork, optimiser: torch.optim.Optimizer, made_for: str) -> None:
+        self.network, self.optimiser, self.made_for = network, optimiser, made_for
+        self.epoch = 0
+        self.best = copy.deepcopy(network.state_dict())
+        self.best_epoch = 0
+        self.history: list[Mapping[str, float]] = []
+
+    def go_on_from(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            return
+        self.network.load_state_dict(snapshot.network)
+        self.optimiser.load_state_dict(dict(snapshot.optimiser))
+        self.epoch, self.best, self.best_epoch = snapshot.epoch, dict(snapshot.best), snapshot.best_epoch
+        self.history = list(snapshot.history)
+
+    def note(self, figures: Mapping[str, float]) -> None:
+        self.epoch += 1
+        best = min((one["val_loss"] for one in self.history), default=math.inf)
+        self.history.append({"epoch": self.epoch, **figures})
+        if figures["val_loss"] < best:
+            self.best, self.best_epoch = copy.deepcopy(self.network.state_dict()), self.epoch
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            self.epoch,
+            self.network.state_dict(),
+            self.optimiser.state_dict(),
+            self.best,
+            self.best_epoch,
+            tuple(self.history),
+            self.made_for,
+        )
+
+
+def epoch_batches(count: int, plan: TrainingPlan, epoch: int) -> list[NDArray[np.intp]]:
+    """The frames of each batch of an epoch: every frame exactly once, batches of almost equal size."""
+    order = np.random.default_rng([plan.seed, epoch]).permutation(count)
+    return np.array_split(order, math.ceil(count / plan.batch_size))
+
+
+def learning_rate(step: int, steps: int, plan: TrainingPlan) -> float:
+    """Rises in a straight line during warm-up, then falls along half a cosine to a hundredth."""
+    warmup = max(1, round(plan.warmup_share * steps))
+    if step < warmup:
+        return plan.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return plan.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+def scored(network: FrameNetwork, lessons: Lessons, ranks: Ranks | None = None) -> NDArray[np.float64]:
+    """Logits of all frames in order, (n, 1 + kinds), on every process; without drop-out and augmentation."""
+    ranks = ranks or Ranks()
+    mine = ranks.share(np.arange(len(lessons)))
+    batches = np.array_split(mine, math.ceil(len(mine) / SCORING_BATCH))
+    network.eval()
+    found = torch.zeros(len(lessons), network.outputs, dtype=torch.float64)
+    with torch.no_grad():
+        parts = (_on(part, ranks.device) for part in _loaded(PlainView(lessons), batches))
+        found[mine] = torch.cat([network(part.planes, part.features).double().cpu() for part in parts])
+    return np.asarray(ranks.summed(found).numpy(), dtype=np.float64)
+
+
+def _loaded(
+    view: AugmentedView | PlainView, batches: list[NDArray[np.intp]], plan: TrainingPlan | None = None
+) -> Iterable[Any]:
+    """The batches of ``view`` as tensors, in order."""
+    return DataLoader(
+        view,  # type: ignore[arg-type]  # any object with __len__ and __getitem__ will do
+        batch_sampler=[batch.tolist() for batch in batches],
+        num_workers=plan.loader_workers if plan else 0,
+    )
+
+
+def _on(part: Any, device: torch.device) -> "_Batch":
+    return _Batch(*(one.to(device, non_blocking=True) for one in part))
+
+
+class _Batch(NamedTuple):
+    """``Sample`` many times over, as tensors."""
+
+    planes: Tensor
+    features: Tensor
+    clean: Tensor
+    kinds: Tensor
+    kinds_weight: Tensor
+    weight: Tensor
+
+
+def _losses(network: nn.Module, part: Any, device: torch.device, balance: NDArray[np.float64]) -> Tensor:
+    """The loss of each frame, (B,)."""
+    batch = _on(part, device)
+    logits = network(batch.planes, batch.features)
+    entropy = nn.functional.binary_cross_entropy_with_logits
+    overall = entropy(logits[:, 0], batch.clean, reduction="none")
+    class_weight = batch.clean * float(balance[1]) + (1.0 - batch.clean) * float(balance[0])
+    named = entropy(logits[:, 1:], batch.kinds, reduction="none").mean(dim=1)
+    losses: Tensor = batch.weight * (class_weight * overall + KINDS_SHARE * batch.kinds_weight * named)
+    return losses
+
+
+def _class_balance(lessons: Lessons) -> NDArray[np.float64]:
+    """Weights of (contaminated, clean) that make both classes count the same, with mean 1."""
+    targets, weights = lessons.targets(), lessons.weights()
+    shares = np.array([((1.0 - targets) * weights).sum(), (targets * weights).sum()]) / weights.sum()
+    return np.asarray(0.5 / np.maximum(shares, 0.05), dtype=np.float64)
+
+
+def _feature_statistics(lessons: Lessons) -> tuple[Tensor, Tensor]:
+    features = lessons.features()
+    return torch.from_numpy(features.mean(axis=0)), torch.from_numpy(features.std(axis=0))
+
+
+def _figures(logits: NDArray[np.float64], validation: Lessons) -> dict[str, float]:
+    p, targets, weights = 1.0 / (1.0 + np.exp(-logits[:, 0])), validation.targets(), validation.weights()
+    counted = weights > 0.0
+    decided = counted & ((targets < 0.3) | (targets > 0.7))  # marginal frames are right either way
+    hits = (p > 0.5) == (targets > 0.5)
+    auc = roc_auc(p[decided], targets[decided] > 0.5)
+    balance = _class_balance(validation)
+    weights = weights * (targets * balance[1] + (1.0 - targets) * balance[0])
+    return {
+        "val_loss": float(np.average(log_loss(p, targets), weights=weights)),
+        "val_accuracy": 100.0 * float(hits[decided].mean()),
+        "val_auc": math.nan if auc is None else auc,
+    }
+
+
+def _fingerprint(plan: TrainingPlan, lessons: Lessons, validation: Lessons) -> str:
+    digest = hashlib.sha256(repr(plan).encode())
+    for part in (lessons, validation):
+        digest.update(part.features().tobytes() + part.targets().tobytes() + part.weights().tobytes())
+    return digest.hexdigest()
+
+
+def _check(network: FrameNetwork, lessons: Lessons, validation: Lessons, plan: TrainingPlan, ranks: Ranks) -> None:
+    """What would fail after hours fails here."""
+    trainable_parameters(network)
+    for name, part in (("training", lessons), ("validation", validation)):
+        targets = part.targets()[part.weights() > 0.0]
+        if not (targets > 0.5).any() or not (targets < 0.5).any():
+            raise TrainingError(f"the {name} frames are all of one class; there must be clean and contaminated ones")
+    if min(plan.batch_size, len(lessons)) < 2 * ranks.world or len(validation) < ranks.world:
+        raise TrainingError(
+            f"{len(lessons)} frames in batches of {plan.batch_size} are too few for {ranks.world} processes; "
+            f"take a larger batch or fewer processes"
+        )

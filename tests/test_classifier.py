@@ -1,0 +1,191 @@
+"""What may be loaded as a model: good files speak, all others are refused in one sentence."""
+
+import json
+import pickle
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402  after it is known that onnx is there
+
+from nebulift import classifier as classifier_module  # noqa: E402
+from nebulift.classifier import load_classifier  # noqa: E402
+from nebulift.errors import ModelMismatch  # noqa: E402
+from nebulift.model_card import METADATA_KEY, ModelCard  # noqa: E402
+from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput  # noqa: E402
+from nebulift.verdict import Fusion, Thresholds  # noqa: E402
+
+pytestmark = pytest.mark.torch  # onnx comes with the same extra
+
+KINDS = ("streak", "cloud")
+CARD = ModelCard("probe 1", "mean of the planes", PREPROCESS_VERSION, PLANES, GRID, FEATURES, KINDS)
+EMPTY = ModelInput(np.zeros((len(PLANES), GRID, GRID), np.float32), np.zeros(len(FEATURES), np.float32))
+
+
+def model(kinds=2, offset=0.0, grid=GRID, outputs=("clean", "kinds"), sigmoid=True):
+    """A graph whose P(clean) is the sigmoid of offset + the mean of planes and features."""
+    values = {"offset": np.array([offset], np.float32), "ones": np.ones((1, kinds), np.float32)}
+    nodes = [
+        helper.make_node("ReduceMean", ["planes"], ["p"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["features"], ["f"], axes=[1], keepdims=0),
+        helper.make_node("Add", ["p", "f"], ["sum"]),
+        helper.make_node("Add", ["sum", "offset"], ["z"]),
+        helper.make_node("Sigmoid" if sigmoid else "Identity", ["z"], [outputs[0]]),
+        helper.make_node("Unsqueeze", [outputs[0]], ["column"], axes=[1]),
+        helper.make_node("Mul", ["column", "ones"], [outputs[1]]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "probe",
+        [
+            helper.make_tensor_value_info("planes", TensorProto.FLOAT, ["batch", len(PLANES), grid, grid]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(FEATURES)]),
+        ],
+        [
+            helper.make_tensor_value_info(outputs[0], TensorProto.FLOAT, ["batch"]),
+            helper.make_tensor_value_info(outputs[1], TensorProto.FLOAT, ["batch", kinds]),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
+
+
+def written(path, made, card=CARD):
+    if card is not None:
+        entry = made.metadata_props.add()
+        entry.key, entry.value = METADATA_KEY, card if isinstance(card, str) else card.to_json()
+    path.write_bytes(made.SerializeToString())
+    return path
+
+
+def refusal(path):
+    """The one sentence with which a file is refused."""
+    with pytest.raises(ModelMismatch) as caught:
+        load_classifier(path)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"model {path}: ")
+    assert sentence.endswith("the CV score decides alone until the model is replaced")
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_a_good_model_answers_with_probabilities(tmp_path):
+    loaded = load_classifier(written(tmp_path / "m.onnx", model(offset=1.0)))
+    answer = loaded.predict(EMPTY)
+    assert answer.clean == pytest.approx(1.0 / (1.0 + np.exp(-1.0)))
+    assert set(answer.kinds) == set(KINDS)
+
+
+def test_the_card_comes_back_as_it_was_written(tmp_path):
+    card = replace(
+        CARD, thresholds=Thresholds(0.8, 0.1), fusion=Fusion(0.1, 0.9, 0.3), provenance={"seed": 1}, figures={"n": 5}
+    )
+    assert load_classifier(written(tmp_path / "m.onnx", model(), card)).card == card
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_another_card_changes_limits_and_not_answers(tmp_path):
+    loaded = load_classifier(written(tmp_path / "m.onnx", model(offset=1.0)))
+    other = loaded.with_card(replace(CARD, thresholds=Thresholds(0.9, 0.1)))
+    assert other.card.thresholds == Thresholds(0.9, 0.1)
+    assert other.predict(EMPTY) == loaded.predict(EMPTY)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    assert "no such file" in refusal(tmp_path / "gone.onnx")
+    assert "no such file" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x80\x04K\x01.", b"\x08\x08" + b"\xff" * 200])
+def test_what_is_no_model_is_refused(tmp_path, content):
+    (tmp_path / "m.onnx").write_bytes(content)
+    assert "cannot be loaded" in refusal(tmp_path / "m.onnx")
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "trapped"), "w"))
+
+    (tmp_path / "m.onnx").write_bytes(pickle.dumps(Trap()))
+    assert "cannot be loaded" in refusal(tmp_path / "m.onnx")
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_a_truncated_model_is_refused(tmp_path):
+    whole = written(tmp_path / "m.onnx", model()).read_bytes()
+    for share in (0.3, 0.6, 0.95):
+        (tmp_path / "cut.onnx").write_bytes(whole[: int(share * len(whole))])
+        refusal(tmp_path / "cut.onnx")
+
+
+def test_a_model_that_pulls_in_another_file_is_refused(tmp_path):
+    """External data could be any file of the machine."""
+    (tmp_path / "weights.bin").write_bytes(np.zeros(1, np.float32).tobytes())
+    made = model()
+    tensor = made.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "weights.bin"
+    assert "cannot be loaded" in refusal(written(tmp_path / "m.onnx", made))
+
+
+def test_a_foreign_model_without_a_card_is_refused(tmp_path):
+    assert "carries no model card" in refusal(written(tmp_path / "m.onnx", model(), None))
+
+
+@pytest.mark.parametrize("card", ["", "[]", "{}", '{"name": 1}', json.dumps({**asdict(CARD), "surprise": 1})])
+def test_a_card_that_cannot_be_read_is_refused(tmp_path, card):
+    assert "model card cannot be read" in refusal(written(tmp_path / "m.onnx", model(), card))
+
+
+def test_another_version_of_preprocessing_is_refused(tmp_path):
+    old = replace(CARD, preprocess_version=PREPROCESS_VERSION + 1)
+    assert f"preprocessing version {PREPROCESS_VERSION + 1}" in refusal(written(tmp_path / "m.onnx", model(), old))
+
+
+@pytest.mark.parametrize("change", [{"planes": PLANES[:7]}, {"grid": 64}, {"features": FEATURES[::-1]}])
+def test_other_planes_or_features_are_refused(tmp_path, change):
+    assert "other planes or features" in refusal(written(tmp_path / "m.onnx", model(), replace(CARD, **change)))
+
+
+def test_a_card_that_lies_about_the_graph_is_refused(tmp_path):
+    assert "its inputs are" in refusal(written(tmp_path / "grid.onnx", model(grid=64)))
+    assert "outputs" in refusal(written(tmp_path / "names.onnx", model(outputs=("good", "kinds"))))
+    assert "do not fit its card" in refusal(written(tmp_path / "kinds.onnx", model(kinds=5)))
+    assert "names no kinds" in refusal(written(tmp_path / "none.onnx", model(), replace(CARD, kinds=())))
+
+
+def test_a_model_that_answers_nan_is_refused(tmp_path):
+    path = written(tmp_path / "m.onnx", model(offset=float("nan")))
+    with pytest.raises(ModelMismatch, match="answers with NaN or infinity"):
+        load_classifier(path)
+
+
+def test_a_model_that_answers_no_probability_is_refused(tmp_path):
+    assert "no probability" in refusal(written(tmp_path / "m.onnx", model(offset=7.0, sigmoid=False)))
+
+
+def test_nan_in_one_frame_is_an_error_of_that_frame_only(tmp_path):
+    loaded = load_classifier(written(tmp_path / "m.onnx", model()))
+    broken = ModelInput(np.full_like(EMPTY.planes, np.nan), EMPTY.features)
+    with pytest.raises(ModelMismatch, match="NaN"):
+        loaded.predict(broken)
+    assert 0.0 <= loaded.predict(EMPTY).clean <= 1.0
+
+
+def test_a_file_far_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier_module, "MAX_MODEL_BYTES", 100)
+    assert "bytes are too many" in refusal(written(tmp_path / "m.onnx", model()))
+
+
+def test_the_bundled_model_must_be_the_one_of_the_release(tmp_path, monkeypatch):
+    path = written(tmp_path / "default.onnx", model())
+    (tmp_path / "manifest.json").write_text(json.dumps({"default.onnx": {"sha256": "0" * 64}}))
+    monkeypatch.setattr(classifier_module, "default_model_path", lambda: path)
+    with pytest.raises(ModelMismatch, match="not the file that this version was released with"):
+        load_classifier("default")
