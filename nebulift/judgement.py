@@ -24,6 +24,18 @@ class SessionContext:
     elongation_ratio: float | None = None
     sky_ratio: float | None = None
     noise_ratio: float | None = None
+    transparency: float | None = None  # light of matched stars over the session's best
+    raw_transparency: float | None = None  # over the group's catalogue
+    matched_stars: int | None = None
+    extinct_fraction: float | None = None  # of the field: cells whose stars are missing or faint
+    extinct_cells: tuple[tuple[int, int], ...] = ()
+    absent_fraction: float | None = None  # of the brightest stars
+    brighter_fraction: float | None = None  # of the field: sky brighter than the session's map
+    darker_fraction: float | None = None
+    tilt_sigma: float | None = None  # how much more the sky rises across the frame than in the session, pixel noise
+    shift_fraction: float | None = None  # of the frame's width, since the frame before
+    lost_field: bool = False  # none of the session's stars are there
+    static_trails: tuple[int, ...] = ()  # trails that were in the same place before
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift import session
 from nebulift.classifier import Classifier
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import UnreadableFrame
 from nebulift.exposure import Exposure, FrameKind
-from nebulift.findings import Finding, Kind
+from nebulift.findings import Finding, Kind, Line
 from nebulift.frame import Frame
-from nebulift.judgement import Judgement
+from nebulift.judgement import Judgement, SessionContext
 from nebulift.measurements import Measurements
 from nebulift.preprocess import ModelInput, features_of, planes_of
 from nebulift.readers import open_frame
-from nebulift.session import GroupState
+from nebulift.session import (
+    FrameScalars,
+    Glimpse,
+    GroupState,
+    compare,
+    glimpse_of,
+    group_key,
+    is_over,
+    scalars_of,
+    session_findings,
+    updated,
+)
+from nebulift.session.star_match import Match
 from nebulift.verdict import Policy, Thresholds, Verdict, decide, unreadable
 
 log = logging.getLogger(__name__)
@@ -39,6 +50,7 @@ class Measured:
     shape: tuple[int, int]
     measurements: Measurements
     findings: tuple[Finding, ...]
+    glimpse: Glimpse  # what the session compares
     planes: NDArray[np.float32] | None  # the network's picture of it; None: no network will be asked
     notes: tuple[str, ...]
     elapsed_ms: float
@@ -90,6 +102,7 @@ def _measure(frame: Frame, started: float, with_planes: bool) -> Measured:
         frame.shape,
         analysis.measurements,
         analysis.findings,
+        glimpse_of(analysis.views, analysis.measurements),
         planes,
         frame.notes,
         elapsed_ms,
@@ -107,15 +120,16 @@ def conclude(
     """The judgement on a measured frame; its group in ``sessions`` is brought up to date."""
     started = time.perf_counter()
     state = _state(measured, sessions)
-    context = session.compare(state, measured.measurements) if state else None
-    findings = merged(measured.findings, session.session_findings(context) if context else ())
+    seen = _compared(measured, state) if state else None
+    context = seen.context if seen else None
+    findings = merged(moving_trails(measured, context), session_findings(context) if context else ())
     model_score = None
     if model is not None and measured.planes is not None:
         model_score = model.predict(ModelInput(measured.planes, features_of(measured.measurements, context))).clean
     verdict = _decide(findings, model_score, model, thresholds, policy, state)
-    if state is not None and sessions is not None:
+    if state is not None and seen is not None and sessions is not None:
         taken_at = measured.exposure.taken_at
-        sessions[state.group] = session.updated(state, measured.measurements, verdict.label, taken_at)
+        sessions[state.group] = updated(state, measured.glimpse, seen.scalars, seen.match, verdict.label, taken_at)
     return Judgement(
         measured.path,
         verdict,
@@ -124,6 +138,33 @@ def conclude(
         context,
         notes=measured.notes,
         elapsed_ms=measured.elapsed_ms + _elapsed_ms(started),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    context: SessionContext
+    scalars: FrameScalars
+    match: Match | None
+
+
+def _compared(measured: Measured, state: GroupState) -> _Compared:
+    scalars = scalars_of(measured.measurements, None, good=False, airmass=measured.exposure.airmass)
+    context, match = compare(state, measured.glimpse, scalars)
+    # the frame that founds the catalogue is its own measure
+    transparency = context.raw_transparency if state.catalogue else 1.0
+    return _Compared(context, replace(scalars, transparency=transparency), match)
+
+
+def moving_trails(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:
+    """The frame's own findings without trails that have been in the same place before: no satellite does that."""
+    if context is None or not context.static_trails:
+        return measured.findings
+    static = {measured.measurements.streaks[index].x0_px for index in context.static_trails}
+    return tuple(
+        finding
+        for finding in measured.findings
+        if not (isinstance(finding.geometry, Line) and finding.kind is Kind.STREAK and finding.geometry.x0_px in static)
     )
 
 
@@ -150,8 +191,11 @@ def _decide(
 def _state(measured: Measured, sessions: MutableMapping[str, GroupState] | None) -> GroupState | None:
     if sessions is None:
         return None
-    group = session.group_key(measured.exposure, measured.shape)
-    return session.continued(sessions.get(group), group, measured.exposure.taken_at)
+    group = group_key(measured.exposure, measured.shape)
+    state = sessions.get(group)
+    if state is None or is_over(state.last_at, measured.exposure.taken_at):
+        return GroupState(group)
+    return state
 
 
 def merged(single: tuple[Finding, ...], compared: tuple[Finding, ...]) -> tuple[Finding, ...]:

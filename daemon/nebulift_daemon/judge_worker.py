@@ -52,11 +52,7 @@ class Worker:
         module = importlib.import_module(module_name)
         self._function = getattr(module, function_name)
         self._options = options
-        self._sessions: dict[str, Any] = {}
-        if saved_sessions:
-            session_module = module if hasattr(module, "GroupState") else importlib.import_module("nebulift.session")
-            restore = session_module.GroupState.from_json
-            self._sessions.update({group: restore(state) for group, state in saved_sessions.items()})
+        self._sessions = _restored(module, saved_sessions)
         self._model, self.ready = _load_model(options)
 
     def answer(self, task: Task) -> Answer:
@@ -126,6 +122,18 @@ def main() -> None:
     )
     for line in requests:
         _say(answers, answer_line(worker.answer(read_task(line))))
+
+
+def _restored(judge: Any, saved: dict[str, Any]) -> dict[str, Any]:
+    """The groups' states; one that another version wrote, or that is damaged, begins anew."""
+    if not saved:
+        return {}
+    session_module = judge if hasattr(judge, "GroupState") else importlib.import_module("nebulift.session")
+    states: dict[str, Any] = {}
+    for group, state in saved.items():
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            states[group] = session_module.GroupState.from_json(state)
+    return states
 
 
 def _what_became_of(seen: Sighting) -> Answer | None:

@@ -185,3 +185,11 @@ def half_flux_radius(
         fraction = (0.5 - low) / (high - low)
     found = steps[np.maximum(at - 1, 0)] + fraction * (steps[1] - steps[0])
     return np.where((total > 0) & (at > 0), found, np.nan)
+
+
+def circle_flux(stamps: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of each background-free cut-out within its inscribed circle around (x, y) from its middle, shape (n,)."""
+    half = stamps.shape[1] // 2
+    gy, gx = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
+    radius = np.hypot(gx - x[:, None, None], gy - y[:, None, None])
+    return np.asarray((np.clip(half - radius + 0.5, 0.0, 1.0) * np.nan_to_num(stamps)).sum(axis=(1, 2)))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA, Scan
-from nebulift.stars.cores import FWHM_PER_SIGMA, Shapes, fit_cores, half_flux_radius, moments
+from nebulift.stars.cores import FWHM_PER_SIGMA, Shapes, circle_flux, fit_cores, half_flux_radius, moments
 from nebulift.stars.peaks import Peaks
 from nebulift.stars.stamps import map_stamps, raw_stamps
 
@@ -29,7 +29,7 @@ OUTLIER_FACTOR = 2.0  # galaxies, blends and cosmic rays are wider or narrower t
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StarShapes:
-    """One row a measured star, in raw pixels; no NaN but in ``hfr_px``."""
+    """One row a measured star, in raw pixels; no NaN but in ``hfr_px`` and ``flux_adu``."""
 
     x_px: NDArray[np.float64]
     y_px: NDArray[np.float64]
@@ -38,6 +38,7 @@ class StarShapes:
     elongation: NDArray[np.float64]
     angle_deg: NDArray[np.float64]
     is_donut: NDArray[np.bool_]
+    flux_adu: NDArray[np.float64]  # within 2.2 FWHM of the frame: nearly all, whatever the seeing
 
     def ellipticity(self) -> NDArray[np.complex128]:
         """(a^2 - b^2) / (a^2 + b^2) as the length of a vector at twice the angle of the major axis."""
@@ -63,7 +64,7 @@ def measure_shapes(
     chosen = np.flatnonzero((stars.snr >= SHAPE_SNR) & (height < _top_units(scan, ceiling_adu)))[:MEASURED_STARS]
     if len(chosen) == 0:
         nothing = np.empty(0)
-        return StarShapes(nothing, nothing, nothing, nothing, nothing, nothing, np.empty(0, dtype=bool))
+        return StarShapes(nothing, nothing, nothing, nothing, nothing, nothing, np.empty(0, dtype=bool), nothing)
     x, y = stars.x[chosen], stars.y[chosen]
     stamps = _above_border(map_stamps(level_map, x, y, COARSE_HALF))
     masks = half_maximum_masks(stamps)
@@ -120,7 +121,8 @@ def _from_raw(
     whole = above if colours is None else _green_filled(above, colours == 0)
     hfr = half_flux_radius(whole, shapes.x, shapes.y)
     no_donut = np.zeros(len(stamps), dtype=bool)
-    return _star_shapes(shapes, hfr, no_donut, np.rint(x_px), np.rint(y_px), 1.0)
+    flux = circle_flux(above, shapes.x, shapes.y)
+    return _star_shapes(shapes, hfr, no_donut, flux, (np.rint(x_px), np.rint(y_px)), 1.0)
 
 
 def _from_map(
@@ -151,17 +153,20 @@ def _from_map(
         fwhm = np.where(is_donut, width, 2.0 * np.sqrt(area / np.pi))
         shapes = Shapes(shapes.x, shapes.y, fwhm, shapes.elongation, shapes.angle_deg)
     hfr = half_flux_radius(stamps, shapes.x, shapes.y)
-    return _star_shapes(shapes, hfr, is_donut, np.rint(x), np.rint(y), float(scale))
+    adu = scan.sigma_adu / UNITS_PER_SIGMA / 2**level * scale**2  # of one unit of one map pixel
+    flux = circle_flux(stamps, shapes.x, shapes.y) * adu
+    return _star_shapes(shapes, hfr, is_donut, flux, (np.rint(x), np.rint(y)), float(scale))
 
 
 def _star_shapes(
     shapes: Shapes,
     hfr: NDArray[np.float64],
     is_donut: NDArray[np.bool_],
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    middle: tuple[NDArray[np.float64], NDArray[np.float64]],
     scale: float,
 ) -> StarShapes:
+    x, y = middle
     offset = (scale - 1) / 2.0
     return StarShapes(
         (x + shapes.x) * scale + offset,
@@ -171,6 +176,7 @@ def _star_shapes(
         shapes.elongation,
         shapes.angle_deg,
         is_donut,
+        flux,
     )
 
 

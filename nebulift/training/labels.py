@@ -5,9 +5,9 @@ Such labels are the filter's opinion, never truth. What cannot be judged is no s
 
 import logging
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +21,7 @@ from nebulift.judgement import Judgement
 from nebulift.pipeline import Measured, conclude
 from nebulift.preprocess import planes_of
 from nebulift.readers import open_frame
-from nebulift.session import GroupState
+from nebulift.session import GroupState, glimpse_of, group_key
 from nebulift.training.frame_label import CLEAN, CONTAMINATED, FrameLabel, LeftOut, night_names
 from nebulift.training.input_cache import InputCache, content_hash
 from nebulift.verdict import Label, Thresholds
@@ -39,6 +39,7 @@ class CvLabels:
     labelled: tuple[FrameLabel, ...]
     review: tuple[FrameLabel, ...]
     left_out: tuple[LeftOut, ...]
+    groups_before: Mapping[Path, GroupState] = field(default_factory=dict)  # what each frame was compared with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,9 +107,9 @@ def label_frames(
             progress(number)
         if enough is not None and enough(number):
             break
-    labels = _labelled(studied, limits or Thresholds(0.8, 0.2))
+    labels, groups_before = _labelled(studied, limits or Thresholds(0.8, 0.2))
     decided = tuple(one for one in labels if one.label is not None)
-    return CvLabels(decided, tuple(one for one in labels if one.label is None), tuple(left_out))
+    return CvLabels(decided, tuple(one for one in labels if one.label is None), tuple(left_out), groups_before)
 
 
 def study_files(
@@ -169,7 +170,15 @@ def _measured_anew(path: Path, detector: ArtifactDetector, *, with_planes: bool)
             return LeftOut(path, f"{path}: all pixels have one value, so there is nothing to learn from")
         planes = planes_of(analysis.views) if with_planes else None
         return Measured(
-            path, frame.exposure, frame.shape, analysis.measurements, analysis.findings, planes, frame.notes, 0.0
+            path,
+            frame.exposure,
+            frame.shape,
+            analysis.measurements,
+            analysis.findings,
+            glimpse_of(analysis.views, analysis.measurements),
+            planes,
+            frame.notes,
+            0.0,
         )
 
 
@@ -184,15 +193,21 @@ def in_order_of_time(studied: Iterable[Studied]) -> list[Studied]:
     return sorted(studied, key=moment)
 
 
-def _labelled(studied: Iterable[Studied], limits: Thresholds) -> list[FrameLabel]:
+def _labelled(studied: Iterable[Studied], limits: Thresholds) -> tuple[list[FrameLabel], dict[Path, GroupState]]:
+    """(labels in order of time, the group of each frame as it was before it)."""
     ordered = in_order_of_time(studied)
     nights = night_names((one.measured.path, one.measured.exposure) for one in ordered)
     sessions: dict[str, GroupState] = {}
-    labels = []
+    labels: list[FrameLabel] = []
+    groups_before: dict[Path, GroupState] = {}
     for one in ordered:
-        judgement = conclude(one.measured, thresholds=limits, sessions=sessions)
-        labels.append(_frame_label(one, judgement, nights[one.measured.path]))
-    return labels
+        measured = one.measured
+        before = sessions.get(group_key(measured.exposure, measured.shape))
+        if before is not None:
+            groups_before[measured.path] = before
+        judgement = conclude(measured, thresholds=limits, sessions=sessions)
+        labels.append(_frame_label(one, judgement, nights[measured.path]))
+    return labels, groups_before
 
 
 def _frame_label(one: Studied, judgement: Judgement, night: str) -> FrameLabel:

@@ -1,6 +1,8 @@
 """``Measured`` as JSON-ready types and back: what is kept of a frame so that it need not be opened again."""
 
+import base64
 import dataclasses
+import zlib
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -13,14 +15,16 @@ from nebulift.assessment import findings_of
 from nebulift.exposure import Exposure, FrameKind
 from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
 from nebulift.pipeline import Measured
+from nebulift.session import Glimpse
 
 
 def as_record(measured: Measured) -> dict[str, Any]:
-    """Exposure, shape and measurements in full precision; planes and findings are not part of it."""
+    """Exposure, shape, measurements, what the session compares; planes and findings are not part of it."""
     return {
         "exposure": _plain(dataclasses.asdict(measured.exposure)),
         "shape": list(measured.shape),
         "measurements": _plain(dataclasses.asdict(measured.measurements)),
+        "glimpse": _glimpse_record(measured.glimpse),
     }
 
 
@@ -32,7 +36,37 @@ def from_record(record: dict[str, Any], path: Path, planes: NDArray[np.float32] 
     height, width = record["shape"]
     measurements = _measurements(record["measurements"])
     exposure = _exposure(record["exposure"])
-    return Measured(path, exposure, (height, width), measurements, findings_of(measurements), planes, (), 0.0)
+    glimpse = _glimpse(record["glimpse"])
+    findings = findings_of(measurements)
+    return Measured(path, exposure, (height, width), measurements, findings, glimpse, planes, (), 0.0)
+
+
+def _glimpse_record(glimpse: Glimpse) -> dict[str, Any]:
+    """Arrays as [type, shape, text], bit by bit: a frame from the cache is judged as if it had been opened again."""
+    return {
+        name: _packed(value) if isinstance(value, np.ndarray) else _plain(value)
+        for name, value in ((field.name, getattr(glimpse, field.name)) for field in dataclasses.fields(glimpse))
+    }
+
+
+def _glimpse(record: dict[str, Any]) -> Glimpse:
+    height, width = record["shape_px"]
+    names = {field.name for field in dataclasses.fields(Glimpse)} - {"shape_px", "noise_adu"}
+    arrays = {name: _unpacked(record[name]) for name in names}
+    return Glimpse(shape_px=(height, width), noise_adu=float(record["noise_adu"]), **arrays)
+
+
+def _packed(values: NDArray[Any]) -> list[Any]:
+    """[type, shape, text] of an array."""
+    values = values.astype(values.dtype.newbyteorder("<"))
+    content = zlib.compress(np.ascontiguousarray(values).tobytes())
+    return [values.dtype.str, list(values.shape), base64.b85encode(content).decode("ascii")]
+
+
+def _unpacked(packed: list[Any]) -> NDArray[Any]:
+    kind, shape, text = packed
+    content = zlib.decompress(base64.b85decode(text))
+    return np.frombuffer(content, dtype=kind).reshape(shape).astype(np.dtype(kind).newbyteorder("="))
 
 
 def _measurements(record: dict[str, Any]) -> Measurements:

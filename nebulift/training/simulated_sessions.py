@@ -20,6 +20,7 @@ from nebulift.frame import frame_from_array
 from nebulift.measurements import DETECTOR_VERSION
 from nebulift.pipeline import Measured
 from nebulift.preprocess import PREPROCESS_VERSION, planes_of
+from nebulift.session import glimpse_of
 from nebulift.training.measured_record import as_record, from_record
 from nebulift.verdict import NOTICEABLE_SEVERITY
 
@@ -146,6 +147,7 @@ def make_session(job: tuple[Course, int, int, Path]) -> int:
             analysis.views.shape_px,
             analysis.measurements,
             analysis.findings,
+            glimpse_of(analysis.views, analysis.measurements),
             None,
             (),
             0.0,

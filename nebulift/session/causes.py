@@ -1,0 +1,118 @@
+"""What the comparison with the group says is wrong: named causes with the number behind each."""
+
+from collections.abc import Iterator
+
+from nebulift.assessment import Table, severity
+from nebulift.findings import Cells, Finding, Kind
+from nebulift.judgement import SessionContext
+from nebulift.session.comparison import EXTINCT_COLUMNS, EXTINCT_ROWS
+
+# Light of the stars lost against the clearer half of the last hours. A tenth of a magnitude is photometry's business;
+# PSF Guard rejects from 0.8.
+LOSS_SEVERITY: Table = ((0.08, 0.0), (0.14, 0.3), (0.22, 0.5), (0.35, 0.7), (0.8, 0.97))
+# Stars lost from the count, where fluxes cannot be compared: the count also falls with seeing and a bright sky.
+STARS_SEVERITY: Table = ((0.35, 0.0), (0.5, 0.3), (0.65, 0.5), (0.8, 0.75), (1.0, 0.95))
+# Share of the field whose stars are fainter than the rest of the field.
+EXTINCT_SEVERITY: Table = ((0.04, 0.0), (0.08, 0.3), (0.16, 0.5), (0.3, 0.7), (0.6, 0.95))
+# Share of the brightest stars that are not where they were: clean frames miss one or two in sixty.
+ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.15, 0.3), (0.3, 0.5), (0.5, 0.7), (0.9, 0.95))
+# Slope of the sky over that of the session; the Moon's and dawn's are common and flattened away easily.
+TILT_SEVERITY: Table = ((6.0, 0.0), (15.0, 0.3), (30.0, 0.5), (80.0, 0.7), (300.0, 0.9))
+CLEAR_TRANSPARENCY = 0.9
+BLURRED_RATIO = 1.3  # of FWHM or elongation: stars so much wider or longer are missed for that reason
+# Share of the field in which the sky changed its structure.
+PATCH_SEVERITY: Table = ((0.03, 0.0), (0.08, 0.3), (0.15, 0.5), (0.3, 0.7), (0.7, 0.9))
+# Width against the sharper third of the last hours: seeing alone scatters by 1.2.
+WIDER_SEVERITY: Table = ((1.15, 0.0), (1.27, 0.3), (1.45, 0.5), (1.75, 0.7), (3.0, 0.95))
+LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2.5, 0.95))
+# Noise of the sky against the last hours; it goes with the root of the light: 1.4 is twice the light.
+NOISE_SEVERITY: Table = ((1.12, 0.0), (1.25, 0.3), (1.4, 0.5), (1.6, 0.7), (3.0, 0.95))
+SHIFT_SEVERITY: Table = ((0.15, 0.0), (0.3, 0.3), (0.45, 0.5), (0.65, 0.7), (1.0, 0.95))
+LOST_SEVERITY = 0.6  # not this group's stars: off target, or so much cloud that another few shine through
+
+
+def session_findings(context: SessionContext) -> tuple[Finding, ...]:
+    """Findings of severity above 0, worst first."""
+    found = [
+        *_clouds(context),
+        *_patches(context),
+        *_focus(context),
+        *_tracking(context),
+        *_bright_sky(context),
+        *_pointing(context),
+    ]
+    return tuple(sorted((one for one in found if one.severity > 0.0), key=lambda one: -one.severity))
+
+
+def _clouds(context: SessionContext) -> Iterator[Finding]:
+    if context.transparency is not None:
+        lost = 1.0 - context.transparency
+        text = f"thin cloud or dew: transparency {context.transparency:.2f} of the session's best"
+        evidence = {"transparency": context.transparency, "stars": float(context.matched_stars or 0)}
+        yield Finding(Kind.CLOUD, severity(LOSS_SEVERITY, lost), text, evidence)
+    elif context.star_ratio is not None:
+        text = f"stars: {context.star_ratio:.0%} of the session's best: cloud or dew"
+        lost = 1.0 - context.star_ratio
+        yield Finding(Kind.CLOUD, severity(STARS_SEVERITY, lost), text, {"star_ratio": context.star_ratio})
+
+
+def _patches(context: SessionContext) -> Iterator[Finding]:
+    share = context.extinct_fraction
+    darker, brighter = context.darker_fraction or 0.0, context.brighter_fraction or 0.0
+    if share:
+        kind = Kind.OBSTRUCTION if darker > brighter and darker > 0.5 * share else Kind.CLOUD
+        what = "blocked" if kind is Kind.OBSTRUCTION else "behind cloud"
+        cells = Cells(EXTINCT_ROWS, EXTINCT_COLUMNS, context.extinct_cells)
+        text = f"{share:.0%} of the field {what}: its stars are missing or faint"
+        yield Finding(kind, severity(EXTINCT_SEVERITY, share), text, {"extinct_fraction": share}, cells)
+    absent = context.absent_fraction
+    blurred = max(context.fwhm_ratio or 1.0, context.elongation_ratio or 1.0) > BLURRED_RATIO
+    if absent and not blurred:
+        clouded = context.transparency is not None and context.transparency < CLEAR_TRANSPARENCY
+        text = f"{absent:.0%} of the session's brightest stars are missing while the others shine"
+        kind = Kind.CLOUD if clouded and not darker else Kind.OBSTRUCTION
+        yield Finding(kind, severity(ABSENT_SEVERITY, absent), text, {"absent_fraction": absent})
+    if brighter:
+        text = f"the sky is brighter than before in {brighter:.0%} of the field"
+        yield Finding(Kind.CLOUD, severity(PATCH_SEVERITY, brighter), text, {"brighter_fraction": brighter})
+    if darker:
+        text = f"the sky is darker than before in {darker:.0%} of the field"
+        yield Finding(Kind.OBSTRUCTION, severity(PATCH_SEVERITY, darker), text, {"darker_fraction": darker})
+
+
+def _focus(context: SessionContext) -> Iterator[Finding]:
+    if context.fwhm_ratio is not None:
+        text = f"stars {context.fwhm_ratio:.2f} times as wide as the session's best: focus or seeing"
+        yield Finding(
+            Kind.DEFOCUS, severity(WIDER_SEVERITY, context.fwhm_ratio), text, {"fwhm_ratio": context.fwhm_ratio}
+        )
+
+
+def _tracking(context: SessionContext) -> Iterator[Finding]:
+    if context.elongation_ratio is not None:
+        ratio = context.elongation_ratio
+        text = f"stars {ratio:.2f} times as elongated as the session's best: tracking or wind"
+        yield Finding(Kind.TRAILED, severity(LONGER_SEVERITY, ratio), text, {"elongation_ratio": ratio})
+
+
+def _bright_sky(context: SessionContext) -> Iterator[Finding]:
+    if context.noise_ratio is not None:
+        light = context.noise_ratio**2
+        text = f"about {light:.1f} times the light in the sky as in the session: Moon, dawn, haze or stray light"
+        yield Finding(
+            Kind.GRADIENT, severity(NOISE_SEVERITY, context.noise_ratio), text, {"noise_ratio": context.noise_ratio}
+        )
+    if context.tilt_sigma is not None:
+        text = f"the sky rises by {context.tilt_sigma:.0f} sigma more across the frame than in the session"
+        yield Finding(
+            Kind.GRADIENT, severity(TILT_SEVERITY, context.tilt_sigma), text, {"tilt_sigma": context.tilt_sigma}
+        )
+
+
+def _pointing(context: SessionContext) -> Iterator[Finding]:
+    if context.shift_fraction is not None:
+        text = f"the field jumped by {context.shift_fraction:.0%} of its width"
+        evidence = {"shift_fraction": context.shift_fraction}
+        yield Finding(Kind.OFF_TARGET, severity(SHIFT_SEVERITY, context.shift_fraction), text, evidence)
+    elif context.lost_field:
+        yield Finding(Kind.OFF_TARGET, LOST_SEVERITY, "none of the session's stars are in the frame: off target?")

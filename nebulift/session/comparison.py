@@ -1,0 +1,261 @@
+"""How a frame stands against its group: ratios of scalars, matched star fluxes, the map of the sky. Pure."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.judgement import SessionContext
+from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
+from nebulift.session.star_match import Match, match_stars
+from nebulift.session.state import TRUSTED_MATCHES, Catalogue, FrameScalars, GroupState, known, unpacked_map
+
+MIN_REFERENCE = 3  # of fewer clean frames a median says nothing: cold start
+NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (airmass, dawn) are nobody's fault
+MIN_REFERENCE_STARS = 30  # below, the count of stars scatters by more than a fifth by chance
+MIN_FLUX_STARS = 8
+EXTINCT_ROWS, EXTINCT_COLUMNS = 6, 8  # cells in which stars are compared, as PSF Guard does
+MIN_CELL_STARS = 3
+EXTINCT_RATIO = 0.7  # of the frame's own transparency: a cell below lies behind something
+SURE_STARS = 60  # brightest of the catalogue: absent ones count as extinguished
+ABSENT_PX = 6.0
+MIN_SURE_STARS = 10
+MIN_LOST_STARS = 20
+EXTINCTION_MAG = 0.15  # a unit of airmass, middle of what amateur sites have in V and L
+MIN_MAPS = 2
+MAP_SIGMAS = 5.0
+MIN_MAP_STEP_SIGMA = 0.25  # of one raw pixel: smaller changes of the sky are only seen by statistics
+MIN_PATCH_CELLS = 40  # of 2816
+DITHER_CELLS = 2
+STATIC_ANGLE_DEG = 1.0
+STATIC_PX = 12.0
+STATIC_FRAMES = 2
+
+
+def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[SessionContext, Match | None]:
+    """(how the frame compares with its group, its match with the group's stars if there is one)."""
+    reference = _near_good(state.history)
+    match = _match(state.catalogue, glimpse)
+    raw = _transparency(state.catalogue, glimpse, match)
+    rows = {}
+    if len(reference) >= MIN_REFERENCE:
+        rows = _ratios(now, reference, raw)
+    sky = _sky_change(state, glimpse)
+    extinct, absent = _extinction(state.catalogue, glimpse, match, raw)
+    context = SessionContext(
+        group=state.group,
+        frames_before=state.frames,
+        reference_frames=state.reference_frames,
+        matched_stars=None if match is None else len(match.frame),
+        raw_transparency=raw,
+        extinct_fraction=None if extinct is None else float(extinct.mean()),
+        extinct_cells=() if extinct is None else _cells(extinct),
+        absent_fraction=absent,
+        brighter_fraction=None if sky is None else float((sky.patches > 0).mean()),
+        darker_fraction=None if sky is None else float((sky.patches < 0).mean()),
+        tilt_sigma=None if sky is None else sky.tilt_sigma,
+        shift_fraction=_shift(state, glimpse, match),
+        lost_field=_lost(state.catalogue, glimpse, match),
+        static_trails=_static_trails(state, glimpse),
+        **rows,
+    )
+    return context, match
+
+
+def _near_good(history: Sequence[FrameScalars]) -> list[FrameScalars]:
+    return [frame for frame in history if frame.good][-NEAR_FRAMES:]
+
+
+def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | None) -> dict[str, float | None]:
+    """Frame over reference. Clouds only take stars away and bad seeing only widens them: the better half counts."""
+    stars = _quantile([frame.stars for frame in reference], 0.75)
+    transparencies = known([_at_zenith(frame.transparency, frame.airmass) for frame in reference])
+    best = _quantile(transparencies, 0.75) if len(transparencies) >= MIN_REFERENCE else None
+    return {
+        "star_ratio": now.stars / stars if stars >= MIN_REFERENCE_STARS else None,
+        "fwhm_ratio": _ratio(now.fwhm_px, _quantile(known([frame.fwhm_px for frame in reference]), 0.3)),
+        "elongation_ratio": _ratio(now.elongation, _quantile(known([frame.elongation for frame in reference]), 0.3)),
+        "sky_ratio": _ratio(now.sky_adu, statistics.median(frame.sky_adu for frame in reference)),
+        "noise_ratio": _ratio(now.noise_adu, statistics.median(frame.noise_adu for frame in reference)),
+        "transparency": _ratio(_at_zenith(raw, now.airmass), best),
+    }
+
+
+def _at_zenith(transparency: float | None, airmass: float | None) -> float | None:
+    """Corrected for the extinction of clear air, where the airmass is known."""
+    if transparency is None or airmass is None:
+        return transparency
+    return transparency * math.pow(10.0, 0.4 * EXTINCTION_MAG * (airmass - 1.0))
+
+
+def _match(catalogue: Catalogue | None, glimpse: Glimpse) -> Match | None:
+    if catalogue is None:
+        return None
+    return match_stars(catalogue.positions(), glimpse.stars, catalogue.motion)
+
+
+def _transparency(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) -> float | None:
+    """Median flux ratio of the matched stars, weighted with their light: bright stars tell it best."""
+    if catalogue is None or match is None or len(match.frame) < MIN_FLUX_STARS:
+        return None
+    before = catalogue.fluxes()[match.reference]
+    ratios = glimpse.flux_adu[match.frame] / before
+    order = np.argsort(ratios)
+    weight = np.cumsum(np.sqrt(before[order]))
+    return float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
+
+
+def _extinction(
+    catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None
+) -> tuple[NDArray[np.bool_] | None, float | None]:
+    """(cells of 6 x 8 whose stars are fainter than the transparency explains, share of bright stars that are absent).
+
+    ``None``: too few stars to tell.
+    """
+    if catalogue is None or match is None or raw is None or raw <= 0.0:
+        return None, None
+    ratio = np.full(len(catalogue.stars), np.nan)
+    ratio[match.reference] = glimpse.flux_adu[match.frame] / catalogue.fluxes()[match.reference] / raw
+    expected = match.motion.apply(catalogue.positions())
+    height, width = glimpse.shape_px
+    margin = 3.0 * ABSENT_PX
+    inside = (expected > margin).all(axis=1) & (expected[:, 0] < width - margin) & (expected[:, 1] < height - margin)
+    nearest = np.hypot(*(expected[:, None] - glimpse.present[None]).transpose(2, 0, 1)).min(axis=1, initial=np.inf)
+    sure = inside & (np.arange(len(ratio)) < SURE_STARS)
+    absent = sure & np.isnan(ratio) & (nearest > ABSENT_PX)
+    ratio[absent] = 0.0
+    share = float(absent.sum() / sure.sum()) if sure.sum() >= MIN_SURE_STARS else None
+    return _faint_cells(ratio, expected, inside & np.isfinite(ratio), (height, width)), share
+
+
+def _faint_cells(
+    ratio: NDArray[np.float64], expected: NDArray[np.float64], used: NDArray[np.bool_], shape_px: tuple[int, int]
+) -> NDArray[np.bool_] | None:
+    height, width = shape_px
+    cell = (expected[:, 1] * EXTINCT_ROWS / height).astype(int).clip(0, EXTINCT_ROWS - 1) * EXTINCT_COLUMNS
+    cell += (expected[:, 0] * EXTINCT_COLUMNS / width).astype(int).clip(0, EXTINCT_COLUMNS - 1)
+    extinct = np.zeros(EXTINCT_ROWS * EXTINCT_COLUMNS, dtype=bool)
+    judged = 0
+    for number in range(len(extinct)):
+        own = ratio[used & (cell == number)]
+        if len(own) >= MIN_CELL_STARS:
+            judged += 1
+            extinct[number] = float(np.median(own)) < EXTINCT_RATIO
+    if judged < EXTINCT_ROWS * EXTINCT_COLUMNS // 4:
+        return None
+    return extinct.reshape(EXTINCT_ROWS, EXTINCT_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SkyChange:
+    patches: NDArray[np.int8]  # (44, 64): 1 brighter, -1 darker than the group's sky explains
+    tilt_sigma: float  # by how much more the sky rises across the frame, in noise of one pixel
+
+
+def _sky_change(state: GroupState, glimpse: Glimpse) -> _SkyChange | None:
+    """How the sky differs from the group's median map.
+
+    The frame is fitted by a + b * median map + plane: b takes up vignetting under a brighter sky, the plane the Moon's
+    slope. What is left is structure that was not there before.
+    """
+    if len(state.sky_maps) < MIN_MAPS:
+        return None
+    reference = np.median([unpacked_map(text) for text in state.sky_maps], axis=0)
+    low, high = _reach_of_dither(reference)
+    sky = (glimpse.sky_adu.astype(np.float64) - float(np.median(glimpse.sky_adu))) / glimpse.noise_adu
+    y, x = np.mgrid[-0.5 : 0.5 : ROWS * 1j, -0.5 : 0.5 : COLUMNS * 1j]
+    terms = np.stack([np.ones_like(x), reference, x, y], axis=-1).reshape(-1, 4)
+    coefficients, left = _robust_fit(terms, sky.ravel())
+    left = left.reshape(ROWS, COLUMNS)
+    scatter = 1.4826 * float(np.median(np.abs(left - np.median(left))))
+    # what a shift by two cells would bring here (a nebula, a galaxy under dithering) is no change of the sky
+    left = np.maximum(left - coefficients[1] * high, 0.0) + np.minimum(left - coefficients[1] * low, 0.0)
+    limit = max(MAP_SIGMAS * scatter, MIN_MAP_STEP_SIGMA)
+    patches = np.zeros(left.shape, dtype=np.int8)
+    for sign in (1, -1):
+        patches[_large(sign * left > limit)] = sign
+    return _SkyChange(patches, float(np.hypot(coefficients[2], coefficients[3])))
+
+
+def _reach_of_dither(reference: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How much lower and higher the map is within two cells of each cell; (<= 0, >= 0)."""
+    window = np.ones((2 * DITHER_CELLS + 1, 2 * DITHER_CELLS + 1), np.uint8)
+    return np.asarray(cv2.erode(reference, window) - reference), np.asarray(cv2.dilate(reference, window) - reference)
+
+
+def _robust_fit(
+    terms: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(coefficients, what they leave), with the worst three tenths of the cells left out of the fit."""
+    kept = np.ones(len(values), dtype=bool)
+    for _ in range(3):
+        coefficients = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
+        left = values - terms @ coefficients
+        kept = np.abs(left) <= np.quantile(np.abs(left), 0.7)
+    return np.asarray(coefficients), np.asarray(left)
+
+
+def _large(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected regions of at least 40 cells."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= MIN_PATCH_CELLS]
+    return np.asarray(np.isin(labels, large))
+
+
+def _shift(state: GroupState, glimpse: Glimpse, match: Match | None) -> float | None:
+    """How far the middle of the field moved from where the group's newest frame had it, over the frame's width."""
+    if match is None or state.catalogue is None or state.frames < 2:
+        return None
+    height, width = glimpse.shape_px
+    middle = np.array([[width / 2.0, height / 2.0]])
+    now, before = match.motion.apply(middle)[0], state.catalogue.motion.apply(middle)[0]
+    if match.motion.cos * state.catalogue.motion.cos + match.motion.sin * state.catalogue.motion.sin < 0.0:
+        return None  # a meridian flip turns the field about another point
+    return float(np.hypot(*(now - before)) / width)
+
+
+def _lost(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) -> bool:
+    """The frame has stars enough, but not those of the group."""
+    if catalogue is None or match is not None or catalogue.confirmed < TRUSTED_MATCHES:
+        return False
+    return len(catalogue.stars) >= MIN_LOST_STARS and len(glimpse.stars) >= MIN_LOST_STARS
+
+
+def _static_trails(state: GroupState, glimpse: Glimpse) -> tuple[int, ...]:
+    """Indices of the frame's trails that lay in the same place in at least two earlier frames: no satellite does."""
+    return tuple(
+        index
+        for index, line in enumerate(glimpse.trails)
+        if sum(any(_same_line(line, other) for other in lines) for lines in state.trails) >= STATIC_FRAMES
+    )
+
+
+def _same_line(line: NDArray[np.float64], other: Sequence[float]) -> bool:
+    x0, y0, x1, y1 = line
+    run, rise = other[2] - other[0], other[3] - other[1]
+    length = max(float(np.hypot(run, rise)), 1.0)
+    angle = np.degrees(np.arctan2(y1 - y0, x1 - x0) - np.arctan2(rise, run))
+    if abs((angle + 90.0) % 180.0 - 90.0) > STATIC_ANGLE_DEG:
+        return False
+    middle = ((x0 + x1) / 2.0 - other[0], (y0 + y1) / 2.0 - other[1])
+    return bool(abs(middle[0] * rise - middle[1] * run) / length < STATIC_PX)
+
+
+def _cells(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(row), int(column)) for row, column in np.argwhere(mask))
+
+
+def _ratio(value: float | None, reference: float | None) -> float | None:
+    if value is None or reference is None or reference <= 0.0:
+        return None
+    return value / reference
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    """Nearest-rank quantile; 0 of an empty sequence."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0

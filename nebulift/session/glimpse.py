@@ -1,0 +1,47 @@
+"""``Glimpse``: what of a frame is kept for comparing it with its group: stars, a small map of the sky, trails."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.cv_prefilter import Views
+from nebulift.measurements import Measurements
+
+ROWS, COLUMNS = 44, 64  # of the small map: at 26 MP a cell is 95 raw pixels, wider than stars, narrower than clouds
+PRESENT_STARS = 600  # positions kept: enough to say that a bright star is there or is not
+MATCHED_STARS = 150  # with flux
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Glimpse:
+    """A few kilobytes of one frame; lengths in raw pixels."""
+
+    shape_px: tuple[int, int]
+    present: NDArray[np.float64]  # (n, 2) x, y of detected stars, brightest first
+    stars: NDArray[np.float64]  # (m, 2) x, y of the brightest unsaturated ones
+    flux_adu: NDArray[np.float64]  # (m,)
+    sky_adu: NDArray[np.float32]  # (44, 64) background
+    noise_adu: float  # of one raw pixel
+    trails: NDArray[np.float64]  # (k, 4) end points x0 y0 x1 y1
+
+
+def glimpse_of(views: Views, measured: Measurements) -> Glimpse:
+    """The glimpse of an analysed frame."""
+    stars, shapes = views.stars, views.stars.shapes
+    known = np.flatnonzero(np.isfinite(shapes.flux_adu) & (shapes.flux_adu > 0.0))
+    order = known[np.argsort(-shapes.flux_adu[known], kind="stable")][:MATCHED_STARS]
+    level = cv2.resize(views.background.level, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
+    if views.background.level.shape[0] < ROWS:
+        level = cv2.resize(views.background.level, (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
+    trails = [(trail.x0_px, trail.y0_px, trail.x1_px, trail.y1_px) for trail in measured.streaks]
+    return Glimpse(
+        views.shape_px,
+        np.stack([stars.x_px[:PRESENT_STARS], stars.y_px[:PRESENT_STARS]], axis=1).astype(np.float64),
+        np.stack([shapes.x_px[order], shapes.y_px[order]], axis=1),
+        shapes.flux_adu[order],
+        (views.scan.zero_adu + level * views.scan.sigma_adu).astype(np.float32),
+        max(measured.sky.noise_adu, 1e-6),
+        np.array(trails, dtype=np.float64).reshape(-1, 4),
+    )

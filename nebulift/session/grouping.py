@@ -1,0 +1,43 @@
+"""Which frames may be compared with each other, and when a session ends."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from nebulift.exposure import Exposure
+
+GAP = timedelta(minutes=60)  # of silence end a session: the sky is another one then
+
+
+def group_key(exposure: Exposure, shape: tuple[int, int]) -> str:
+    """A short readable key: frames with the same key may be compared. Every fact may be missing.
+
+    The pier side is not part of it: a flip is found by the stars themselves, whether the header tells it or not.
+    """
+    facts = (
+        exposure.camera,
+        exposure.telescope,
+        exposure.target or _pointing(exposure),
+        exposure.filter_name,
+        exposure.exposure_s and round(exposure.exposure_s, 3),
+        exposure.gain,
+        exposure.offset,
+        exposure.binning,
+        shape,
+    )
+    digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+    named = "/".join(str(fact) for fact in (exposure.target, exposure.filter_name, exposure.exposure_s) if fact)
+    return f"{named or 'frames'} {digest}"
+
+
+def _pointing(exposure: Exposure) -> tuple[int, int] | None:
+    """The pointing to a degree, for frames without a target name."""
+    if exposure.ra_deg is None or exposure.dec_deg is None:
+        return None
+    return round(exposure.ra_deg), round(exposure.dec_deg)
+
+
+def is_over(last_at: str | None, taken_at: datetime | None) -> bool:
+    """Whether a frame taken at ``taken_at`` opens a new session after one whose newest frame is of ``last_at``."""
+    if last_at is None or taken_at is None:
+        return False
+    return abs(taken_at - datetime.fromisoformat(last_at)) > GAP

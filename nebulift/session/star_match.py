@@ -1,0 +1,160 @@
+"""Which star of one frame is which of another: found from the two lists alone, through shift, flip and rotation.
+
+No plate solution: star pairs of like separation vote for a rotation, rotated stars vote for a shift, and a rigid fit
+through the matches refines both (Kabsch 1976, Acta Cryst. A32, 922, in two dimensions).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]  # (n, 2): x, y in raw pixels, brightest first
+
+VOTERS = 40  # brightest stars that take part in the search
+SHIFT_BIN_PX = 8.0
+MATCH_PX = 4.0  # after refinement; pixels of distortion and seeing between two frames of one rig are fewer
+MIN_MATCHES = 6  # chance gives two or three
+MIN_SHARE = 0.3  # of the lesser list: half of the brightest stars may be behind a cloud
+PAIR_TOLERANCE_PX = 1.5
+MIN_PAIR_PX = 60.0  # nearer stars do not tell a rotation
+ROTATION_BIN_DEG = 0.5
+REFINEMENTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A rigid motion: rotate about (0, 0), then shift. Maps reference positions to positions in the frame."""
+
+    cos: float = 1.0
+    sin: float = 0.0
+    dx_px: float = 0.0
+    dy_px: float = 0.0
+
+    @property
+    def rotation_deg(self) -> float:
+        return float(np.degrees(np.arctan2(self.sin, self.cos)))
+
+    def apply(self, points: Points) -> Points:
+        """The moved points, shape (n, 2)."""
+        turn = np.array([[self.cos, -self.sin], [self.sin, self.cos]])
+        return np.asarray(points @ turn.T + (self.dx_px, self.dy_px))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """``reference[i]`` is the star ``frame[i]``; both index the lists that were matched."""
+
+    motion: Motion
+    reference: NDArray[np.intp]
+    frame: NDArray[np.intp]
+
+
+def match_stars(reference: Points, frame: Points, guess: Motion) -> Match | None:
+    """The match between two star lists, or ``None`` when they do not show the same field (or too few stars).
+
+    ``guess``, the motion of the frame before, is tried first; then any shift, then a half turn, then any rotation.
+    """
+    if min(len(reference), len(frame)) < MIN_MATCHES:
+        return None
+    for motion in _proposals(reference[:VOTERS], frame[:VOTERS], guess):
+        match = _refined(reference, frame, motion)
+        if match is not None:
+            return match
+    return None
+
+
+def _proposals(reference: Points, frame: Points, guess: Motion) -> "list[Motion]":
+    half_turn = Motion(-1.0, 0.0)
+    proposals = [guess, _shift_vote(reference, frame, guess), _shift_vote(reference, frame, Motion())]
+    proposals.append(_shift_vote(reference, frame, half_turn))
+    proposals.extend(_shift_vote(reference, frame, turn) for turn in _rotations(reference, frame))
+    return proposals
+
+
+def _shift_vote(reference: Points, frame: Points, turn: Motion) -> Motion:
+    """``turn`` with the shift that most pairs of stars agree on."""
+    turned = Motion(turn.cos, turn.sin).apply(reference)
+    shifts = (frame[None, :, :] - turned[:, None, :]).reshape(-1, 2)
+    best, most = shifts[0], -1
+    for offset in (0.0, SHIFT_BIN_PX / 2):  # a peak on the border of two bins is whole in the other grid
+        bins = np.floor((shifts + offset) / SHIFT_BIN_PX).astype(np.int64)
+        _, index, counts = np.unique(bins[:, 0] * 1_000_003 + bins[:, 1], return_inverse=True, return_counts=True)
+        top = int(counts.argmax())
+        if counts[top] > most:
+            most, best = int(counts[top]), np.median(shifts[index == top], axis=0)
+    return Motion(turn.cos, turn.sin, float(best[0]), float(best[1]))
+
+
+def _rotations(reference: Points, frame: Points) -> list[Motion]:
+    """The rotation that most pairs of equal separation agree on, both ways round."""
+    length_a, angle_a = _pairs(reference)
+    length_b, angle_b = _pairs(frame)
+    if len(length_a) == 0 or len(length_b) == 0:
+        return []
+    order = np.argsort(length_b)
+    low = np.searchsorted(length_b[order], length_a - PAIR_TOLERANCE_PX)
+    high = np.searchsorted(length_b[order], length_a + PAIR_TOLERANCE_PX)
+    counts = high - low
+    first = np.repeat(np.arange(len(length_a)), counts)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    second = order[np.repeat(low, counts) + within]
+    # a pair has no direction: turned by 180 degrees it looks the same, so the vote is modulo 180
+    turns = (angle_b[second] - angle_a[first]) % np.pi
+    bins = round(180.0 / ROTATION_BIN_DEG)
+    histogram = np.bincount((turns / np.pi * bins).astype(np.intp) % bins, minlength=bins)
+    smooth = histogram + np.roll(histogram, 1) + np.roll(histogram, -1)
+    angle = (float(smooth.argmax()) + 0.5) / bins * np.pi
+    return [Motion(float(np.cos(turn)), float(np.sin(turn))) for turn in (angle, angle + np.pi)]
+
+
+def _pairs(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(separations, directions) of all pairs that are far enough apart."""
+    first, second = np.triu_indices(len(points), 1)
+    delta = points[second] - points[first]
+    length = np.hypot(delta[:, 0], delta[:, 1])
+    far = length > MIN_PAIR_PX
+    return length[far], np.arctan2(delta[far, 1], delta[far, 0])
+
+
+def _refined(reference: Points, frame: Points, motion: Motion) -> Match | None:
+    """The match that ``motion`` leads to, if enough stars agree."""
+    tolerance = 3.0 * MATCH_PX
+    for _ in range(REFINEMENTS):
+        here, there = _nearest(motion.apply(reference), frame, tolerance)
+        if len(here) < MIN_MATCHES:
+            return None
+        motion = _rigid(reference[here], frame[there])
+        tolerance = max(tolerance / 2.0, MATCH_PX)
+    here, there = _nearest(motion.apply(reference), frame, MATCH_PX)
+    asked = max(MIN_MATCHES, MIN_SHARE * min(len(reference), len(frame)))
+    bright = int((here < VOTERS).sum())
+    if len(here) < asked and bright < max(MIN_MATCHES, MIN_SHARE * VOTERS):
+        return None
+    return Match(motion, here, there) if _better_than_chance(len(here), reference, frame) else None
+
+
+def _better_than_chance(found: int, reference: Points, frame: Points) -> bool:
+    """Whether so many matches are at least four times what random lists of this density would give."""
+    span = np.ptp(frame, axis=0) + 1.0
+    by_chance = len(reference) * len(frame) * np.pi * MATCH_PX**2 / float(span[0] * span[1])
+    return found >= 4.0 * by_chance + 3.0 or found >= 0.8 * min(len(reference), len(frame))
+
+
+def _nearest(moved: Points, frame: Points, tolerance_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs (index of moved, index of frame) that are each other's nearest within ``tolerance_px``."""
+    apart = np.hypot(moved[:, None, 0] - frame[None, :, 0], moved[:, None, 1] - frame[None, :, 1])
+    to_frame, to_moved = apart.argmin(axis=1), apart.argmin(axis=0)
+    rows = np.arange(len(moved))
+    mutual = (to_moved[to_frame] == rows) & (apart[rows, to_frame] <= tolerance_px)
+    return rows[mutual], to_frame[mutual]
+
+
+def _rigid(here: Points, there: Points) -> Motion:
+    """The rotation and shift that take ``here`` to ``there`` with least squares."""
+    centre_here, centre_there = here.mean(axis=0), there.mean(axis=0)
+    a, b = here - centre_here, there - centre_there
+    angle = np.arctan2((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(), (a * b).sum())
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    shift = centre_there - Motion(cos, sin).apply(centre_here[None])[0]
+    return Motion(cos, sin, float(shift[0]), float(shift[1]))

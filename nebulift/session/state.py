@@ -1,0 +1,181 @@
+"""``GroupState``: what a group of frames looked like so far. Plain, frozen, serialisable, under 64 kB.
+
+Only frames that were judged clean enter the reference: while frames are bad it stands still and learns no defect.
+"""
+
+import base64
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.measurements import Measurements
+from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
+from nebulift.session.star_match import Match, Motion
+from nebulift.verdict import Label
+
+KEPT_FRAMES = 120  # scalars of so many frames: a night of five-minute subs
+KEPT_MAPS = 7  # sky maps of clean frames: their median removes what is the same in every frame
+KEPT_TRAILS = 12  # frames whose trails are remembered: what comes back in the same place is no satellite
+CATALOGUE_STARS = 120
+MIN_SHAPES = 8  # the median width of fewer scatters by a tenth or more: what seeing does
+MIN_CATALOGUE = 12
+TRUSTED_MATCHES = 2  # before, the catalogue itself may be the frame that is off target or trailed
+MAP_STEP_SIGMA = 0.05  # sky maps are kept in steps of a twentieth of the pixel noise
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScalars:
+    """What of one frame is compared; ``None`` = not measurable."""
+
+    stars: int
+    fwhm_px: float | None
+    elongation: float | None
+    sky_adu: float
+    noise_adu: float
+    transparency: float | None  # flux of matched stars over the catalogue's; only ratios of it mean anything
+    good: bool  # judged clean: may serve as reference
+    airmass: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Stars of the frame that the others are matched with: (x, y, flux), and the motion of the newest match."""
+
+    stars: tuple[tuple[float, float, float], ...]
+    motion: Motion = field(default_factory=Motion)
+    confirmed: int = 0  # clean frames that showed the same stars
+
+    def positions(self) -> NDArray[np.float64]:
+        return np.array([star[:2] for star in self.stars], dtype=np.float64).reshape(-1, 2)
+
+    def fluxes(self) -> NDArray[np.float64]:
+        return np.array([star[2] for star in self.stars], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """One group of frames so far."""
+
+    group: str
+    last_at: str | None = None  # ISO time of the newest frame, UTC
+    frames: int = 0
+    history: tuple[FrameScalars, ...] = ()
+    catalogue: Catalogue | None = None
+    sky_maps: tuple[str, ...] = ()  # packed, see ``packed_map``; newest last
+    trails: tuple[tuple[tuple[float, float, float, float], ...], ...] = ()  # of each of the last frames
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Self:
+        """The state. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for a record of another version."""
+        catalogue = record["catalogue"]
+        return cls(
+            record["group"],
+            record["last_at"],
+            int(record["frames"]),
+            tuple(FrameScalars(**scalars) for scalars in record["history"]),
+            catalogue and _read_catalogue(catalogue),
+            tuple(record["sky_maps"]),
+            tuple(tuple(tuple(line) for line in lines) for lines in record["trails"]),
+        )
+
+    @property
+    def reference_frames(self) -> int:
+        return sum(frame.good for frame in self.history)
+
+
+def _read_catalogue(record: dict[str, Any]) -> Catalogue:
+    stars = tuple((float(x), float(y), float(flux)) for x, y, flux in record["stars"])
+    return Catalogue(stars, Motion(**record["motion"]), int(record["confirmed"]))
+
+
+def scalars_of(measured: Measurements, transparency: float | None, good: bool, airmass: float | None) -> FrameScalars:
+    """What of the measurements the session compares; shapes of fewer than eight stars are not."""
+    stars = measured.stars
+    enough = stars.measured >= MIN_SHAPES
+    return FrameScalars(
+        stars.count,
+        stars.fwhm_px if enough else None,
+        stars.elongation if enough else None,
+        measured.sky.level_adu,
+        measured.sky.noise_adu,
+        transparency,
+        good,
+        airmass,
+    )
+
+
+def packed_map(sky_adu: NDArray[np.float32], noise_adu: float) -> str:
+    """A sky map as text: in steps of a twentieth sigma about its median, zlib, base64."""
+    steps = (sky_adu - np.median(sky_adu)) / (noise_adu * MAP_STEP_SIGMA)
+    return base64.b85encode(zlib.compress(np.clip(np.rint(steps), -32767, 32767).astype("<i2").tobytes(), 9)).decode()
+
+
+def unpacked_map(text: str) -> NDArray[np.float64]:
+    """The sky map in sigma about its median, shape (44, 64)."""
+    steps = np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype="<i2")
+    return steps.reshape(ROWS, COLUMNS).astype(np.float64) * MAP_STEP_SIGMA
+
+
+def updated(
+    state: GroupState,
+    glimpse: Glimpse,
+    scalars: FrameScalars,
+    match: Match | None,
+    label: Label,
+    taken_at: datetime | None,
+) -> GroupState:
+    """The state after a frame of this label."""
+    good = label is Label.CLEAN
+    catalogue = _catalogue(state.catalogue, glimpse, match, good)
+    history = state.history
+    if catalogue is not None and state.catalogue is not None and catalogue.stars != state.catalogue.stars:
+        history = tuple(replace(frame, transparency=None) for frame in history)  # measured on other stars
+        scalars = replace(scalars, transparency=1.0)
+    maps = state.sky_maps
+    if good:
+        maps = (*maps, packed_map(glimpse.sky_adu, glimpse.noise_adu))[-KEPT_MAPS:]
+    lines = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in np.round(glimpse.trails, 1))
+    return replace(
+        state,
+        last_at=_later(state.last_at, taken_at),
+        frames=state.frames + 1,
+        history=(*history, replace(scalars, good=good))[-KEPT_FRAMES:],
+        catalogue=catalogue,
+        sky_maps=maps,
+        trails=(*state.trails, lines)[-KEPT_TRAILS:],
+    )
+
+
+def _catalogue(known: Catalogue | None, glimpse: Glimpse, match: Match | None, good: bool) -> Catalogue | None:
+    """Of the first clean frame with enough stars; afterwards only the motion is brought up to date.
+
+    A catalogue that the next clean frames do not show is given up: its frame was the odd one.
+    """
+    if known is not None and match is not None:
+        return replace(known, motion=match.motion, confirmed=known.confirmed + good)
+    if known is not None and known.confirmed >= TRUSTED_MATCHES:
+        return known
+    if not good or len(glimpse.stars) < MIN_CATALOGUE:
+        return known
+    chosen = range(min(len(glimpse.stars), CATALOGUE_STARS))
+    rows = tuple((round(float(glimpse.stars[i, 0]), 2), round(float(glimpse.stars[i, 1]), 2)) for i in chosen)
+    return Catalogue(tuple((x, y, float(f"{glimpse.flux_adu[i]:.5g}")) for i, (x, y) in enumerate(rows)))
+
+
+def _later(last_at: str | None, taken_at: datetime | None) -> str | None:
+    if taken_at is None or (last_at is not None and datetime.fromisoformat(last_at) >= taken_at):
+        return last_at
+    return taken_at.isoformat()
+
+
+def known(values: Sequence[float | None]) -> list[float]:
+    """The values that are not ``None``."""
+    return [value for value in values if value is not None]
