@@ -24,6 +24,7 @@ EXTINCT_RATIO = 0.7  # of the frame's own transparency: a cell below lies behind
 SURE_STARS = 60  # brightest of the catalogue: absent ones count as extinguished
 ABSENT_PX = 6.0
 MIN_SURE_STARS = 10
+SURELY_SEEN = 2.0  # times the faintest star that was measured
 MIN_LOST_STARS = 20
 EXTINCTION_MAG = 0.15  # a unit of airmass, middle of what amateur sites have in V and L
 MIN_MAPS = 2
@@ -31,6 +32,11 @@ MAP_SIGMAS = 5.0
 MIN_MAP_STEP_SIGMA = 0.25  # of one raw pixel: smaller changes of the sky are only seen by statistics
 MIN_PATCH_CELLS = 40  # of 2816
 DITHER_CELLS = 2
+MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
+FIT_ROUNDS = 8
+FIT_EVERY = 5  # cells, for the starting points
+FIT_FLOOR_SIGMA = 0.02  # of one raw pixel: below it differences of the sky are noise of its own
+FIT_RIDGE = 1e-6  # a flat reference map has no slope to fit
 STATIC_ANGLE_DEG = 1.0
 STATIC_PX = 12.0
 STATIC_FRAMES = 2
@@ -44,7 +50,9 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     rows = {}
     if len(reference) >= MIN_REFERENCE:
         rows = _ratios(now, reference, raw)
-    sky = _sky_change(state, glimpse)
+    shift = _shift(state, glimpse, match)
+    # a field that moved on brings its own nebulae along: the map of the sky is of another place then
+    sky = _sky_change(state, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT else None
     extinct, absent = _extinction(state.catalogue, glimpse, match, raw)
     context = SessionContext(
         group=state.group,
@@ -52,13 +60,13 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         reference_frames=state.reference_frames,
         matched_stars=None if match is None else len(match.frame),
         raw_transparency=raw,
-        extinct_fraction=None if extinct is None else float(extinct.mean()),
-        extinct_cells=() if extinct is None else _cells(extinct),
+        extinct_fraction=None if extinct is None else extinct.share,
+        extinct_cells=() if extinct is None else extinct.cells,
         absent_fraction=absent,
         brighter_fraction=None if sky is None else float((sky.patches > 0).mean()),
         darker_fraction=None if sky is None else float((sky.patches < 0).mean()),
         tilt_sigma=None if sky is None else sky.tilt_sigma,
-        shift_fraction=_shift(state, glimpse, match),
+        shift_fraction=shift,
         lost_field=_lost(state.catalogue, glimpse, match),
         static_trails=_static_trails(state, glimpse),
         **rows,
@@ -109,10 +117,16 @@ def _transparency(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | 
     return float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
 
 
+@dataclass(frozen=True, slots=True)
+class _Extinct:
+    share: float  # of the cells that have stars enough
+    cells: tuple[tuple[int, int], ...]
+
+
 def _extinction(
     catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None
-) -> tuple[NDArray[np.bool_] | None, float | None]:
-    """(cells of 6 x 8 whose stars are fainter than the transparency explains, share of bright stars that are absent).
+) -> tuple[_Extinct | None, float | None]:
+    """(where stars are fainter than the transparency explains, share of bright stars that are absent).
 
     ``None``: too few stars to tell.
     """
@@ -126,15 +140,18 @@ def _extinction(
     inside = (expected > margin).all(axis=1) & (expected[:, 0] < width - margin) & (expected[:, 1] < height - margin)
     nearest = np.hypot(*(expected[:, None] - glimpse.present[None]).transpose(2, 0, 1)).min(axis=1, initial=np.inf)
     sure = inside & (np.arange(len(ratio)) < SURE_STARS)
-    absent = sure & np.isnan(ratio) & (nearest > ABSENT_PX)
-    ratio[absent] = 0.0
+    # fainter ones too count in their cells, where the frame shows others as faint
+    bright = sure | (inside & (raw * catalogue.fluxes() > SURELY_SEEN * glimpse.flux_adu.min(initial=np.inf)))
+    missing = bright & np.isnan(ratio) & (nearest > ABSENT_PX)
+    ratio[missing] = 0.0
+    absent = missing & sure
     share = float(absent.sum() / sure.sum()) if sure.sum() >= MIN_SURE_STARS else None
     return _faint_cells(ratio, expected, inside & np.isfinite(ratio), (height, width)), share
 
 
 def _faint_cells(
     ratio: NDArray[np.float64], expected: NDArray[np.float64], used: NDArray[np.bool_], shape_px: tuple[int, int]
-) -> NDArray[np.bool_] | None:
+) -> _Extinct | None:
     height, width = shape_px
     cell = (expected[:, 1] * EXTINCT_ROWS / height).astype(int).clip(0, EXTINCT_ROWS - 1) * EXTINCT_COLUMNS
     cell += (expected[:, 0] * EXTINCT_COLUMNS / width).astype(int).clip(0, EXTINCT_COLUMNS - 1)
@@ -147,7 +164,8 @@ def _faint_cells(
             extinct[number] = float(np.median(own)) < EXTINCT_RATIO
     if judged < EXTINCT_ROWS * EXTINCT_COLUMNS // 4:
         return None
-    return extinct.reshape(EXTINCT_ROWS, EXTINCT_COLUMNS)
+    together = _large(extinct.reshape(EXTINCT_ROWS, EXTINCT_COLUMNS), 2, connectivity=8)  # one alone may be chance
+    return _Extinct(float(together.sum()) / judged, _cells(together))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +195,7 @@ def _sky_change(state: GroupState, glimpse: Glimpse) -> _SkyChange | None:
     limit = max(MAP_SIGMAS * scatter, MIN_MAP_STEP_SIGMA)
     patches = np.zeros(left.shape, dtype=np.int8)
     for sign in (1, -1):
-        patches[_large(sign * left > limit)] = sign
+        patches[_large(sign * left > limit, MIN_PATCH_CELLS)] = sign
     return _SkyChange(patches, float(np.hypot(coefficients[2], coefficients[3])))
 
 
@@ -190,19 +208,49 @@ def _reach_of_dither(reference: NDArray[np.float64]) -> tuple[NDArray[np.float64
 def _robust_fit(
     terms: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(coefficients, what they leave), with the worst three tenths of the cells left out of the fit."""
-    kept = np.ones(len(values), dtype=bool)
+    """(coefficients, what they leave), where as many cells as can be lie within the noise of the fit.
+
+    A roof over a third of the sky would tilt any single fit: one that starts level and one that starts tilted compete.
+    """
+    some = slice(None, None, FIT_EVERY)
+    level, tilted = _least_deviations(terms[some, :2], values[some]), _least_deviations(terms[some], values[some])
+    starts = [np.concatenate([level, np.zeros(terms.shape[1] - 2)]), tilted]
+    fits = [_refitted(terms, values, start) for start in starts]
+    best = max(fits, key=lambda fit: int((np.abs(values - terms @ fit) < MIN_MAP_STEP_SIGMA).sum()))
+    return best, np.asarray(values - terms @ best)
+
+
+def _least_deviations(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The fit of the least sum of absolute deviations, by reweighted least squares."""
+    weight = np.ones(len(values))
+    coefficients = np.zeros(terms.shape[1])
+    for _ in range(FIT_ROUNDS):
+        coefficients = _solved(terms * weight[:, None], terms, values)
+        weight = 1.0 / np.maximum(np.abs(values - terms @ coefficients), FIT_FLOOR_SIGMA)
+    return coefficients
+
+
+def _refitted(
+    terms: NDArray[np.float64], values: NDArray[np.float64], start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Least squares through the cells that lie near ``start``."""
     for _ in range(3):
-        coefficients = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
-        left = values - terms @ coefficients
-        kept = np.abs(left) <= np.quantile(np.abs(left), 0.7)
-    return np.asarray(coefficients), np.asarray(left)
+        left = np.abs(values - terms @ start)
+        near = left <= max(3.0 * 1.4826 * float(np.median(left)), FIT_FLOOR_SIGMA)
+        start = _solved(terms[near], terms[near], values[near])
+    return start
 
 
-def _large(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected regions of at least 40 cells."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= MIN_PATCH_CELLS]
+def _solved(
+    weighted: NDArray[np.float64], terms: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.solve(weighted.T @ terms + FIT_RIDGE * np.eye(terms.shape[1]), weighted.T @ values))
+
+
+def _large(mask: NDArray[np.bool_], cells: int, connectivity: int = 4) -> NDArray[np.bool_]:
+    """The connected regions of at least so many cells."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
+    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= cells]
     return np.asarray(np.isin(labels, large))
 
 

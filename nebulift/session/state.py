@@ -13,7 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.measurements import Measurements
+from nebulift.assessment import seen_elongation
+from nebulift.measurements import Measurements, Stars
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
 from nebulift.session.star_match import Match, Motion
 from nebulift.verdict import Label
@@ -34,7 +35,7 @@ class FrameScalars:
 
     stars: int
     fwhm_px: float | None
-    elongation: float | None
+    elongation: float | None  # as the eye sees it: images of two pixels look rounder than they are
     sky_adu: float
     noise_adu: float
     transparency: float | None  # flux of matched stars over the catalogue's; only ratios of it mean anything
@@ -103,13 +104,19 @@ def scalars_of(measured: Measurements, transparency: float | None, good: bool, a
     return FrameScalars(
         stars.count,
         stars.fwhm_px if enough else None,
-        stars.elongation if enough else None,
+        _seen(stars) if enough else None,
         measured.sky.level_adu,
         measured.sky.noise_adu,
         transparency,
         good,
         airmass,
     )
+
+
+def _seen(stars: Stars) -> float | None:
+    if stars.fwhm_px is None or stars.elongation is None:
+        return None
+    return seen_elongation(stars.fwhm_px, stars.elongation)
 
 
 def packed_map(sky_adu: NDArray[np.float32], noise_adu: float) -> str:

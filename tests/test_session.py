@@ -1,0 +1,218 @@
+"""The night as witness: what changed against the session is found and named, what is always the same is not."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from glimpses import BEGIN, HEIGHT, NOISE_ADU, WIDTH, Field, after_clean_frames, scalars, seen_next
+
+from nebulift.exposure import Exposure
+from nebulift.findings import Kind
+from nebulift.session import GroupState, compare, group_key, is_over, session_findings
+from nebulift.session.glimpse import COLUMNS, ROWS
+from nebulift.verdict import Label, decide
+
+
+@pytest.fixture
+def field():
+    return Field()
+
+
+def worst(context):
+    findings = session_findings(context)
+    return (findings[0].kind, findings[0].severity) if findings else (None, 0.0)
+
+
+def grid():
+    return np.mgrid[0.0 : 1.0 : ROWS * 1j, 0.0 : 1.0 : COLUMNS * 1j]
+
+
+class TestGrouping:
+    def test_frames_of_one_target_filter_and_exposure_belong_together(self):
+        one = Exposure(target="M 31", filter_name="L", exposure_s=300.0, gain=100)
+        assert group_key(one, (10, 20)) == group_key(replace(one, pier_side="west"), (10, 20))
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"target": "M 33"}, {"filter_name": "Ha"}, {"exposure_s": 60.0}, {"gain": 0}, {"binning": (2, 2)},
+         {"camera": "another"}],
+    )  # fmt: skip
+    def test_frames_that_differ_in_anything_that_matters_do_not(self, change):
+        one = Exposure(target="M 31", filter_name="L", exposure_s=300.0, gain=100)
+        assert group_key(one, (10, 20)) != group_key(replace(one, **change), (10, 20))
+
+    def test_every_fact_may_be_missing(self):
+        assert group_key(Exposure(), (10, 20)) != group_key(Exposure(), (20, 10))
+
+    def test_an_hour_of_silence_ends_a_session(self):
+        assert not is_over(BEGIN.isoformat(), BEGIN + timedelta(minutes=59))
+        assert is_over(BEGIN.isoformat(), BEGIN + timedelta(minutes=61))
+        assert not is_over(None, BEGIN)
+        assert not is_over(BEGIN.isoformat(), None)
+
+
+class TestWhatIsTheSame:
+    def test_a_steady_night_has_no_findings(self, field):
+        state = after_clean_frames(field)
+        for _ in range(10):
+            context, state = seen_next(state, field.glimpse(shift=tuple(field.rng.uniform(-12, 12, 2))))
+            assert worst(context)[1] < 0.1
+
+    def test_vignetting_under_a_brighter_sky_is_no_change(self, field):
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(sky_adu=1200.0))
+        assert context.brighter_fraction == context.darker_fraction == 0.0
+
+    def test_a_meridian_flip_is_survived(self, field):
+        context, state = seen_next(after_clean_frames(field), field.glimpse(turned=True))
+        assert context.transparency == pytest.approx(1.0, abs=0.03)
+        assert context.shift_fraction is None
+        context, _ = seen_next(state, field.glimpse(turned=True, transparency=0.6))
+        assert context.transparency == pytest.approx(0.6, abs=0.03)
+
+    def test_before_three_clean_frames_nothing_is_said(self, field):
+        state = after_clean_frames(field, 2)
+        context, _ = seen_next(state, field.glimpse(transparency=0.5))
+        assert (context.reference_frames, context.transparency, context.star_ratio) == (2, None, None)
+
+
+class TestWhatChanged:
+    @pytest.mark.parametrize("transparency", [0.9, 0.7, 0.4])
+    def test_transparency_is_measured_on_the_stars_themselves(self, field, transparency):
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=transparency, shift=(30.0, 9.0)))
+        assert context.transparency == pytest.approx(transparency, abs=0.03)
+
+    def test_thin_cloud_is_named_with_its_number(self, field):
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=0.6))
+        finding = session_findings(context)[0]
+        assert finding.kind is Kind.CLOUD
+        assert finding.severity > 0.7
+        assert "transparency 0.6" in finding.text
+
+    def test_the_air_of_a_low_target_is_no_cloud(self, field):
+        state = GroupState("group")
+        for _ in range(8):
+            glimpse = field.glimpse()
+            _, state = seen_next(state, glimpse, now=replace(scalars(glimpse), airmass=1.0))
+        low = field.glimpse(transparency=10 ** (-0.4 * 0.15))
+        context, _ = seen_next(state, low, now=replace(scalars(low), airmass=2.0))
+        assert context.transparency == pytest.approx(1.0, abs=0.03)
+
+    def test_a_cloud_over_a_part_of_the_field_is_found_there(self, field):
+        def behind(x, y):
+            return np.where((x < 0.4) & (y < 0.5), 0.35, 1.0)
+
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=behind))
+        assert context.extinct_fraction == pytest.approx(0.2, abs=0.1)
+        assert all(row < 3 and column <= 3 for row, column in context.extinct_cells)
+        assert worst(context)[0] is Kind.CLOUD
+
+    def test_stars_behind_an_obstruction_are_missed(self, field):
+        y, _ = grid()
+        shade = np.where(y > 0.65, -6.0 * NOISE_ADU, 0.0)
+        blocked = field.glimpse(transparency=lambda _, y: np.where(y > 0.65, 0.0, 1.0), extra_sky=shade)
+        context, _ = seen_next(after_clean_frames(field), blocked)
+        assert context.absent_fraction == pytest.approx(0.35, abs=0.12)
+        assert context.darker_fraction == pytest.approx(0.35, abs=0.08)
+        kind, severity = worst(context)
+        assert kind is Kind.OBSTRUCTION
+        assert severity > 0.6
+
+    def test_a_brighter_patch_of_sky_is_seen(self, field):
+        y, x = grid()
+        cloud = 8.0 * NOISE_ADU * np.exp(-((x - 0.7) ** 2 + (y - 0.4) ** 2) / 0.02)
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(extra_sky=cloud))
+        assert 0.03 < context.brighter_fraction < 0.5
+        assert worst(context)[0] is Kind.CLOUD
+
+    def test_the_moons_slope_is_a_gradient_and_no_patch(self, field):
+        _, x = grid()
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(extra_sky=40.0 * NOISE_ADU * x))
+        assert context.tilt_sigma == pytest.approx(40.0, rel=0.1)
+        assert context.brighter_fraction == context.darker_fraction == 0.0
+        assert worst(context)[0] is Kind.GRADIENT
+
+    def test_wider_and_longer_stars_are_named(self, field):
+        state = after_clean_frames(field)
+        soft, long = field.glimpse(), field.glimpse()
+        context, _ = seen_next(state, soft, now=scalars(soft, fwhm_px=5.4))
+        assert worst(context) == (Kind.DEFOCUS, pytest.approx(0.71, abs=0.03))
+        context, _ = seen_next(state, long, now=scalars(long, elongation=1.65))
+        assert worst(context) == (Kind.TRAILED, pytest.approx(0.68, abs=0.05))
+
+    def test_a_jump_of_the_pointing_is_told_by_its_size(self, field):
+        state = after_clean_frames(field)
+        context, _ = seen_next(state, field.glimpse(shift=(0.4 * WIDTH, 0.1 * HEIGHT)))
+        assert context.shift_fraction == pytest.approx(0.4, abs=0.03)
+        assert worst(context)[0] is Kind.OFF_TARGET
+
+    def test_another_field_is_off_target(self, field):
+        context, _ = seen_next(after_clean_frames(field), Field(seed=99).glimpse())
+        assert context.lost_field
+        assert worst(context)[0] is Kind.OFF_TARGET
+
+    def test_a_line_that_stays_where_it_is_is_no_satellite(self, field):
+        state = after_clean_frames(field, 3)
+        line = (100.0, 200.0, 2800.0, 1700.0)
+        for _ in range(2):
+            context, state = seen_next(state, field.glimpse(trails=[line]))
+            assert context.static_trails == ()
+        moved = (100.0, 900.0, 2800.0, 300.0)
+        context, _ = seen_next(state, field.glimpse(trails=[moved, line]))
+        assert context.static_trails == (1,)
+
+
+class TestTheBaseline:
+    def test_it_learns_nothing_from_frames_that_are_not_clean(self, field):
+        state = after_clean_frames(field)
+        for label in (Label.CONTAMINATED, Label.REVIEW):
+            _, after = seen_next(state, field.glimpse(transparency=0.5), label)
+            assert (after.reference_frames, after.sky_maps) == (state.reference_frames, state.sky_maps)
+
+    def test_it_does_not_follow_an_occlusion_that_rises_through_33_frames(self, field):
+        state, labels = after_clean_frames(field), []
+        for number in range(1, 34):
+            edge = 1.0 - 0.8 * number / 33
+            hidden = field.glimpse(transparency=lambda _, y, edge=edge: np.where(y > edge, 0.0, 1.0))
+            context, _ = compare(state, hidden, scalars(hidden))
+            label = decide(session_findings(context)).label
+            _, state = seen_next(state, hidden, label)
+            labels.append(label)
+        assert Label.CLEAN not in labels[12:]
+        assert set(labels[20:]) == {Label.CONTAMINATED}
+
+    def test_it_does_not_follow_a_slow_fading(self, field):
+        state = after_clean_frames(field)
+        for number in range(50):
+            faint = field.glimpse(transparency=0.99**number)
+            context, _ = compare(state, faint, scalars(faint))
+            label = decide(session_findings(context)).label
+            _, state = seen_next(state, faint, label)
+        assert label is Label.CONTAMINATED
+
+    def test_a_first_frame_of_another_field_is_given_up(self, field):
+        _, state = seen_next(GroupState("group"), Field(seed=99).glimpse())
+        for _ in range(4):
+            context, state = seen_next(state, field.glimpse())
+            assert not context.lost_field
+        context, _ = seen_next(state, field.glimpse(transparency=0.7))
+        assert context.transparency == pytest.approx(0.7, abs=0.03)
+
+
+class TestTheState:
+    def test_it_survives_json_and_says_the_same_afterwards(self, field):
+        state = after_clean_frames(field)
+        again = GroupState.from_json(json.loads(json.dumps(state.to_json())))
+        glimpse = field.glimpse(transparency=0.8, shift=(50.0, 20.0))
+        assert compare(again, glimpse, scalars(glimpse))[0] == compare(state, glimpse, scalars(glimpse))[0]
+
+    def test_it_stays_small_through_a_long_night(self, field):
+        line = (100.0, 200.0, 2800.0, 1700.0)
+        state = after_clean_frames(field, 200, trails=[line] * 3)
+        assert len(json.dumps(state.to_json())) < 64_000
+        assert state.frames == 200
+
+    def test_a_state_of_another_version_is_refused(self):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            GroupState.from_json({"group": "group", "last_at": None, "frames": 3, "reference": []})
