@@ -1,7 +1,7 @@
 """Many files judged in one go: found in folders, put in order of time, measured in parallel, concluded in order."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +13,7 @@ from nebulift.judgement import Judgement
 from nebulift.pipeline import Measured, conclude, measure_file
 from nebulift.readers import open_frame
 from nebulift.readers.names import PACKED_SUFFIXES, ignored_folder, is_frame_name
-from nebulift.session import GroupState
+from nebulift.session import GroupState, Witness, hindsight, witness_of
 from nebulift.verdict import Policy, Thresholds
 
 Progress = Callable[[int, int], None]  # done, of how many
@@ -84,16 +84,46 @@ def judge_all(
 def judge_retrospectively(
     paths: Sequence[Path], rules: Rules, *, workers: int = 1, progress: Progress | None = None
 ) -> Iterator[Judgement]:
-    """Judgements in the order of ``paths``, each frame against its whole group: all are measured before the first."""
+    """Judgements in the order of ``paths``, each frame against the frames before and after it in its session.
+
+    All are measured before the first is judged; of each half a megabyte is kept with a model, 20 kB without.
+    """
     sessions: dict[str, GroupState] = {}
-    kept: list[Measured | Judgement] = []
+    final: dict[tuple[str, int], GroupState] = {}
+    kept: list[tuple[Measured | Judgement, Witness | None]] = []
     for measured in _measured(paths, with_planes=rules.model is not None, workers=workers):
-        _concluded(_without_planes(measured), replace(rules, model=None), sessions)
-        kept.append(measured)
+        first = _concluded(_without_planes(measured), replace(rules, model=None), sessions)
+        witness = None
+        if first.session is not None:
+            state = sessions[first.session.group]
+            number = sum(group == state.group for group, _ in final) + (state.frames == 1)
+            final[state.group, number] = state
+            witness = witness_of(state, number)
+        kept.append((measured, witness))
         if progress is not None:
             progress(len(kept), len(paths))
-    for measured in kept:
-        yield _concluded(measured, rules, dict(sessions))
+    yield from _with_hindsight(kept, final, rules)
+
+
+def _with_hindsight(
+    kept: Sequence[tuple[Measured | Judgement, Witness | None]],
+    final: Mapping[tuple[str, int], GroupState],
+    rules: Rules,
+) -> Iterator[Judgement]:
+    by_session: dict[tuple[str, int], list[Witness]] = {key: [] for key in final}
+    places = []
+    for _, witness in kept:
+        if witness is not None:
+            by_session[witness.group, witness.session].append(witness)
+            places.append(len(by_session[witness.group, witness.session]) - 1)
+        else:
+            places.append(-1)
+    for (measured, witness), place in zip(kept, places, strict=True):
+        if witness is None:
+            yield _concluded(measured, rules, None)
+            continue
+        key = witness.group, witness.session
+        yield _concluded(measured, rules, {witness.group: hindsight(by_session[key], place, final[key])})
 
 
 def _without_planes(measured: Measured | Judgement) -> Measured | Judgement:

@@ -10,7 +10,7 @@ from glimpses import BEGIN, HEIGHT, NOISE_ADU, WIDTH, Field, after_clean_frames,
 
 from nebulift.exposure import Exposure
 from nebulift.findings import Kind
-from nebulift.session import GroupState, compare, group_key, is_over, session_findings
+from nebulift.session import GroupState, compare, group_key, hindsight, is_over, session_findings, witness_of
 from nebulift.session.glimpse import COLUMNS, ROWS
 from nebulift.verdict import Label, decide
 
@@ -216,3 +216,24 @@ class TestTheState:
     def test_a_state_of_another_version_is_refused(self):
         with pytest.raises((KeyError, TypeError, ValueError)):
             GroupState.from_json({"group": "group", "last_at": None, "frames": 3, "reference": []})
+
+
+class TestHindsight:
+    def look_back(self, field, transparencies):
+        """Each frame's transparency against the whole session, when all of them passed as clean at the time."""
+        state, witnesses, glimpses = GroupState("group"), [], []
+        for transparency in transparencies:
+            glimpses.append(field.glimpse(transparency=transparency))
+            _, state = seen_next(state, glimpses[-1])
+            witnesses.append(witness_of(state, 1))
+        states = [hindsight(witnesses, place, state) for place in range(len(witnesses))]
+        return [compare(one, glimpse, scalars(glimpse))[0] for one, glimpse in zip(states, glimpses, strict=True)]
+
+    def test_early_frames_are_held_against_the_later_ones(self, field):
+        contexts = self.look_back(field, [0.6, 0.65, 0.6, *[1.0] * 12])
+        assert [context.transparency for context in contexts[:3]] == pytest.approx([0.6, 0.65, 0.6], abs=0.04)
+        assert [context.transparency for context in contexts[3:]] == pytest.approx([1.0] * 12, abs=0.04)
+
+    def test_no_frame_is_its_own_witness(self, field):
+        contexts = self.look_back(field, [1.0] * 5)
+        assert [context.reference_frames for context in contexts] == [4] * 5

@@ -1,0 +1,57 @@
+"""A finished session looked back on: each frame against the frames before and after it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from nebulift.session.star_match import Motion
+from nebulift.session.state import KEPT_MAPS, FrameScalars, GroupState
+
+NEAR_FRAMES = 60  # to either side
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What one frame left behind in its group when the session was gone through in order of time."""
+
+    group: str
+    session: int  # number of the group's session, from 1
+    scalars: FrameScalars
+    sky_map: str | None  # packed; ``None``: the frame was not clean
+    trails: tuple[tuple[float, float, float, float], ...]
+    motion: Motion | None  # the newest known one when the frame had been seen
+
+
+def witness_of(state: GroupState, session: int) -> Witness:
+    """The newest frame of ``state`` as a witness."""
+    newest = state.history[-1]
+    return Witness(
+        state.group,
+        session,
+        newest,
+        state.sky_maps[-1] if newest.good and state.sky_maps else None,
+        state.trails[-1],
+        state.catalogue.motion if state.catalogue else None,
+    )
+
+
+def hindsight(witnesses: Sequence[Witness], position: int, final: GroupState) -> GroupState:
+    """The state to compare the frame at ``position`` of its session with: all near frames but itself, nearest last.
+
+    ``final``: the group's state after the session; its stars are the measure.
+    """
+    near = sorted(
+        (index for index in range(len(witnesses)) if 0 < abs(index - position) <= NEAR_FRAMES),
+        key=lambda index: -abs(index - position),
+    )
+    maps = [one for one in (witnesses[index].sky_map for index in near) if one is not None]
+    before = witnesses[position - 1].motion if position else None
+    catalogue = final.catalogue and replace(final.catalogue, motion=before or Motion())
+    return GroupState(
+        final.group,
+        None,
+        len(witnesses),
+        tuple(witnesses[index].scalars for index in near),
+        catalogue,
+        tuple(maps[-KEPT_MAPS:]),
+        tuple(witnesses[index].trails for index in near),
+    )
