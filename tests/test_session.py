@@ -71,10 +71,12 @@ class TestWhatIsTheSame:
         context, _ = seen_next(state, field.glimpse(turned=True, transparency=0.6))
         assert context.transparency == pytest.approx(0.6, abs=0.03)
 
-    def test_before_three_clean_frames_nothing_is_said(self, field):
-        state = after_clean_frames(field, 2)
+    def test_before_the_first_clean_frame_nothing_is_said(self, field):
+        _, state = seen_next(GroupState("group"), field.glimpse(), Label.CONTAMINATED)
         context, _ = seen_next(state, field.glimpse(transparency=0.5))
-        assert (context.reference_frames, context.transparency, context.star_ratio) == (2, None, None)
+        assert (context.frames_before, context.reference_frames) == (1, 0)
+        assert (context.transparency, context.star_ratio, context.fwhm_ratio) == (None, None, None)
+        assert session_findings(context) == ()
 
 
 class TestWhatChanged:

@@ -15,7 +15,7 @@ STARS_SEVERITY: Table = ((0.35, 0.0), (0.5, 0.3), (0.65, 0.5), (0.8, 0.75), (1.0
 # Share of the field whose stars are fainter than the rest of the field.
 EXTINCT_SEVERITY: Table = ((0.04, 0.0), (0.08, 0.3), (0.16, 0.5), (0.3, 0.7), (0.6, 0.95))
 # Share of the brightest stars that are not where they were: clean frames miss one or two in sixty.
-ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.15, 0.3), (0.3, 0.5), (0.5, 0.7), (0.9, 0.95))
+ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.12, 0.3), (0.2, 0.5), (0.33, 0.7), (0.7, 0.95))
 # Slope of the sky over that of the session; the Moon's and dawn's are common and flattened away easily.
 TILT_SEVERITY: Table = ((6.0, 0.0), (15.0, 0.3), (30.0, 0.5), (80.0, 0.7), (300.0, 0.9))
 CLEAR_TRANSPARENCY = 0.9

@@ -14,7 +14,7 @@ from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
 from nebulift.session.star_match import Match, match_stars
 from nebulift.session.state import TRUSTED_MATCHES, Catalogue, FrameScalars, GroupState, known, unpacked_map
 
-MIN_REFERENCE = 3  # of fewer clean frames a median says nothing: cold start
+MIN_REFERENCE = 1  # clean frames: light is only ever lost and stars only get wider, so one can witness against the next
 NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (airmass, dawn) are nobody's fault
 MIN_REFERENCE_STARS = 30  # below, the count of stars scatters by more than a fifth by chance
 MIN_FLUX_STARS = 8
@@ -24,10 +24,11 @@ EXTINCT_RATIO = 0.7  # of the frame's own transparency: a cell below lies behind
 SURE_STARS = 60  # brightest of the catalogue: absent ones count as extinguished
 ABSENT_PX = 6.0
 MIN_SURE_STARS = 10
-SURELY_SEEN = 2.0  # times the faintest star that was measured
+SURELY_SEEN = 2.0  # times the flux of the faint stars of the frame
+FAINT_SHARE = 0.1
 MIN_LOST_STARS = 20
 EXTINCTION_MAG = 0.15  # a unit of airmass, middle of what amateur sites have in V and L
-MIN_MAPS = 2
+MIN_MAPS = 1
 MAP_SIGMAS = 5.0
 MIN_MAP_STEP_SIGMA = 0.25  # of one raw pixel: smaller changes of the sky are only seen by statistics
 MIN_PATCH_CELLS = 40  # of 2816
@@ -139,11 +140,11 @@ def _extinction(
     margin = 3.0 * ABSENT_PX
     inside = (expected > margin).all(axis=1) & (expected[:, 0] < width - margin) & (expected[:, 1] < height - margin)
     nearest = np.hypot(*(expected[:, None] - glimpse.present[None]).transpose(2, 0, 1)).min(axis=1, initial=np.inf)
-    sure = inside & (np.arange(len(ratio)) < SURE_STARS)
-    # fainter ones too count in their cells, where the frame shows others as faint
-    bright = sure | (inside & (raw * catalogue.fluxes() > SURELY_SEEN * glimpse.flux_adu.min(initial=np.inf)))
+    # a star can only be missed where the frame shows others that should be fainter
+    bright = inside & (raw * catalogue.fluxes() > SURELY_SEEN * np.quantile(glimpse.flux_adu, FAINT_SHARE))
     missing = bright & np.isnan(ratio) & (nearest > ABSENT_PX)
     ratio[missing] = 0.0
+    sure = bright & (np.arange(len(ratio)) < SURE_STARS)
     absent = missing & sure
     share = float(absent.sum() / sure.sum()) if sure.sum() >= MIN_SURE_STARS else None
     return _faint_cells(ratio, expected, inside & np.isfinite(ratio), (height, width)), share
