@@ -26,6 +26,7 @@ class SessionContext:
     noise_ratio: float | None = None
     transparency: float | None = None  # light of matched stars over the session's best
     raw_transparency: float | None = None  # over the group's catalogue
+    transparency_error: float | None = None
     matched_stars: int | None = None
     extinct_fraction: float | None = None  # of the field: cells whose stars are missing or faint
     extinct_cells: tuple[tuple[int, int], ...] = ()

@@ -155,13 +155,24 @@ def _filled(mesh: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.fl
 def _smoothed(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
     """3 x 3 median: takes out cells that a bright star or a galaxy fills.
 
-    The mesh is continued along its slope: with a border that repeats, cells along a border take the value of a cell
-    further in, which leaves a ramp of one cell's slope there.
+    A median of nine on a bowl is too low, most of all where the bowl falls off along a diagonal: of a strongly
+    vignetted frame it would leave bright bands, which look like trails. So the bowl is taken off before and added
+    again. The mesh is continued along its slope: with a border that repeats, cells along a border take the value of a
+    cell further in, which leaves a ramp of one cell's slope there.
     """
     if min(mesh.shape) < 3:
         return mesh
-    continued = np.ascontiguousarray(_extended(_extended(mesh, 0), 1))
-    return np.ascontiguousarray(cv2.medianBlur(continued, 3)[1:-1, 1:-1], dtype=np.float32)
+    bowl = _bowl(mesh)
+    continued = np.ascontiguousarray(_extended(_extended(mesh - bowl, 0), 1))
+    return np.asarray(cv2.medianBlur(continued, 3)[1:-1, 1:-1] + bowl, dtype=np.float32)
+
+
+def _bowl(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The paraboloid (1, x, y, x^2, x y, y^2) through the mesh, galaxies and bright stars left out."""
+    y, x = np.mgrid[0 : mesh.shape[0], 0 : mesh.shape[1]].astype(np.float64)
+    x, y = x / mesh.shape[1] - 0.5, y / mesh.shape[0] - 0.5
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    return np.asarray(terms @ _robust_fit(terms.reshape(-1, 6), mesh.ravel().astype(np.float64)), dtype=np.float32)
 
 
 def subtract_background(scan: Scan, background: Background) -> NDArray[np.int16]:

@@ -19,6 +19,7 @@ ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.12, 0.3), (0.2, 0.5), (0.33, 0.7), (0.
 # Slope of the sky over that of the session; the Moon's and dawn's are common and flattened away easily.
 TILT_SEVERITY: Table = ((6.0, 0.0), (15.0, 0.3), (30.0, 0.5), (80.0, 0.7), (300.0, 0.9))
 CLEAR_TRANSPARENCY = 0.9
+SURE_ERRORS = 1.5  # of the transparency: a dozen faint stars cannot tell a tenth
 BLURRED_RATIO = 1.3  # of FWHM or elongation: stars so much wider or longer are missed for that reason
 # Share of the field in which the sky changed its structure.
 PATCH_SEVERITY: Table = ((0.03, 0.0), (0.08, 0.3), (0.15, 0.5), (0.3, 0.7), (0.7, 0.9))
@@ -46,7 +47,7 @@ def session_findings(context: SessionContext) -> tuple[Finding, ...]:
 
 def _clouds(context: SessionContext) -> Iterator[Finding]:
     if context.transparency is not None:
-        lost = 1.0 - context.transparency
+        lost = 1.0 - context.transparency - SURE_ERRORS * (context.transparency_error or 0.0)
         text = f"thin cloud or dew: transparency {context.transparency:.2f} of the session's best"
         evidence = {"transparency": context.transparency, "stars": float(context.matched_stars or 0)}
         yield Finding(Kind.CLOUD, severity(LOSS_SEVERITY, lost), text, evidence)

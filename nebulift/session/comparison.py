@@ -19,6 +19,7 @@ NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (air
 MIN_REFERENCE_STARS = 30  # below, the count of stars scatters by more than a fifth by chance
 MIN_FLUX_STARS = 8
 EXTINCT_ROWS, EXTINCT_COLUMNS = 6, 8  # cells in which stars are compared, as PSF Guard does
+MEDIAN_ERROR = 1.2533  # of a median over that of a mean, for normal scatter
 MIN_CELL_STARS = 3
 EXTINCT_RATIO = 0.7  # of the frame's own transparency: a cell below lies behind something
 SURE_STARS = 60  # brightest of the catalogue: absent ones count as extinguished
@@ -47,7 +48,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     """(how the frame compares with its group, its match with the group's stars if there is one)."""
     reference = _near_good(state.history)
     match = _match(state.catalogue, glimpse)
-    raw = _transparency(state.catalogue, glimpse, match)
+    raw, error = _transparency(state.catalogue, glimpse, match)
     rows = {}
     if len(reference) >= MIN_REFERENCE:
         rows = _ratios(now, reference, raw)
@@ -61,6 +62,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         reference_frames=state.reference_frames,
         matched_stars=None if match is None else len(match.frame),
         raw_transparency=raw,
+        transparency_error=error,
         extinct_fraction=None if extinct is None else extinct.share,
         extinct_cells=() if extinct is None else extinct.cells,
         absent_fraction=absent,
@@ -107,15 +109,19 @@ def _match(catalogue: Catalogue | None, glimpse: Glimpse) -> Match | None:
     return match_stars(catalogue.positions(), glimpse.stars, catalogue.motion)
 
 
-def _transparency(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) -> float | None:
-    """Median flux ratio of the matched stars, weighted with their light: bright stars tell it best."""
+def _transparency(
+    catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None
+) -> tuple[float | None, float | None]:
+    """(median flux ratio of the matched stars, weighted with their light: bright stars tell it best; its error)."""
     if catalogue is None or match is None or len(match.frame) < MIN_FLUX_STARS:
-        return None
+        return None, None
     before = catalogue.fluxes()[match.reference]
     ratios = glimpse.flux_adu[match.frame] / before
     order = np.argsort(ratios)
     weight = np.cumsum(np.sqrt(before[order]))
-    return float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
+    value = float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
+    scatter = 1.4826 * float(np.median(np.abs(ratios - value)))
+    return value, MEDIAN_ERROR * scatter / math.sqrt(len(ratios))
 
 
 @dataclass(frozen=True, slots=True)

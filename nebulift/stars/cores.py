@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5  # 2.3548 of a Gaussian
+WEIGHT_WIDTH = 1.5  # of the weight for fluxes over the star: costs 8 % of the S/N, forgives stars that are not normal
 CORE_SHARE = 0.2  # pixels above this share of the peak take part: below, wings and neighbours decide
 CORE_SIGMA = 3.0  # noise pixels would widen a faint star
 SMALL_CORE_SHARE = 0.05  # for images with fewer than seven such pixels
@@ -187,9 +188,30 @@ def half_flux_radius(
     return np.where((total > 0) & (at > 0), found, np.nan)
 
 
-def circle_flux(stamps: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of each background-free cut-out within its inscribed circle around (x, y) from its middle, shape (n,)."""
+def core_flux(
+    stamps: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64], fwhm: float
+) -> NDArray[np.float64]:
+    """Total light of each star, shape (n,), by a normal profile of ``fwhm`` and a weight half as wide again.
+
+    Its noise is a third of that of a circle that holds all the light; the seeing of the frame cancels in the weights.
+    """
+    half = stamps.shape[1] // 2
+    gy, gx = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
+    squared = (gx - x[:, None, None]) ** 2 + (gy - y[:, None, None]) ** 2
+    core = (fwhm / FWHM_PER_SIGMA) ** 2
+    weight = np.exp(-0.5 * squared / (WEIGHT_WIDTH**2 * core))
+    profile = np.exp(-0.5 * squared / core)
+    total = profile.sum(axis=(1, 2))
+    inside = total > 0.5 * 2.0 * np.pi * core  # a fit that ran out of its cut-out has no light to speak of
+    share = (weight * profile).sum(axis=(1, 2)) / np.where(inside, total, 1.0)
+    return np.where(inside, (weight * np.nan_to_num(stamps)).sum(axis=(1, 2)) / np.where(inside, share, 1.0), np.nan)
+
+
+def circle_flux(
+    stamps: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64], reach: float
+) -> NDArray[np.float64]:
+    """Sum of each background-free cut-out within ``reach`` of (x, y) from its middle, shape (n,)."""
     half = stamps.shape[1] // 2
     gy, gx = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
     radius = np.hypot(gx - x[:, None, None], gy - y[:, None, None])
-    return np.asarray((np.clip(half - radius + 0.5, 0.0, 1.0) * np.nan_to_num(stamps)).sum(axis=(1, 2)))
+    return np.asarray((np.clip(reach - radius + 0.5, 0.0, 1.0) * np.nan_to_num(stamps)).sum(axis=(1, 2)))

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.measurements import Stars
-from nebulift.scan import UNITS_PER_SIGMA, Scan
+from nebulift.scan import MAD_TO_SIGMA, UNITS_PER_SIGMA, Scan
 from nebulift.stars.cores import moments
 from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_stamps
-from nebulift.stars.star_shapes import StarShapes, measure_shapes
+from nebulift.stars.star_shapes import SATURATED_SHARE, StarShapes, measure_shapes
 
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
 HOT_NEIGHBOURS = (
@@ -38,6 +38,12 @@ MAX_PAIRS = 200
 UPRIGHT_COSINE = 0.05
 COLUMN_REACH_PX = 100.0
 MIN_COLUMN_PIECES = 3
+COMPACT_VOTERS = 20
+MIN_COMPACT_VOTERS = 5
+COMPACT_QUANTILE = 0.25  # of the brightest peaks three in four may be knots
+COMPACT_FACTOR = 2.0
+SURE_SHARE = 0.8  # of the noise of so few pixels, which is itself uncertain by a fifth
+CLIPPED_MEAN, CLIPPED_SCATTER = 0.40, 0.58  # of normal noise without its lower half
 TESTED_PEAKS = 4000  # beyond the brightest so many, peaks are taken for stars
 LEVEL_VOTERS = 20
 MIN_LEVEL_VOTERS = 3
@@ -60,7 +66,7 @@ class StarList:
 def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_adu: float | None) -> StarList:
     """The star list. ``maps``: ``peaks.pyramid`` of the flattened scan; ``ceiling_adu``: where pixels saturate."""
     fine = find_peaks(maps[0])
-    test = sort_peaks(frame, scan, fine)
+    test = sort_peaks(frame, scan, fine, ceiling_adu)
     star = test.star & ~test.on_trail
     stars = Peaks(fine.x[star], fine.y[star], fine.snr[star])
     line_like = test.line_like[star]
@@ -131,7 +137,7 @@ class PeakTest:
     on_trail: NDArray[np.bool_]  # pieces of a bright trail: line-like, and in one line
 
 
-def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
+def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None) -> PeakTest:
     """Which peaks are stars, by their raw pixels.
 
     A hot pixel stands out alone: its eight neighbours hold next to nothing. Where the frame has bright stars, half of
@@ -150,7 +156,8 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
     around = above[np.arange(n)[:, None, None], ys, xs]
     top, total = around[:, 1, 1], around.sum(axis=(1, 2))
     share = (total - top) / np.maximum(top, 1e-6)
-    noise = max(scan.raw_noise_adu, 1e-6)
+    of_one_colour = 1 if frame.exposure.bayer is None else 2
+    noise = local_noise(above, max(scan.raw_noise_adu, 1e-6), of_one_colour)
     solid = total - top > NEIGHBOUR_SIGMA * noise
     asked = HOT_NEIGHBOURS
     sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
@@ -160,11 +167,43 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks) -> PeakTest:
     doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, 1e-6)
     fits = share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS))
     test.star[:n] = fits & solid & (total > STAR_SIGMA * 3.0 * noise)
+    burnt = top > (np.inf if ceiling_adu is None else SATURATED_SHARE * (ceiling_adu - scan.zero_adu))
+    test.star[:n] &= burnt | compact(above, total, test.star[:n], noise)
     test.hot[:n] = ~fits & (top > STAR_SIGMA * noise)
     stars = np.flatnonzero(test.star[:n])
     standing = Peaks(peaks.x[stars], peaks.y[stars], peaks.snr[stars])
-    test.line_like[stars], test.on_trail[stars] = _lines_among(above[stars], top[stars], noise, standing)
+    lines = _lines_among(above[stars], top[stars], scan.raw_noise_adu, standing)
+    test.line_like[stars], test.on_trail[stars] = lines
     return test
+
+
+def local_noise(above: NDArray[np.float32], noise_adu: float, step: int) -> NDArray[np.float64]:
+    """Noise of one pixel around each peak, shape (n,), at least that of the frame: bright nebulae bring their own.
+
+    From differences of pixels ``step`` apart along the border of each cut-out: the slope of a wide star is no noise.
+    """
+    edges = np.stack([above[:, 0], above[:, -1], above[:, :, 0], above[:, :, -1]], axis=1)
+    apart = np.abs(edges[:, :, step:] - edges[:, :, :-step]).reshape(len(above), -1)
+    own = np.median(apart, axis=1) * MAD_TO_SIGMA / 2**0.5
+    return np.asarray(np.maximum(SURE_SHARE * own, noise_adu), dtype=np.float64)
+
+
+def compact(
+    above: NDArray[np.float32], total: NDArray[np.float32], star: NDArray[np.bool_], noise: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which cut-outs are about as compact as the sharpest of the brightest stars: knots of a nebula are not.
+
+    Compared is the light within 9 x 9 pixels with that of the 3 x 3 around the peak (``total``). ``star``: which may be
+    stars.
+    """
+    pixels = above.shape[1] * above.shape[2]
+    light = above.clip(min=0.0).sum(axis=(1, 2)) - CLIPPED_MEAN * pixels * noise
+    spread = light / np.maximum(total, 1e-6)
+    brightest = np.flatnonzero(star)
+    brightest = brightest[np.argsort(-total[brightest], kind="stable")][:COMPACT_VOTERS]
+    if len(brightest) < MIN_COMPACT_VOTERS:
+        return np.ones_like(star)
+    return np.asarray(spread <= COMPACT_FACTOR * np.quantile(spread[brightest], COMPACT_QUANTILE))
 
 
 def _in_one_column(x: NDArray[np.float32], y: NDArray[np.float32], angle_deg: NDArray[np.float64]) -> NDArray[np.bool_]:

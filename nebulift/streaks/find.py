@@ -15,7 +15,7 @@ from nebulift.measurements import Streak
 from nebulift.scan import Scan
 from nebulift.stars import StarList
 from nebulift.streaks.fans import rays
-from nebulift.streaks.profile import TrailFit, measure_trail
+from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_trail
 from nebulift.streaks.search import candidate_lines, find_candidates
 from nebulift.streaks.search_map import search_level, streak_map
 from nebulift.streaks.star_cover import patch_cover, star_cover
@@ -45,6 +45,8 @@ OPEN_SHARE = 0.5  # what lies mostly under stars is not known
 MAX_DROP = 1.2  # rays of amplifier glow, spikes and tails of comets fade away from where they begin
 MAX_WIDENING = 2.1  # two steps of the ladder of widths: rays open
 SAME_TRAIL_PX = 10.0
+SAME_TRAIL_FWHM = 1.5  # the wings of a very bright trail are a trail beside it
+WIDEST_FWHM = FWHM_PER_SIGMA * KERNELS_PX[-1]  # of the finest map, in its pixels
 COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
 
 
@@ -62,8 +64,8 @@ def find_streaks(
             trail = _in_raw_pixels(fit, scale_px)
             if not has_trail_form(trail, shape_px):
                 continue
-            if veto(trail, shape_px, stars) is None and not any(_same(trail, other) for other, _ in found):
-                found.append((trail, fine))
+            if veto(trail, shape_px, stars) is None:
+                _add(found, trail, fine, WIDEST_FWHM * scan.bin_px)
     found.sort(key=lambda one: -one[0].snr)
     return tuple(_streak(trail, scan, fine) for trail, fine in found)
 
@@ -120,12 +122,22 @@ def _patches(maps: list[NDArray[np.int16]], level: int) -> NDArray[np.bool_]:
 
 
 def _same(fit: TrailFit, other: TrailFit) -> bool:
-    """True when both ends of one lie on the line of the other."""
+    """True when both ends of one lie on the line of the other, or in the light beside it."""
     run, rise = other.x1 - other.x0, other.y1 - other.y0
     length = max(float(np.hypot(run, rise)), 1.0)
     first = abs((fit.x0 - other.x0) * rise - (fit.y0 - other.y0) * run) / length
     last = abs((fit.x1 - other.x0) * rise - (fit.y1 - other.y0) * run) / length
-    return max(first, last) < SAME_TRAIL_PX
+    return max(first, last) < max(SAME_TRAIL_PX, SAME_TRAIL_FWHM * other.fwhm)
+
+
+def _add(found: list[tuple[TrailFit, int]], trail: TrailFit, fine: int, widest_px: float) -> None:
+    """Adds a trail that is not there yet, or puts it in the place of one that was too wide for the finer map."""
+    for number, (other, _) in enumerate(found):
+        if _same(trail, other):
+            if fine > 0 and other.fwhm >= widest_px and trail.snr > other.snr:
+                found[number] = trail, fine
+            return
+    found.append((trail, fine))
 
 
 def _streak(trail: TrailFit, scan: Scan, fine: int) -> Streak:
