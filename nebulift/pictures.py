@@ -70,6 +70,8 @@ def _transferred(plane: NDArray[np.float32]) -> NDArray[np.float64]:
     black = median - SHADOW_SIGMA * max(deviation, 1e-6 * max(abs(median), 1.0))
     if top <= black:
         return np.zeros(plane.shape)
+    if top <= median:  # every pixel the same, or but for darker ones: there is nothing above the sky to stretch
+        return np.where(plane >= median, MIDDLE_GREY, 0.0)
     normal = np.clip((plane.astype(np.float64) - black) / (top - black), 0.0, 1.0)
     middle = (median - black) / (top - black)
     # midtones balance m with MTF(middle; m) = grey

@@ -138,8 +138,11 @@ def decide(
     """Enter a person's decision and put the frame where it now belongs; its new place, ``None`` when it was left.
 
     The frame moves within the output tree, by the same rules as any filing. ``source`` is ``terminal`` or ``web``.
-    Raises ``FilingError`` when the frame cannot be moved now (nothing is entered then), ``LedgerError``.
+    Raises ``FilingError`` when the frame cannot be moved or is not filed yet (nothing is entered then), or
+    ``LedgerError``.
     """
+    if frame.state == "judged":
+        raise FilingError(f"{printable(frame.path)}: the frame is just being filed; decide in a moment")
     if frame.destination is None or frame.label == label:
         ledger.history.decided(frame.id, label, kind, source)
         return frame.destination

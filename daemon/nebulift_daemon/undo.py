@@ -56,6 +56,28 @@ def undo(ledger: Ledger, action: Action, output: Path, owner: str) -> None:
     _remove_empty_folders(here.parent, output)
 
 
+def undo_decision(ledger: Ledger, frame_id: int, output: Path, owner: str) -> None:
+    """Take back the newest decision about a frame, and with it the move that it caused.
+
+    Raises ``FilingError`` when there is none, when a person made it by moving the file, or as ``undo`` does.
+    """
+    row = ledger.frames.get(frame_id)
+    decisions = ledger.history.decisions_of(frame_id)
+    if row is None or not decisions:
+        raise FilingError(f"frame {frame_id}: there is no decision to take back")
+    (newest, _, decided_at), earlier = decisions[0], decisions[1:]
+    moves = [action for action in ledger.history.actions_of(frame_id) if action.source.is_relative_to(output)]
+    if moves and moves[0].at <= decided_at and not (earlier and earlier[0][2] >= moves[0].at):
+        if moves[0].act == HAND:
+            raise FilingError(f"{printable(row.destination)}: a person moved this frame by hand; move it back by hand")
+        undo(ledger, moves[0], output, owner)
+        return
+    before = earlier[0][1] if earlier else (ledger.frames.record(frame_id) or {}).get("verdict")
+    if before is None:
+        raise FilingError(f"{printable(row.path)}: what this frame was before is not known; decide anew")
+    ledger.history.decision_undone(frame_id, newest, before, "reviewed" if earlier else "filed")
+
+
 def _take_back(action: Action, row: FrameRow, output: Path, owner: str) -> Sighting | None:
     """Reverse the act on the disk; where the frame lies now, ``None`` when only a link or a copy was removed."""
     here = row.destination or action.destination

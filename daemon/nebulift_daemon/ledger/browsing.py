@@ -48,11 +48,15 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which frames to list: one of ``LISTS``, and a stretch of time as the ledger writes it ("" = open)."""
+    """Which frames to list: one of ``LISTS``, a stretch of time as the ledger writes it, a kind of finding.
+
+    "" = open, every kind.
+    """
 
     name: str = "queue"
     begin: str = ""
     end: str = ""
+    kind: str = ""
 
     def condition(self) -> tuple[str, list[Value]]:
         """The WHERE clause over frames ``f`` and valid labels ``l``, and its values. Raises ``KeyError``."""
@@ -61,6 +65,9 @@ class Wanted:
             if bound:
                 clauses.append(f"f.taken_at {test} ?")
                 values.append(bound)
+        if self.kind:
+            clauses.append("(' ' || f.kinds || ' ' LIKE ? OR l.kind = ?)")
+            values += [f"% {self.kind} %", self.kind]
         return " AND ".join(clauses), values
 
 
@@ -80,6 +87,18 @@ class Browsing:
         where = f"{HERE} AND f.session_group = ? AND f.taken_at >= ? AND f.taken_at < ?"
         rows = self._rows(", f.record", where, (group, begin, end))
         return (Recorded(*_shown(row[:-1]), record=_record(row[-1])) for row in rows)
+
+    def around(self, frame: FrameRow, each_side: int) -> list[Recorded]:
+        """The frame and its nearest neighbours in time within its session group, in order of time."""
+        where = f"{HERE} AND f.label IS NOT NULL AND f.session_group IS ? AND (f.taken_at, f.id)"
+        values = (frame.session_group, frame.taken_at, frame.id)
+        earlier, later = (
+            self._rows(", f.record", f"{where} {test} (?, ?)", values, f"{order} LIMIT {each_side:d}")
+            for test, order in (("<", "f.taken_at DESC, f.id DESC"), (">", "f.taken_at, f.id"))
+        )
+        itself = self._rows(", f.record", "f.id = ?", (frame.id,))
+        rows = (*reversed(earlier), *itself, *later)
+        return [Recorded(*_shown(row[:-1]), record=_record(row[-1])) for row in rows]
 
     def listed(self, wanted: Wanted, offset: int, limit: int, *, newest_first: bool = False) -> list[Shown]:
         """One page of a list, in order of time. Raises ``KeyError`` for a list that there is not."""

@@ -97,6 +97,32 @@ class History:
             writing.change("UPDATE frames SET label = ? WHERE id = ?", (label, frame_id))
         return True
 
+    def decisions_of(self, frame_id: int) -> list[tuple[int, str, str]]:
+        """(id, label, time) of what people decided about a frame and did not take back, newest first."""
+        return self._database.rows(
+            "SELECT id, label, at FROM labels WHERE frame_id = ? AND withdrawn_at IS NULL ORDER BY id DESC", (frame_id,)
+        )
+
+    def last_decided_by(self, source: str) -> int | None:
+        """The frame about which ``source`` decided last, did not take it back, and nobody else decided since.
+
+        Frames that are gone do not count: nothing of theirs can be taken back.
+        """
+        rows = self._database.rows(
+            "SELECT l.frame_id FROM labels l JOIN frames f ON f.id = l.frame_id"
+            " WHERE l.source = ? AND f.state != 'gone'"
+            " AND l.id = (SELECT max(id) FROM labels WHERE frame_id = f.id AND withdrawn_at IS NULL)"
+            " ORDER BY l.id DESC LIMIT 1",
+            (source,),
+        )
+        return int(rows[0][0]) if rows else None
+
+    def decision_undone(self, frame_id: int, decision_id: int, label: str, state: str) -> None:
+        """A decision that left the frame in its place was taken back: label and state are as before it. Durable."""
+        with self._database.transaction(durable=True) as writing:
+            writing.change("UPDATE labels SET withdrawn_at = ? WHERE id = ?", (utc_now(), decision_id))
+            writing.change("UPDATE frames SET label = ?, state = ? WHERE id = ?", (label, state, frame_id))
+
     def moved(self, frame_id: int, now_at: Sighting) -> None:
         """A person moved the frame within its label's folder: no decision, only another place."""
         with self._database.transaction() as writing:

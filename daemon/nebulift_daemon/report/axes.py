@@ -1,5 +1,6 @@
 """Scales of the drawings: time from left to right with ticks at full hours, values from bottom to top."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,4 +69,5 @@ def value_axis(values: Sequence[float], bottom: float, top: float) -> ValueAxis:
     low = max(min(values), middle - reach)
     high = min(max(values), middle + reach)
     room = max(0.1 * (high - low), FLAT * abs(middle) / 2, 1e-9)
-    return ValueAxis(low - room, high + room, bottom, top)
+    floor = 0.0 if low >= 0.0 else -math.inf  # of a quantity that is never negative
+    return ValueAxis(max(low - room, floor), high + room, bottom, top)

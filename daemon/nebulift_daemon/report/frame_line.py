@@ -79,10 +79,9 @@ class FrameLine:
 
 
 def frame_line(found: Recorded) -> FrameLine:
-    """The facts of one frame; ``found`` was judged, so that its time is known."""
+    """The facts of one frame; one whose time nobody knows counts as taken when it was seen."""
     row, record = found.row, found.record or {}
     findings = tuple(record.get("findings") or ())
-    assert row.taken_at is not None
     return FrameLine(
         row.id,
         row.destination or row.path,
@@ -93,7 +92,7 @@ def frame_line(found: Recorded) -> FrameLine:
         _decided_by(found, record),
         _cause(found, findings),
         row.reason or "",
-        datetime.fromisoformat(row.taken_at),
+        datetime.fromisoformat(row.taken_at or row.seen_at),
         _group(record.get("exposure") or {}),
         _measured(record.get("measurements") or {}),
         findings,

@@ -11,6 +11,10 @@ class Markup(str):
 
     __slots__ = ()
 
+    def __html__(self) -> str:
+        """Template engines take it as it stands."""
+        return str(self)
+
 
 def element(tag: str, /, *children: str | float | None, **attributes: str | float | None) -> Markup:
     """``<tag attributes>children</tag>``; a child that is no ``Markup`` is text and is escaped, ``None`` is nothing.

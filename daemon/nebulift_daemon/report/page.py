@@ -30,7 +30,7 @@ def as_html(report: NightReport) -> str:
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="generator", content=GENERATOR),
-        element("meta", name="color-scheme", content="dark"),
+        element("meta", name="color-scheme", content="dark light"),
         element("title", f"{title} \N{MIDDLE DOT} Nebulift"),
         element("style", verbatim(STYLE)),
     )
@@ -42,7 +42,7 @@ def _sections(report: NightReport) -> list[Markup]:
     if not lights(report.frames):
         return [element("p", "No light frame was judged in this night.", class_="nothing"), troubles_list(report)]
     return [
-        _section("The night", verdict_strip(report), _legend()),
+        _section("The night", verdict_strip(report), verdict_strip(report, narrow=True), _legend()),
         _section("Exposure", totals_table(report.frames)),
         _section("Causes", causes_table(report.frames)),
         _section("Curves", *_curves(report)),
@@ -65,7 +65,7 @@ def _headline(report: NightReport, title: str) -> Markup:
     if frames:
         first, last = report.local(frames[0].taken_at), report.local(frames[-1].taken_at)
         facts.append(f"{first:%H:%M} to {last:%H:%M} ({first:%Z})")
-    tiles = [("usable", duration(usable_s(frames)), "exposure on clean frames")]
+    tiles = [("usable", duration(usable_s(frames)), "usable exposure")]
     tiles += [(label, str(counts[label]), label) for label in ("clean", "contaminated", "review")]
     return element(
         "header",

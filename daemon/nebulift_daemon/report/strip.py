@@ -1,5 +1,6 @@
 """The night at a glance: one bar a frame along the time, coloured by verdict, with the targets below."""
 
+from datetime import timedelta
 from itertools import groupby
 
 from nebulift_daemon.report.axes import TimeAxis, time_axis
@@ -9,30 +10,33 @@ from nebulift_daemon.report.night_report import NightReport
 from nebulift_daemon.report.totals import lights
 
 WIDTH, HEIGHT = 1200.0, 92.0
+NARROW_WIDTH = 400.0  # for phones, where the wide drawing's letters would be too small to read
 BAR_TOP, BAR_BOTTOM = 6.0, 46.0
 TARGETS_AT, TICKS_AT = 60.0, 84.0
 NARROWEST_BAR = 1.5
 # heights differ so that verdicts can be told apart without colours
 BAR_HEIGHTS = {"clean": 0.55, "review": 0.8, "contaminated": 1.0}
+TIME_WIDTH = 32.0
 LETTER_WIDTH = 6.2  # of the small type, to see whether a name fits
 
 
-def verdict_strip(report: NightReport) -> Markup:
-    """The drawing, as SVG; nothing when the night has no light frame."""
+def verdict_strip(report: NightReport, *, narrow: bool = False) -> Markup:
+    """The drawing, as SVG; nothing when the night has no light frame. The style shows the one that fits the screen."""
     frames = lights(report.frames)
     if not frames:
         return joined([])
-    last = max(frames, key=lambda frame: frame.taken_at)
-    axis = time_axis(report.local(frames[0].taken_at), last.taken_at, 0.0, WIDTH)
+    width = NARROW_WIDTH if narrow else WIDTH
+    last = max(frame.taken_at + timedelta(seconds=frame.exposure_s) for frame in frames)
+    axis = time_axis(report.local(frames[0].taken_at), last, 0.0, width)
     return element(
         "svg",
         element("title", f"Verdicts of {len(frames)} frames along the night"),
         *(_bar(frame, axis, report) for frame in frames),
         *_targets(frames, axis),
         *_ticks(axis, report),
-        class_="strip",
+        class_="strip narrow" if narrow else "strip wide",
         role="img",
-        view_box=f"0 0 {WIDTH:g} {HEIGHT:g}",
+        view_box=f"0 0 {width:g} {HEIGHT:g}",
     )
 
 
@@ -69,5 +73,6 @@ def _ticks(axis: TimeAxis, report: NightReport) -> list[Markup]:
     for tick in axis.ticks():
         x = f"{axis.x(tick):.1f}"
         drawn.append(element("line", class_="tick", x1=x, x2=x, y1=BAR_TOP, y2=TICKS_AT - 12))
-        drawn.append(element("text", f"{report.local(tick):%H:%M}", class_="time", x=x, y=TICKS_AT))
+        if axis.left + TIME_WIDTH / 2 < axis.x(tick) < axis.right - TIME_WIDTH / 2:
+            drawn.append(element("text", f"{report.local(tick):%H:%M}", class_="time", x=x, y=TICKS_AT))
     return drawn

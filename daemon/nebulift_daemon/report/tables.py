@@ -15,7 +15,7 @@ BAR_WIDTH = 120.0
 def totals_table(frames: Sequence[FrameLine]) -> Markup:
     """Usable exposure and verdicts of each target and filter."""
     found = totals(frames)
-    head = ("Target", "Filter", "Frames", "Clean", "Contaminated", "Review", "Usable", "", "FWHM")
+    head = ("Target", "Filter", "Usable", "", "Frames", "Clean", "Contaminated", "Review", "FWHM")
     rows = [_total_row(total) for total in found]
     if len(found) > 1:
         rows.append(_sum_row(frames))
@@ -27,10 +27,10 @@ def _total_row(total: Total) -> Markup:
     return _row(
         element("th", total.target, scope="row"),
         element("td", total.filter_name),
-        _cell(total.frames),
-        *(_cell(total.counts[label]) for label in ("clean", "contaminated", "review")),
         element("td", duration(total.usable_s), class_="number strong"),
         element("td", _share_bar(total)),
+        _cell(total.frames),
+        *(_cell(total.counts[label]) for label in ("clean", "contaminated", "review")),
         element("td", fwhm, class_="number"),
     )
 
@@ -41,10 +41,10 @@ def _sum_row(frames: Sequence[FrameLine]) -> Markup:
         "tr",
         element("th", "All", scope="row"),
         element("td"),
-        _cell(len(lights(frames))),
-        *(_cell(counts[label]) for label in ("clean", "contaminated", "review")),
         element("td", duration(usable_s(frames)), class_="number strong"),
         element("td"),
+        _cell(len(lights(frames))),
+        *(_cell(counts[label]) for label in ("clean", "contaminated", "review")),
         element("td"),
         class_="sum",
     )

@@ -1,0 +1,90 @@
+"""What the pages load: pictures of frames, the style sheet, the script; and two answers for programs."""
+
+import json
+from collections.abc import Awaitable
+from importlib.resources import files
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from nebulift.errors import NebuliftError
+from nebulift_daemon.ledger import FrameRow, Ledger
+from nebulift_daemon.web.previews import SIZES, key_of
+from nebulift_daemon.web.selection import numbers_in
+from nebulift_daemon.web.site import site_of
+
+STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}  # another picture has another address
+
+
+async def preview(request: Request) -> Response:
+    """A frame's picture, addressed by its key (see ``previews.key_of``) and size."""
+    size = request.path_params["size"]
+    if size not in SIZES:
+        raise HTTPException(404)
+    row = await _frame_of(request)
+    return await _picture(site_of(request).previews.jpeg(row, size))
+
+
+async def detail(request: Request) -> Response:
+    """A part of a frame at its own size, addressed by the frame's key and its upper left corner."""
+    row = await _frame_of(request)
+    place = request.path_params["left"], request.path_params["top"]
+    return await _picture(site_of(request).previews.detail(row, *place))
+
+
+async def _frame_of(request: Request) -> FrameRow:
+    """The measured frame that the key in the address names. Raises ``HTTPException``."""
+    key = request.path_params["key"]
+    number = next(iter(numbers_in(key.split("-")[0])), None)
+    if number is None:
+        raise HTTPException(404)
+
+    def find(ledger: Ledger) -> FrameRow | None:
+        row = ledger.frames.get(number)
+        # what could not be measured is not opened here either
+        measured = row is not None and (ledger.frames.record(row.id) or {}).get("measurements")
+        return row if measured else None
+
+    row = await site_of(request).desk.ask(find)
+    if row is None or key_of(row) != key:
+        raise HTTPException(404)
+    return row
+
+
+async def _picture(made: Awaitable[bytes]) -> Response:
+    try:
+        content = await made
+    except (NebuliftError, OSError, ValueError) as error:
+        raise HTTPException(404) from error
+    return Response(content, media_type="image/jpeg", headers=FOR_EVER)
+
+
+async def static(request: Request) -> Response:
+    """One of our own files."""
+    name = request.path_params["name"]
+    if name not in STATIC:
+        raise HTTPException(404)
+    content = (files(__package__) / "static" / name).read_bytes()
+    return Response(content, media_type=STATIC[name], headers={"cache-control": "no-cache"})
+
+
+async def news(request: Request) -> Response:
+    """Counts of the lists, for pages that stay open."""
+    counts = await site_of(request).desk.ask(lambda ledger: ledger.browsing.counts())
+    return Response(json.dumps(counts), media_type="application/json")
+
+
+async def metrics(request: Request) -> Response:
+    """The counts in Prometheus' text format."""
+    counts = await site_of(request).desk.ask(lambda ledger: ledger.browsing.counts())
+    lines = ["# HELP nebulift_frames Frames in each list of the review page.", "# TYPE nebulift_frames gauge"]
+    lines += [f'nebulift_frames{{list="{name}"}} {number}' for name, number in counts.items()]
+    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+async def healthz(request: Request) -> Response:
+    """Whether the ledger can be read."""
+    await site_of(request).desk.ask(lambda ledger: ledger.browsing.version())
+    return PlainTextResponse("ok\n")
