@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from skies import (
+    NOISE_ADU,
     angle_error_deg,
     crossing,
     end_error_px,
@@ -206,3 +207,14 @@ def test_the_line_response_of_noise_is_that_of_the_greatest_of_many_lines():
     maps = [np.rint(noise(600, 600, level=0.0, sigma=UNITS_PER_SIGMA, dtype=np.float32)).astype(np.int16)]
     response = local_line_response(maps, 64)
     assert 2.0 < np.median(response) < 4.5
+
+
+@pytest.mark.parametrize("angle_deg", [20.0, 65.0])
+@pytest.mark.parametrize("peak_sigma", [2.0, 10.0, 60.0])
+def test_an_edge_on_galaxy_is_no_trail(angle_deg, peak_sigma):
+    x, y = grid(SIDE, SIDE)
+    cos, sin = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    along, across = SIDE * (x * cos + y * sin), SIDE * (y * cos - x * sin)
+    disc = peak_sigma * NOISE_ADU * np.exp(-np.abs(along) / 90.0) * np.exp(-0.5 * (across / 11.0) ** 2)
+    light = np.random.default_rng(5).normal(disc, np.sqrt(disc) * 0.3)
+    assert see(np.rint(np.clip(field().pixels + light, 0, 65535)).astype(np.uint16)).streaks == ()

@@ -62,10 +62,12 @@ def find_streaks(
         scale_px = scan.bin_px * 2**fine
         for fit in _trails(maps, fine, level, scan.bin_px, stars):
             trail = _in_raw_pixels(fit, scale_px)
-            if not has_trail_form(trail, shape_px):
-                continue
-            if veto(trail, shape_px, stars) is None:
+            if has_trail_form(trail, shape_px) and veto(trail, shape_px, stars) is None:
                 _add(found, trail, fine, WIDEST_FWHM * scan.bin_px)
+            elif fine > 0:
+                # what was too wide for the finer map has now been seen whole, and is no trail
+                widest = WIDEST_FWHM * scan.bin_px
+                found = [one for one in found if one[0].fwhm < widest or one[1] == fine or not _same(one[0], trail)]
     found.sort(key=lambda one: -one[0].snr)
     return tuple(_streak(trail, scan, fine) for trail, fine in found)
 

@@ -19,6 +19,9 @@ BORDER_SPIKE_SIGMA = 2.0
 GALAXY_PX = 6.0  # discs are wider than star images
 GALAXY_SIGMA = 4.0
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
+SPINDLE_FWHM = 3.0  # an aircraft at 10 km is blurred to five pixels by a telescope of 200 mm at 1 m focal length
+SPINDLE_MARGIN = 0.02
+SPINDLE_TAPER = 0.85
 TRAILED_ELONGATION = 1.8
 TRAILED_ANGLE_DEG = 6.0
 TRAILED_FREE_SNR = 40.0  # a trail among trailed stars must be far stronger than a chance row of them
@@ -34,7 +37,7 @@ def veto(trail: TrailFit, shape_px: tuple[int, int], stars: StarList) -> str | N
         return "border of the frame"
     if _is_spike(trail, ends, shape_px, stars) or _comes_in_from_border(trail, ends, shape_px):
         return "diffraction spike"
-    if _is_galaxy(trail):
+    if _is_galaxy(trail) or _is_wide_spindle(trail, ends, shape_px, stars):
         return "edge-on galaxy"
     if _is_row_of_trailed_stars(trail, ends, stars):
         return "trailed stars in a row"
@@ -103,6 +106,27 @@ def _is_galaxy(trail: TrailFit) -> bool:
     slope = float((x * height).sum() / max((x**2).sum(), 1e-9))
     error = float(np.sqrt(((height - height.mean() - slope * x) ** 2).mean() / max((x**2).sum(), 1e-9)))
     return slope < -GALAXY_SIGMA * error and -slope * 0.5 > GALAXY_DROP * float(height.mean())
+
+
+def _is_wide_spindle(
+    trail: TrailFit, ends: tuple[float, float, float, float], shape_px: tuple[int, int], stars: StarList
+) -> bool:
+    """Far wider than the stars, within the frame, and tapering at both ends: no moving light is out of focus so far.
+
+    The middle of a bright galaxy is as high as the clipped map goes, so only its ends show that it is none.
+    """
+    widths = stars.shapes.fwhm_px
+    if len(widths) == 0 or trail.fwhm < max(GALAXY_PX, SPINDLE_FWHM * float(np.median(widths))):
+        return False
+    height, width = shape_px
+    margin = SPINDLE_MARGIN * min(shape_px)
+    if min(min(x, y, width - 1 - x, height - 1 - y) for x, y in (ends[:2], ends[2:])) < margin:
+        return False
+    eighth = max(len(trail.along) // 8, 1)
+    parts = [part[np.isfinite(part)] for part in (trail.along[:eighth], trail.along[-eighth:], trail.along)]
+    if min(len(part) for part in parts) == 0:
+        return False
+    return bool(max(parts[0].mean(), parts[1].mean()) < SPINDLE_TAPER * float(np.median(parts[2])))
 
 
 def _is_row_of_trailed_stars(fit: TrailFit, ends: tuple[float, float, float, float], stars: StarList) -> bool:
