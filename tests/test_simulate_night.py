@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -211,3 +212,10 @@ def test_unknown_names_are_told_with_the_known_ones():
 def test_sexagesimal_carries_over():
     assert sexagesimal(5.999999999, " ") == "06 00 00.0"
     assert sexagesimal(-0.5) == "-00:30:00.0"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_night_begins_in_the_evening_of_its_site(seed):
+    first = plan_night(seed, 2)[0]
+    local = first.taken_at + timedelta(hours=first.rig.site.longitude_deg / 15.0)
+    assert 19 <= local.hour < 22

@@ -161,7 +161,8 @@ def plan_night(
     base = camera or CATALOGUE[int(rng.integers(len(CATALOGUE)))]
     rig = random_rig(rng, reduced(base, NIGHT_MEGAPIXELS) if size is None else cropped(base, *size))
     rig = replace(rig, program=program or rig.program)
-    clock = EARLIEST + timedelta(days=int(rng.integers(0, 700)), hours=float(rng.uniform(19.0, 22.0)))
+    days, evening = int(rng.integers(0, 700)), float(rng.uniform(19.0, 22.0))
+    clock = EARLIEST + timedelta(days=days, hours=evening - rig.site.longitude_deg / 15.0)
     plans: list[FramePlan] = []
     for number, part in enumerate(parts[1:]):
         count = frames // sessions + (1 if number < frames % sessions else 0)
