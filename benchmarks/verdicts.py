@@ -3,7 +3,7 @@
     python benchmarks/verdicts.py --sessions 60 --frames 14 --workers 2
 
 The truth is the simulator's: contaminated from severity 0.7, clean up to 0.3, between marginal (in no figure but the
-queue). Intervals are 95 % by bootstrap over sessions. Prints Markdown. The filter was built with this simulator at hand:
+queue). Intervals are 95 % by bootstrap over sessions. Prints Markdown. The filter was built with this simulator:
 see the figures of foreign frames for how far that carries.
 """
 
