@@ -70,7 +70,7 @@ class Sensor:
 
     constant_rows: int  # rows whose pixels are all the same
     constant_columns: int
-    dead_fraction: float  # area of the largest constant block at an edge, as of a half-read frame
+    dead_fraction: float  # largest block of rows or columns of one value, as of a half-read frame
     row_banding_sigma: float  # scatter of row medians beyond what noise explains, in units of the pixel noise
     column_banding_sigma: float
 

@@ -12,21 +12,22 @@ RUNNING_ROWS = 31  # banding is what changes faster than this many rows
 
 
 def constant_lines(scan: Scan) -> tuple[int, int, float]:
-    """(constant rows, constant columns, share of the frame in the largest constant block along a border), raw pixels.
+    """(constant rows, constant columns, share of the frame in the largest block of constant lines), raw pixels.
 
-    Call before the map is flattened. A frame that was read only in part ends in a block of one value.
+    Call before the map is flattened. A frame that was read only in part ends in a block of one value; one of which a
+    packet was lost has it in the middle.
     """
     units = scan.units
     rows = (units[:, 1:] == units[:, :-1]).all(axis=1)
     columns = (units[1:] == units[:-1]).all(axis=0)
-    blocks = [_leading(rows) / len(rows), _leading(rows[::-1]) / len(rows)]
-    blocks += [_leading(columns) / len(columns), _leading(columns[::-1]) / len(columns)]
-    return int(rows.sum()) * scan.bin_px, int(columns.sum()) * scan.bin_px, float(max(blocks))
+    largest = max(_longest_run(rows) / len(rows), _longest_run(columns) / len(columns))
+    return int(rows.sum()) * scan.bin_px, int(columns.sum()) * scan.bin_px, largest
 
 
-def _leading(mask: NDArray[np.bool_]) -> int:
-    """How many True stand at the start."""
-    return len(mask) if mask.all() else int((~mask).argmax())
+def _longest_run(mask: NDArray[np.bool_]) -> int:
+    """How many True stand together at most."""
+    borders = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return int((borders[1::2] - borders[::2]).max(initial=0))
 
 
 def measure_sensor(scan: Scan, flat: NDArray[np.int16], constant: tuple[int, int, float]) -> Sensor:
