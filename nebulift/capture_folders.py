@@ -13,11 +13,13 @@ from pathlib import Path
 
 from nebulift.readers.names import FITS_SUFFIXES, ignored_folder, stem
 
-DEEPEST = 4  # folders below a place that are looked at: /media/pi/DISK/Astro/Captures
+DEEPEST = 6  # folders below a place that are looked at: astro/2026-11-20/M 31/22_10_00/rawframes
 MOST_FOLDERS = 3000  # a disk full of other things must not keep anybody waiting
 OURS = ".nebulift-root"  # the marker in an output folder
 NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 UPLOAD_DIR = re.compile(r'<oneText name="UPLOAD_DIR">\s*([^<]*?)\s*</oneText>')
+BY_FRAMES = "frames"  # no program is recognised, but frames are there
+SHELVES = frozenset({"Desktop", "Documents", "Downloads"})  # hold one folder for each of many things
 NOT_FRAMES = frozenset({"node_modules", "site-packages", "__pycache__", "Trash"})
 
 
@@ -26,7 +28,7 @@ class CaptureFolder:
     """A folder that a capture program seems to write to."""
 
     path: Path
-    program: str  # such as "Ekos"; "frames" when only frames tell
+    program: str  # such as "Ekos"; ``BY_FRAMES`` when only frames tell
     frames: int  # files with a frame's name below it, as far as they were counted
 
     @property
@@ -44,9 +46,8 @@ def find_capture_folders(homes: Sequence[Path], places: Sequence[Path] = ()) -> 
         for folder in _told_by_indi(home):
             found.setdefault(folder, "INDI")
     for place in (*homes, *places):
-        for folder, program in _recognised(place):
-            if folder not in homes:  # a whole home folder is never meant
-                found.setdefault(folder, program)
+        for folder, program in _recognised(place, is_home=place in homes):
+            found.setdefault(folder if program != BY_FRAMES else _head(folder, place), program)
     for home in homes:  # where KStars puts frames unless told otherwise
         if (home / "Pictures").is_dir() and (home / ".config" / "kstarsrc").is_file():
             found.setdefault(home / "Pictures", "Ekos")
@@ -73,8 +74,11 @@ def _told_by_indi(home: Path) -> Iterator[Path]:
                 yield Path(told)
 
 
-def _recognised(place: Path) -> Iterator[tuple[Path, str]]:
-    """Folders at and below ``place`` with the program that writes them; nothing inside one that was recognised."""
+def _recognised(place: Path, *, is_home: bool) -> Iterator[tuple[Path, str]]:
+    """Folders at and below ``place`` with the program that writes them; nothing inside one that was recognised.
+
+    A whole home folder is never meant.
+    """
     waiting, looked_at = [(place, 0)], 0
     while waiting and looked_at < MOST_FOLDERS:
         folder, depth = waiting.pop(0)
@@ -82,11 +86,17 @@ def _recognised(place: Path) -> Iterator[tuple[Path, str]]:
         folders, frames = _listed(folder)
         if folders is None:
             continue
-        program = _program_of(folder, folders) or ("frames" if frames else None)
-        if program is not None:
+        program = _program_of(folder, folders) or (BY_FRAMES if frames else None)
+        if program is not None and (depth or not is_home):
             yield folder, program
         elif depth < DEEPEST:
             waiting += [(folder / name, depth + 1) for name in folders]
+
+
+def _head(folder: Path, place: Path) -> Path:
+    """The folder below ``place`` in which ``folder`` lies: the next night comes beside the last one, not into it."""
+    parts = folder.relative_to(place).parts
+    return place.joinpath(*parts[: 2 if parts and parts[0] in SHELVES else 1])
 
 
 def _program_of(folder: Path, subfolders: Sequence[str]) -> str | None:

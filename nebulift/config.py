@@ -119,14 +119,18 @@ def watched_folder_problems(watch: Watch, known: Collection[Path] = ()) -> list[
             problems.append(f"{where} is not a folder")
         elif folder not in known:
             problems.append(f"{where} does not exist; create it, or correct the name")
+    return problems + overlap_problems(watch)
+
+
+def overlap_problems(watch: Watch) -> list[str]:
+    """Watched folders inside each other: their frames would be met twice."""
     resolved = [folder.resolve() for folder in watch.folders]
-    for position, folder in enumerate(resolved):
-        problems += [
-            f'[watch] folders: "{folder}" and "{other}" overlap; keep only the outer one'
-            for other in resolved[:position]
-            if folder.is_relative_to(other) or other.is_relative_to(folder)
-        ]
-    return problems
+    return [
+        f'[watch] folders: "{folder}" and "{other}" overlap; keep only the outer one'
+        for position, folder in enumerate(resolved)
+        for other in resolved[:position]
+        if folder.is_relative_to(other) or other.is_relative_to(folder)
+    ]
 
 
 def output_problems(output: Output) -> list[str]:

@@ -25,6 +25,8 @@ def fit_service(config: Path) -> Iterator[str]:
 
     if os.geteuid() != 0:
         raise WrongUsage("the service belongs to root; use sudo nebulift init --service")
+    if not config.exists():
+        raise WrongUsage(f"{config}: there is none yet; sudo nebulift init asks five questions and writes it")
     settings = load_settings(config, remembered_folders)
     reach = reach_of(settings, mount_table(), owner_name)
     yield from _make_output(settings, reach)

@@ -25,11 +25,12 @@ def examine(settings: Settings, source: Path | None, *, as_service: bool) -> Ite
 
     state_folder, table = settings.output.state_folder, mount_table()
     known = remembered_folders(state_folder)
+    output_known = settings.output.root in known
     filing = Filing(frozenset(settings.filing.by_label().values()), settings.output.root)
     yield from guarded("configuration", partial(configuration_checks, settings, source))
     for folder in settings.watch.folders:
         yield from guarded("folders", partial(folder_checks, folder, filing, table, known=folder in known))
-    yield from guarded("output", partial(output_checks, settings.output, known=settings.output.root in known))
+    yield from guarded("output", partial(output_checks, settings.output, known=output_known, as_service=as_service))
     yield from guarded("ledger", partial(ledger_checks, state_folder))
     if as_service and source is not None:
         yield from guarded("service", partial(service_checks, settings, source))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from nebulift.config import nesting_problems, overlap_problems
 from nebulift.doctor.check import Check, fail, ok, warn
 from nebulift.errors import ConfigError
 from nebulift.settings import Settings
@@ -15,7 +16,11 @@ def configuration_checks(settings: Settings, source: Path | None) -> Iterator[Ch
     filing = settings.filing.by_label()
     ways = ", ".join(f"{label} by {way}" for label, way in filing.items())
     folders = "1 folder" if len(settings.watch.folders) == 1 else f"{len(settings.watch.folders)} folders"
-    yield ok(TOPIC, f"{source or 'command line'}: {folders} watched; filed: {ways}")
+    wrong = [*overlap_problems(settings.watch), *nesting_problems(settings.watch, settings.output)]
+    if wrong:
+        yield from configuration_problems(ConfigError(str(source or "command line"), wrong))
+    else:
+        yield ok(TOPIC, f"{source or 'command line'}: {folders} watched; filed: {ways}")
     if set(filing.values()) == {"leave"}:
         yield warn(
             TOPIC,
@@ -46,7 +51,8 @@ def _move_advice(settings: Settings) -> Iterator[Check]:
             TOPIC,
             "contaminated frames are moved, but the limits were never fitted to this rig: good frames may be taken "
             "away from the capture program",
-            'set contaminated = "link" below [filing] until 40 frames are reviewed and `nebulift calibrate` was run',
+            'set contaminated = "link" below [filing] until 40 frames are reviewed and the lines that '
+            "`nebulift calibrate` shows stand below [thresholds]",
         )
     else:
         yield ok(TOPIC, "contaminated frames are moved, by limits fitted to this rig")

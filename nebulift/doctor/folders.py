@@ -3,10 +3,11 @@
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nebulift.doctor.check import Check, fail, ok, warn
+from nebulift.doctor.writable import closed, nearest
 from nebulift_daemon.folders import Listing, walk
 from nebulift_daemon.mounts import Mount, mount_of
 
@@ -90,16 +91,12 @@ def _kind_of_disk(folder: Path, table: Sequence[Mount]) -> Iterator[Check]:
 
 def _ways_out(folder: Path, filing: Filing, table: Sequence[Mount]) -> Iterator[Check]:
     """Whether links and moves can leave this folder."""
-    if "move" in filing.ways and not os.access(folder, os.W_OK | os.X_OK):
-        yield fail(
-            TOPIC,
-            f"{folder}: frames are to be moved out of it, but this user may not write there",
-            "run as its owner, or file by link",
-        )
+    if "move" in filing.ways and (problem := closed(TOPIC, folder)):
+        yield replace(problem, text=f"{problem.text}, but frames are to be moved out of it")
     if "link" not in filing.ways or filing.output is None:
         return
     mount = mount_of(folder, table)
-    output = _existing(filing.output)
+    output = nearest(filing.output)
     if mount is not None and mount.file_system in FAT_TYPES:
         return  # said already
     if output.stat().st_dev != folder.stat().st_dev or mount != mount_of(output, table):
@@ -121,10 +118,6 @@ def _ways_out(folder: Path, filing: Filing, table: Sequence[Mount]) -> Iterator[
 
 def _is_anothers(folder: Path) -> bool:
     return os.geteuid() not in {0, folder.stat().st_uid}
-
-
-def _existing(path: Path) -> Path:
-    return next(place for place in (path, *path.parents) if place.exists())
 
 
 def _watches(folder: Path, needed: int, inotify: Path) -> Iterator[Check]:

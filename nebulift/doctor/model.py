@@ -47,6 +47,7 @@ def _probed(model: str, threads: int) -> dict[str, Any] | str:
     """The facts, or what the process died of."""
     with tempfile.TemporaryDirectory(prefix="nebulift-doctor-") as home:  # libraries write their caches there
         environment = os.environ | {"HOME": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home}
+        environment["PYTHONSAFEPATH"] = "1"  # our own modules, not those of a checkout that we happen to stand in
         command = [sys.executable, "-m", "nebulift.doctor.model_probe", model, str(threads)]
         try:
             done = subprocess.run(  # noqa: S603 - our own module

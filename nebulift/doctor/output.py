@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nebulift.doctor.check import Check, fail, ok, warn
+from nebulift.doctor.writable import closed, nearest
 from nebulift.settings import Output
 from nebulift_daemon.folders import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
 from nebulift_daemon.output_root import HARMLESS, OutputRoot, named_state_folder
+from nebulift_daemon.service_folders import STATE_DIRECTORY
 
 TOPIC = "output"
 SCARCE_BYTES = 5_000_000_000  # a hundred frames of 50 MB: half a night
 FULL_BYTES = 200_000_000
 
 
-def output_checks(output: Output, *, known: bool) -> Iterator[Check]:
-    """Output root and its disk, and the state folder; ``known``: the ledger has met this root before."""
+def output_checks(output: Output, *, known: bool, as_service: bool = False) -> Iterator[Check]:
+    """Output root and its disk, and the state folder.
+
+    ``known``: the ledger has met this root before; ``as_service``: systemd makes its state folder and gives it away.
+    """
     root = OutputRoot(output.root, output.state_folder)
     if root.is_there():
         yield from _of_ours(root)
@@ -31,13 +36,14 @@ def output_checks(output: Output, *, known: bool) -> Iterator[Check]:
     else:
         yield from _new(root)
     yield from _room(output.root)
-    if not output.state_folder.is_relative_to(output.root):
+    made_by_systemd = as_service and output.state_folder.is_relative_to(STATE_DIRECTORY)
+    if not made_by_systemd and not output.state_folder.is_relative_to(output.root):
         yield from _state_folder(output.state_folder)
 
 
 def _of_ours(root: OutputRoot) -> Iterator[Check]:
-    if not os.access(root.path, os.W_OK | os.X_OK):
-        yield fail(TOPIC, f"{root.path}: may not be written by this user", f"sudo chown -R $USER {root.path}")
+    if problem := closed(TOPIC, root.path):
+        yield problem
         return
     named = named_state_folder(root.path)
     if named is not None and named != root.state_folder:
@@ -74,11 +80,11 @@ def _new(root: OutputRoot) -> Iterator[Check]:
             f"choose an empty folder, or allow this one: touch {root.marker}",
         )
         return
-    existing = next(place for place in (root.path, *root.path.parents) if place.exists() or place.is_symlink())
+    existing = nearest(root.path)
     if not existing.is_dir():
         yield fail(TOPIC, f"{existing}: is not a folder", "choose another place")
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        yield fail(TOPIC, f"{existing}: may not be written by this user", f"sudo chown $USER {existing}")
+    elif problem := closed(TOPIC, existing):
+        yield problem
     else:
         yield ok(TOPIC, f"{root.path}: {'empty' if existing == root.path else 'will be made'} at the first start")
 
@@ -91,7 +97,9 @@ def _strangers(root: Path) -> list[str]:
 
 
 def _room(root: Path) -> Iterator[Check]:
-    existing = next(place for place in (root, *root.parents) if place.exists())
+    existing = nearest(root)
+    if not existing.exists():
+        return  # a link into nowhere, which is told already
     free = shutil.disk_usage(existing).free
     text = f"{existing}: {free / 1e9:.1f} GB free"
     status = os.statvfs(existing)
@@ -104,10 +112,8 @@ def _room(root: Path) -> Iterator[Check]:
 
 
 def _state_folder(folder: Path) -> Iterator[Check]:
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        yield fail(
-            TOPIC,
-            f"{folder}: the state folder may not be written by this user",
-            "run this as the user of the service, or name another state folder",
-        )
+    existing = nearest(folder)
+    if problem := closed(TOPIC, existing):
+        yield problem
+    else:
+        yield ok(TOPIC, f"{folder}: the state folder can be written")
