@@ -42,6 +42,8 @@ TRIMMED_SHARE = (
 )
 CONTINUITY = 0.6  # a trail at the limit of detection has 0.73, a chance row of stars is half gaps
 OPEN_SHARE = 0.5  # what lies mostly under stars is not known
+PLAIN_OPEN_SHARE = 0.25  # unless it is in every gap between them; strobes of aircraft are taken for stars
+PLAIN_SNR, PLAIN_CONTINUITY = 20.0, 0.85
 MAX_DROP = 1.2  # rays of amplifier glow, spikes and tails of comets fade away from where they begin
 MAX_WIDENING = 2.1  # two steps of the ladder of widths: rays open
 SAME_TRAIL_PX = 10.0
@@ -85,13 +87,14 @@ def _trails(maps: list[NDArray[np.int16]], fine: int, level: int, bin_px: int, s
 
 def is_trail(fit: TrailFit) -> bool:
     """The conditions of a straight line that is there along its length and stands out on both sides."""
+    is_plain = fit.snr >= PLAIN_SNR and fit.continuity >= PLAIN_CONTINUITY
     return (
         fit.snr >= TRAIL_SNR
         and fit.side_snr >= max(SIDE_SNR, SIDE_SHARE * fit.snr)
         and fit.steady_snr >= min(max(STEADY_SNR, STEADY_SHARE * fit.snr), STEADY_ENOUGH)
         and fit.trimmed_snr >= TRIMMED_SHARE * fit.snr
         and fit.continuity >= CONTINUITY
-        and fit.open_share >= OPEN_SHARE
+        and fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE)
         and fit.drop <= MAX_DROP
         and fit.widening <= MAX_WIDENING
     )
