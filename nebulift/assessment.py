@@ -36,6 +36,7 @@ DONUT_SHARE = 0.5
 # Share of the frame at the ceiling. Star cores take 0.01 to 0.1 %; the core of a bright nebula a per cent.
 SATURATION_SEVERITY: Table = ((0.003, 0.0), (0.01, 0.3), (0.03, 0.55), (0.1, 0.8), (0.5, 1.0))
 # Share of the frame that holds one constant value along a border: trimmed borders are thin.
+FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.1  # pure noise gives one or two at 26 megapixels, none with a shape
 DEAD_SEVERITY: Table = ((0.01, 0.0), (0.03, 0.5), (0.1, 0.8), (0.5, 1.0))
 # Scatter of row or column means over the noise of one pixel: the eye sees bands from about a tenth.
 BANDING_SEVERITY: Table = ((0.1, 0.0), (0.3, 0.3), (0.6, 0.5), (1.2, 0.7), (3.0, 0.9))
@@ -86,10 +87,16 @@ def _streak(streak: Streak) -> Finding:
 
 
 def _empty(measured: Measurements) -> Iterator[Finding]:
-    if measured.stars.count == 0 and measured.sensor.dead_fraction < 0.5:
+    megapixels = measured.width_px * measured.height_px / 1e6
+    none = measured.stars.measured == 0 and measured.stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels
+    if none and measured.sensor.dead_fraction < 0.5:
         text = "no star in the frame: cover or dome closed, thick cloud, or not an exposure of the sky"
         yield Finding(
-            Kind.EMPTY, 0.95, text, {"stars": 0.0, "hot_pixels": float(measured.stars.hot_pixels)}, strong=True
+            Kind.EMPTY,
+            0.95,
+            text,
+            {"stars": float(measured.stars.count), "hot_pixels": float(measured.stars.hot_pixels)},
+            strong=True,
         )
 
 

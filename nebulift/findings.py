@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 
 class Kind(StrEnum):
@@ -63,7 +62,7 @@ class Ellipse:
 
 Geometry = Line | Box | Cells | Ellipse
 
-NO_EVIDENCE: Mapping[str, float] = MappingProxyType({})
+NO_EVIDENCE: Mapping[str, float] = {}  # not a MappingProxyType: findings are sent between processes
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ CLIP_SIGMA = 2.5
 CLIP_ROUNDS = 3
 STRIP_MAP_ROWS = 32  # of the subtraction: its intermediates stay in cache
 DARK_SHARE = 0.25  # of the way from the darkest to the median cell: what lies outside a fisheye's image circle
+BOWL_SHARE = 0.1  # of its own range: what nine tenths of the mesh keep to it
 STEEP_SHARE = 0.08  # at most so many cells on the slope between dark and bright: vignetting has all shades, a stop none
 STOP_SIGMA = 8.0  # the step at the rim of an image circle is enormous
 
@@ -157,12 +158,15 @@ def _smoothed(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
 
     A median of nine on a bowl is too low, most of all where the bowl falls off along a diagonal: of a strongly
     vignetted frame it would leave bright bands, which look like trails. So the bowl is taken off before and added
-    again. The mesh is continued along its slope: with a border that repeats, cells along a border take the value of a
-    cell further in, which leaves a ramp of one cell's slope there.
+    again, where it is one: a step (a roof before the field) is kept best as it is. The mesh is continued along its
+    slope: with a border that repeats, cells along a border take the value of a cell further in, which leaves a ramp of
+    one cell's slope there.
     """
     if min(mesh.shape) < 3:
         return mesh
     bowl = _bowl(mesh)
+    if float(np.quantile(np.abs(mesh - bowl), 0.9)) > BOWL_SHARE * float(np.ptp(bowl)):
+        bowl = np.zeros_like(mesh)
     continued = np.ascontiguousarray(_extended(_extended(mesh - bowl, 0), 1))
     return np.asarray(cv2.medianBlur(continued, 3)[1:-1, 1:-1] + bowl, dtype=np.float32)
 

@@ -12,6 +12,7 @@ from nebulift.findings import Finding, Kind
 
 VISIBLE_SEVERITY = 0.7  # from here on an artefact is plainly visible (definition of severity in ``findings``)
 NOTICEABLE_SEVERITY = 0.3  # below it a finding is a remark and names no cause
+ROUNDING = 1e-9  # 1 - 0.7 is a little more than 0.3 to a computer
 STACKING_MIN_FRAMES = 8  # sigma clipping takes a lone trail out of so many frames or more
 
 
@@ -149,7 +150,7 @@ def _label(
 ) -> tuple[Label, str]:
     causes = sorted(rejecting, key=lambda finding: -finding.severity)
     cause = causes[0].text if causes and causes[0].severity >= NOTICEABLE_SEVERITY else None
-    if score <= thresholds.contaminated:
+    if score <= thresholds.contaminated + ROUNDING:
         if cause is not None:
             return Label.CONTAMINATED, cause
         if model_score is None:
@@ -158,7 +159,7 @@ def _label(
     question = max(asking, key=lambda finding: finding.severity, default=None)
     if question is not None and question.severity >= NOTICEABLE_SEVERITY:
         return Label.REVIEW, question.text
-    if score >= thresholds.clean:
+    if score >= thresholds.clean - ROUNDING:
         return Label.CLEAN, cause or "no artefact found"
     slight = causes[0].text if causes else f"undecided: P(clean) {score:.2f} lies between the limits"
     return Label.REVIEW, cause or slight

@@ -15,7 +15,7 @@ from nebulift_daemon.web.access import access_for, is_loopback
 from nebulift_daemon.web.previews import key_of
 from nebulift_daemon.web.selection import Selection, selection_in
 
-HOSTILE = "\"><img src=x onerror=alert(1)>{{ 7 * 7 }}'"
+HOSTILE = "\"><img src=x onerror=alert(1)>{{ 'wz' ~ 'qz' }}'"
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_hostile_names_and_headers_stay_text_on_every_page(page):
         assert re.findall(r"<script[^>]*>", text) == ['<script src="/static/page.js" defer>']
         assert "<img src=x" not in text
         assert "\x1b" not in text
-        assert "49" not in re.sub(r"[\w-]*/(small|large)\.jpg", "", text) or "{{ 7 * 7 }}" in text
+        assert "wzqz" not in text  # what the template language would make of it
 
 
 def test_no_page_loads_anything_from_elsewhere_or_runs_anything_inline(page):

@@ -247,12 +247,14 @@ def _above_surroundings(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> NDArr
     scale = scan.bin_px
     stamps = raw_stamps(frame, raw_position(peaks.x[:n], scale), raw_position(peaks.y[:n], scale), 4)
     if frame.exposure.bayer is None:
-        return np.asarray(np.nan_to_num(stamps - _border_level(stamps, scan.raw_noise_adu)), dtype=np.float32)
+        return np.asarray(
+            np.nan_to_num(stamps - _border_level(stamps, scan.raw_noise_adu), posinf=0.0, neginf=0.0), dtype=np.float32
+        )
     above = np.empty_like(stamps)
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):  # each site of the mosaic's cell has a sky of its own
         site = stamps[:, row::2, column::2]
         above[:, row::2, column::2] = site - _border_level(site, scan.raw_noise_adu)
-    return np.asarray(np.nan_to_num(above), dtype=np.float32)
+    return np.asarray(np.nan_to_num(above, posinf=0.0, neginf=0.0), dtype=np.float32)
 
 
 def _border_level(stamps: NDArray[np.float32], noise: float) -> NDArray[np.float32]:

@@ -1,0 +1,59 @@
+"""The benchmark measures what it says, on real frames, in processes of its own; the peer beside it."""
+
+import json
+
+import pytest
+from command_line import nebulift  # noqa: F401 - a fixture
+
+from nebulift import benchmark
+from nebulift.benchmark import peak_resident_mb, resident_mb
+from nebulift.errors import NebuliftError
+from nebulift.readers import open_frame
+
+STAGES = ["read and bin", "saturation", "sky", "sensor", "stars", "streaks", "findings"]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A size that takes no time."""
+    monkeypatch.setitem(benchmark.SIZES_PX, 2, (800, 600))
+
+
+def test_a_frame_of_the_size_is_judged_stage_by_stage_with_sep_beside_it(small, tmp_path):
+    (cost,) = benchmark.benchmark([2], tmp_path, model=None, peers=True)
+    assert list(cost.stages_ms) == STAGES
+    assert cost.total_ms > 0.0
+    assert cost.peer_ms > 0.0
+    assert 0.0 < cost.loaded_mb <= cost.peak_mb <= cost.peer_peak_mb
+    with open_frame(tmp_path / "benchmark_2mp.fits") as frame:
+        assert frame.shape == (600, 800)
+
+
+def test_without_peers_nothing_of_them_is_reported(small, tmp_path):
+    (cost,) = benchmark.benchmark([2], tmp_path, model=None, peers=False)
+    assert (cost.peer_ms, cost.peer_peak_mb) == (None, None)
+
+
+def test_a_child_that_fails_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "benchmark_2mp.fits").write_bytes(b"not a frame")
+    with pytest.raises(NebuliftError, match="benchmark of 2 megapixels failed"):
+        benchmark.benchmark([2], tmp_path, model=None, peers=False)
+
+
+def test_memory_is_told_in_megabytes_of_this_process():
+    assert 10.0 < resident_mb() <= peak_resident_mb() + 1.0 < 100_000.0
+
+
+def test_the_command_prints_a_table_or_json(small, nebulift):  # noqa: F811
+    table = nebulift("benchmark", "--sizes", "2", "--model", "")
+    assert table.status == 0
+    assert all(stage in table.out for stage in STAGES)
+    (cost,) = json.loads(nebulift("benchmark", "--sizes", "2", "--model", "", "--json").out)
+    assert cost["megapixels"] == 2
+
+
+@pytest.mark.parametrize("sizes", ["3", "", "2;16", "two"])
+def test_unknown_sizes_are_refused_plainly(nebulift, sizes):  # noqa: F811
+    called = nebulift("benchmark", "--sizes", sizes)
+    assert called.status == 2
+    assert "2, 16, 26, 61" in called.err

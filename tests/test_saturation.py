@@ -1,0 +1,68 @@
+"""Saturation: the camera's own ceiling is found in raw numbers, and noise, however bright, reaches none."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skies import noise, see
+
+SIDE = 400
+CEILINGS = {"8 bits": 255, "12 bits": 4095, "14 bits": 16383, "16 bits": 65535, "12 bits in 16": 65520, "odd": 51234}
+
+
+def burnt(ceiling, side_px, at=(100, 150)):
+    """A sky at a tenth of the ceiling with a square that is burnt out."""
+    sigma = max(ceiling / 1000.0, 2.0)
+    image = noise(SIDE, SIDE, level=ceiling / 10.0, sigma=sigma).astype(np.float64)
+    row, column = at
+    image[row : row + side_px, column : column + side_px] = 2.0 * ceiling
+    return image.clip(0, ceiling).astype(np.uint16)
+
+
+@pytest.mark.parametrize("ceiling", CEILINGS.values(), ids=CEILINGS.keys())
+def test_the_ceiling_of_every_converter_is_found_with_its_area(ceiling):
+    seen = see(burnt(ceiling, 40)).saturation
+    assert seen.ceiling_adu == pytest.approx(ceiling, rel=0.01)
+    assert seen.saturated_fraction == pytest.approx((40 / SIDE) ** 2, rel=0.02)
+    assert seen.largest_blob_fraction == pytest.approx((40 / SIDE) ** 2, rel=0.25)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), level=st.floats(200.0, 50_000.0), sigma=st.floats(2.0, 60.0))
+def test_noise_of_any_level_is_not_saturated(seed, level, sigma):
+    assert see(noise(300, 300, level=level, sigma=sigma, seed=seed)).saturation.saturated_fraction < 1e-4
+
+
+def test_bright_stars_below_the_ceiling_do_not_make_one():
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    stars = sum(20_000 * k / 9 * np.exp(-((x - 40 * k) ** 2 + (y - 35 * k) ** 2) / 8.0) for k in range(1, 10))
+    seen = see(np.rint(noise(SIDE, SIDE) + stars).astype(np.uint16)).saturation
+    assert seen.ceiling_adu is None
+    assert seen.saturated_fraction == 0.0
+
+
+def test_many_burnt_stars_are_many_blobs_of_which_the_largest_counts():
+    image = burnt(65535, 30)
+    for row in range(200, 380, 20):
+        image[row : row + 8, 20:28] = 65535
+    seen = see(image).saturation
+    assert seen.saturated_fraction == pytest.approx((30**2 + 9 * 8**2) / SIDE**2, rel=0.02)
+    assert seen.largest_blob_fraction == pytest.approx((30 / SIDE) ** 2, rel=0.3)
+
+
+def test_a_frame_that_is_burnt_out_as_a_whole_but_for_some_pixels_is_saturated():
+    image = np.full((SIDE, SIDE), 65535, np.uint16)
+    image[::7, ::11] = 60_000
+    assert see(image).saturation.saturated_fraction > 0.97
+
+
+@pytest.mark.parametrize("value", [0, 1000, 65535])
+def test_a_frame_of_one_value_has_no_ceiling_to_speak_of(value):
+    assert see(np.full((SIDE, SIDE), value, np.uint16)).saturation.saturated_fraction == 0.0
+
+
+def test_pixels_that_are_not_numbers_are_not_saturated():
+    image = noise(SIDE, SIDE, dtype=np.float32)
+    image[50:90, 50:90] = np.nan
+    image[200, 200] = np.inf
+    assert see(image).saturation.saturated_fraction == 0.0
