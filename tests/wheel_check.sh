@@ -17,6 +17,7 @@ for name in ("torch", "torchvision", "onnx", "sklearn", "matplotlib"):
 PY
 clean/bin/nebulift --help > /dev/null
 clean/bin/nebulift simulate night --frames 6 --seed 7
+clean/bin/nebulift doctor  # nothing set up yet is no failure
 clean/bin/nebulift doctor --output "$work/sorted" "$work/night" || test $? -eq 1
 clean/bin/nebulift classify night
 clean/bin/nebulift classify --json night | clean/bin/python -c '
