@@ -122,7 +122,7 @@ def _judge_once(path: Path, classifier: Classifier | None, stages: dict[str, lis
     if classifier is not None:
         given = model_input(analysis.views, analysis.measurements, None)
         clock.done("planes")
-        classifier.predict(given)
+        classifier.answer(given)
         clock.done("network")
     return clock.total_ms()
 

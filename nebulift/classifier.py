@@ -20,9 +20,9 @@ REMEDY = "the CV score decides alone until the model is replaced"
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """``clean``: calibrated P(clean); ``kinds``: probability of each kind of artefact."""
+    """``clean``: calibrated P(clean), ``None``: a frame unlike all that it learned from; ``kinds``: probabilities."""
 
-    clean: float
+    clean: float | None
     kinds: dict[str, float]
 
 
@@ -38,7 +38,24 @@ class Classifier:
         return Classifier(self._session, card)
 
     def predict(self, given: ModelInput) -> Prediction:
-        """The model's opinion on one frame. Raises ``ModelMismatch`` when it answers with anything but numbers."""
+        """The model's opinion on one frame, if the frame is of a sort that it has seen.
+
+        Raises ``ModelMismatch`` when it answers with anything but numbers.
+        """
+        if not self.knows(given):
+            return Prediction(None, {})
+        return self.answer(given)
+
+    def knows(self, given: ModelInput) -> bool:
+        """Whether every number of the frame lies within what the card says the model was trained on.
+
+        An all-sky lens, a planetary camera, a spectrum: a network extrapolates with confidence and without reason.
+        """
+        features = dict(zip(self.card.features, given.features, strict=True))
+        return all(low <= features[name] <= high for name, (low, high) in self.card.domain.items())
+
+    def answer(self, given: ModelInput) -> Prediction:
+        """What the network says to any input."""
         clean, kinds = self._session.run(
             ["clean", "kinds"], {"planes": given.planes[None], "features": given.features[None]}
         )
@@ -125,6 +142,8 @@ def _check_shapes(file: Path, session: Any, card: ModelCard) -> None:
     outputs = {output.name for output in session.get_outputs()}
     if not {"clean", "kinds"} <= outputs:
         raise ModelMismatch(f"model {file}: it has the outputs {sorted(outputs)}, not clean and kinds; {REMEDY}")
+    if not set(card.domain) <= set(FEATURES):
+        raise ModelMismatch(f"model {file}: its card limits features that it does not have; {REMEDY}")
     if not card.kinds:
         raise ModelMismatch(f"model {file}: its card names no kinds; {REMEDY}")
 
@@ -133,8 +152,8 @@ def _self_test(file: Path, classifier: Classifier) -> None:
     """A model must answer an empty frame with a probability."""
     empty = ModelInput(np.zeros((len(PLANES), GRID, GRID), np.float32), np.zeros(len(FEATURES), np.float32))
     try:
-        answer = classifier.predict(empty)
+        answer = classifier.answer(empty)
     except ValueError as error:
         raise ModelMismatch(f"model {file}: its outputs do not fit its card ({error}); {REMEDY}") from error
-    if not 0.0 <= answer.clean <= 1.0:
+    if answer.clean is None or not 0.0 <= answer.clean <= 1.0:
         raise ModelMismatch(f"model {file}: it answers {answer.clean}, which is no probability; {REMEDY}")

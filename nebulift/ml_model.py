@@ -52,7 +52,6 @@ def complete_training_pipeline(  # noqa: PLR0913  (programs rely on these names)
     seed: int = 1,
     workers: int = 1,
     resume: bool = False,
-    one_night: bool = False,
     reviews: Path | str | None = None,
     inject_share: float = 0.0,
     listener: "Listener | None" = None,
@@ -80,7 +79,6 @@ def complete_training_pipeline(  # noqa: PLR0913  (programs rely on these names)
         pretrained=pretrained,
         workers=workers,
         resume=resume,
-        one_night=one_night,
         reviews=tuple(read_reviews(Path(reviews))) if reviews is not None else (),
         inject_share=inject_share,
     )

@@ -26,6 +26,7 @@ class ModelCard:
     provenance: Mapping[str, Any] = field(default_factory=dict)  # data, labels, recipe, date, versions
     figures: Mapping[str, Any] = field(default_factory=dict)  # measured quality, with n and interval
     weights_sha256: str = ""  # of the weights as trained, before any quantisation
+    domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of features: beyond, it says nothing
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -38,4 +39,6 @@ class ModelCard:
         record["fusion"] = Fusion(**record["fusion"])
         for name in ("planes", "features", "kinds"):
             record[name] = tuple(record[name])
+        domain = record.get("domain", {})
+        record["domain"] = {name: (float(low), float(high)) for name, (low, high) in domain.items()}
         return cls(**record)

@@ -17,7 +17,7 @@ from nebulift.measurements import Measurements
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.streaks.local_lines import local_line_response
 
-PREPROCESS_VERSION = 1  # raised with every change below; a model made for another version is refused
+PREPROCESS_VERSION = 2  # raised with every change below; a model made for another version is refused
 GRID = 128  # side of a plane: at 26 MP a block is 49 x 33 raw pixels
 PLANES = (
     "background",  # asinh of sigma, median taken off
@@ -129,19 +129,42 @@ FEATURES = (
     "column_banding",
     "missing",
     "missing_step",
+    "is_all_sky",  # a model that never saw such a lens knows by this that it has nothing to say
     "has_session",
+    "log_reference",
     "log_star_ratio",
     "log_fwhm_ratio",
     "log_elongation_ratio",
     "log_noise_ratio",
+    "has_transparency",
+    "log_transparency",
+    "transparency_error",
+    "has_extinction",
+    "extinct_fraction",
+    "absent_fraction",
+    "has_sky_map",
+    "brighter_fraction",
+    "darker_fraction",
+    "log_tilt",
+    "shift_fraction",
+    "lost_field",
 )
+ENOUGH_REFERENCE = 20  # clean frames: more make the comparison no surer
+FIRST_OF_SESSION = FEATURES.index("has_session")  # from here on, features compare with the session
 
 
 def features_of(measured: Measurements, context: SessionContext | None) -> NDArray[np.float32]:
     """The numbers of ``FEATURES``: logarithms where factors count; 0 and a flag where something was not measurable."""
+    values = (*_of_frame(measured, context), *_of_session(context))
+    return np.clip(np.array(values, dtype=np.float32), -10.0, 10.0)
+
+
+def _of_frame(measured: Measurements, context: SessionContext | None) -> tuple[float, ...]:
     sky, stars, sensor, coverage = measured.sky, measured.stars, measured.sensor, measured.coverage
-    best = max(measured.streaks, key=lambda streak: streak.snr, default=None)
-    values = (
+    static = context.static_trails if context else ()
+    streaks = [streak for index, streak in enumerate(measured.streaks) if index not in static]
+    best = max(streaks, key=lambda streak: streak.snr, default=None)
+    return (
         math.log1p(stars.density_per_mpx),
         float(stars.fwhm_px is not None),
         _log(stars.fwhm_px),
@@ -153,7 +176,7 @@ def features_of(measured: Measurements, context: SessionContext | None) -> NDArr
         math.log1p(sky.gradient_sigma),
         math.log1p(sky.patchiness_sigma),
         math.copysign(math.log1p(abs(sky.vignetting_sigma)), sky.vignetting_sigma),
-        float(min(len(measured.streaks), 4)),
+        float(min(len(streaks), 4)),
         math.log1p(best.snr) if best else 0.0,
         math.log1p(best.peak_sigma) if best else 0.0,
         math.log1p(1e4 * measured.saturation.saturated_fraction),
@@ -162,13 +185,33 @@ def features_of(measured: Measurements, context: SessionContext | None) -> NDArr
         sensor.column_banding_sigma,
         coverage.missing_fraction if coverage else 0.0,
         math.copysign(math.log1p(abs(coverage.step_sigma)), coverage.step_sigma) if coverage else 0.0,
-        float(context is not None and context.star_ratio is not None),
-        _log(context.star_ratio if context else None),
-        _log(context.fwhm_ratio if context else None),
-        _log(context.elongation_ratio if context else None),
-        _log(context.noise_ratio if context else None),
+        float(sky.is_all_sky),
     )
-    return np.clip(np.array(values, dtype=np.float32), -10.0, 10.0)
+
+
+def _of_session(context: SessionContext | None) -> tuple[float, ...]:
+    if context is None:
+        return (0.0,) * (len(FEATURES) - FIRST_OF_SESSION)
+    return (
+        float(context.noise_ratio is not None),  # it can be compared as soon as there is a reference
+        math.log1p(min(context.reference_frames, ENOUGH_REFERENCE)),
+        _log(context.star_ratio),
+        _log(context.fwhm_ratio),
+        _log(context.elongation_ratio),
+        _log(context.noise_ratio),
+        float(context.transparency is not None),
+        _log(context.transparency),
+        min(context.transparency_error or 0.0, 1.0),
+        float(context.extinct_fraction is not None),
+        context.extinct_fraction or 0.0,
+        context.absent_fraction or 0.0,
+        float(context.brighter_fraction is not None),
+        context.brighter_fraction or 0.0,
+        context.darker_fraction or 0.0,
+        math.copysign(math.log1p(abs(context.tilt_sigma or 0.0)), context.tilt_sigma or 0.0),
+        min(context.shift_fraction or 0.0, 2.0),
+        float(context.lost_field),
+    )
 
 
 def _log(value: float | None) -> float:

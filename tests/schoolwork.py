@@ -10,11 +10,15 @@ from nebulift.simulate.star_field import star_field
 from nebulift.training.sample import TAUGHT_KINDS, Sample
 
 WIDTH, HEIGHT = 360, 280
+NOISE_ADU = 30.0  # as the photons of its sky make
 
 
-def frame_pixels(seed, spoilt=False):
-    """A star field; a spoilt one was read out by half."""
-    pixels = star_field(WIDTH, HEIGHT, density_per_mpx=900.0, seed=seed).pixels
+def frame_pixels(seed, spoilt=False, field=None):
+    """A star field; a spoilt one was read out by half. ``field``: its stars are those of another seed."""
+    pixels = star_field(WIDTH, HEIGHT, density_per_mpx=900.0, seed=seed if field is None else field).pixels
+    if field is not None:
+        noise = np.random.default_rng(seed).normal(0.0, NOISE_ADU, pixels.shape)
+        pixels = (pixels + noise).round().clip(0, 65535).astype(np.uint16)
     if spoilt:
         pixels[HEIGHT // 2 :] = 0
     return pixels
@@ -37,8 +41,9 @@ def write_night(folder: Path, night, clean=4, bad=3, target="M 31", camera="Test
     for number in range(clean + bad):
         path = folder / night / f"Light_{number:03d}.fits"
         path.parent.mkdir(parents=True, exist_ok=True)
-        seed = 1000 * int(night[-2:]) + number
-        write_fits(path, frame_pixels(seed, spoilt=number >= clean), light_cards(night, number, target, camera))
+        field = 1000 * int(night[-2:])
+        pixels = frame_pixels(field + number, spoilt=number >= clean, field=field)
+        write_fits(path, pixels, light_cards(night, number, target, camera))
         paths.append(path)
     return paths
 

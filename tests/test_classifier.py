@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402  after it is known that onnx is there
 
 from nebulift import classifier as classifier_module  # noqa: E402
-from nebulift.classifier import load_classifier  # noqa: E402
+from nebulift.classifier import Prediction, load_classifier  # noqa: E402
 from nebulift.errors import ModelMismatch  # noqa: E402
 from nebulift.model_card import METADATA_KEY, ModelCard  # noqa: E402
 from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput  # noqa: E402
@@ -92,6 +92,24 @@ def test_another_card_changes_limits_and_not_answers(tmp_path):
     other = loaded.with_card(replace(CARD, thresholds=Thresholds(0.9, 0.1)))
     assert other.card.thresholds == Thresholds(0.9, 0.1)
     assert other.predict(EMPTY) == loaded.predict(EMPTY)
+
+
+def test_a_model_is_silent_on_frames_unlike_all_that_it_learned_from(tmp_path):
+    card = replace(CARD, domain={FEATURES[0]: (-1.0, 2.0), FEATURES[3]: (0.0, 5.0)})
+    loaded = load_classifier(written(tmp_path / "m.onnx", model(), card))
+    assert loaded.card.domain == card.domain
+    strange = EMPTY.features.copy()
+    strange[0] = 2.5
+    assert loaded.predict(ModelInput(EMPTY.planes, strange)) == Prediction(None, {})
+    assert loaded.predict(EMPTY).clean is not None
+    strange[0] = 1.9
+    assert loaded.predict(ModelInput(EMPTY.planes, strange)).clean is not None
+    assert loaded.answer(ModelInput(EMPTY.planes, strange)).clean is not None
+
+
+def test_a_domain_of_features_that_do_not_exist_is_refused(tmp_path):
+    card = replace(CARD, domain={"colour": (0.0, 1.0)})
+    assert "limits features that it does not have" in refusal(written(tmp_path / "m.onnx", model(), card))
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import signal
 
 import pytest
 from click.testing import CliRunner
 from schoolwork import write_night, write_nights
 
 from nebulift.cli import cli
+from nebulift.cli.training_progress import TrainingProgress
 from nebulift.errors import TrainingError, WrongUsage
 from nebulift_daemon.ledger import Judged, Ledger
 from nebulift_daemon.sighting import Sighting
@@ -118,24 +120,43 @@ def test_limits_that_contradict_each_other_are_refused(nights, tmp_path):
 
 
 @pytest.mark.torch
-def test_one_night_is_refused_before_hours_are_spent(tmp_path):
+def test_one_class_is_refused_before_hours_are_spent(tmp_path):
     pytest.importorskip("torch")
-    write_night(tmp_path / "nights", "2024-11-01", 8, 4)
-    with pytest.raises(TrainingError, match="one night, target and camera"):
+    write_night(tmp_path / "nights", "2024-11-01", 12, 0)
+    with pytest.raises(TrainingError, match="0 of 12 labelled frames are contaminated"):
         run("train-from-fits", tmp_path / "nights", "--model-output", tmp_path / "m.pth")
+
+
+def interrupting_after_an_epoch(listener, done, text=""):
+    """Ctrl-C when the first epoch is told."""
+    if text.startswith("loss"):
+        signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.torch
 def test_from_frames_to_a_model_that_classifies(nights, truth, tmp_path):
-    """Underscore spellings, resume, ONNX, and the evaluation of what came out."""
+    """Underscore spellings, Ctrl-C and resume, ONNX, and the evaluation of what came out."""
     pytest.importorskip("torch")
-    done = run(
+    command = (
         "train-from-fits", nights, "--model_output", tmp_path / "m.pth", "--dataset_dir", tmp_path / "set",
-        "--epochs", "1", "--batch_size", "8", "--size", "compact", "--reviews", truth, "--resume",
+        "--epochs", "2", "--batch_size", "8", "--size", "compact", "--reviews", truth,
     )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingProgress, "step", interrupting_after_an_epoch)
+        assert "--resume goes on from here" in run(*command).output
+    assert (tmp_path / "m.snapshot.pth").exists()
+    done = run(*command, "--resume")
     assert done.exit_code == 0, done.output
+    assert "training 2 of 2" in done.output
+    assert "training 1 of 2" not in done.output
     assert "accuracy on human labels" in done.output
-    assert {file.name for file in tmp_path.glob("m.*")} == {"m.pth", "m.onnx", "m.report.md", "m.report.json"}
+    assert {file.name for file in tmp_path.glob("m.*")} == {
+        "m.pth",
+        "m.onnx",
+        "m.report.md",
+        "m.report.json",
+        "m.report.png",
+    }
     measured = run("evaluate", tmp_path / "m.onnx", "--on", truth, "--plots", tmp_path / "plots")
     assert "model alone" in measured.output
     assert len(list((tmp_path / "plots").glob("*.png"))) == 4

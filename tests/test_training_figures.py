@@ -1,5 +1,7 @@
 """Figures of merit, calibration, fusion: against known answers, and where nothing can be said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from nebulift.training.calibrate import ScoredReview, calibrate_rig
 from nebulift.training.evaluation import Judged, summarise
 from nebulift.training.evaluation_report import as_markdown
 from nebulift.training.fusion import Calibration, fit_calibration, fit_fusion, moved, rescaled
-from nebulift.training.logistic import logits, sigmoid
+from nebulift.training.logistic import fit_logistic, logits, sigmoid
 from nebulift.training.metrics import (
     average_precision,
     binomial_upper_bound,
@@ -142,6 +144,20 @@ def test_calibration_finds_offset_and_slope():
     assert (found.offset, found.slope) == (pytest.approx(1.0, abs=0.1), pytest.approx(0.5, abs=0.05))
 
 
+@pytest.mark.parametrize("doubled", [1.0, 3.0])
+def test_a_fit_finds_the_minimum_even_where_witnesses_are_sure_and_alike(doubled):
+    """Scores held at the ends of their range, as a filter gives them that finds nothing in most frames."""
+    rng = np.random.default_rng(2)
+    clean = (rng.random(600) < 0.6).astype(float)
+    cv = np.where(rng.random(600) < 0.9, 6.9, -6.9) * np.where(clean > 0.5, 1.0, rng.choice([-1.0, 1.0], 600))
+    model = doubled * (2.0 * clean - 1.0 + rng.normal(0.0, 1.0, 600))
+    columns = np.column_stack([np.ones(600), cv, model])
+    found = fit_logistic(columns, clean, towards=np.array([0.0, 1.0, 0.0]), ridge=2.0)
+    slope = columns.T @ (sigmoid(columns @ found) - clean) + 2.0 * (found - (0.0, 1.0, 0.0))
+    assert np.abs(slope).max() < 1e-5
+    assert found[2] > 0.0
+
+
 def test_calibration_without_frames_changes_nothing():
     assert fit_calibration(np.zeros(0), np.zeros(0)) == Calibration(0.0, 1.0)
 
@@ -241,6 +257,19 @@ def test_the_summary_counts_what_happened():
     assert model["roc_auc"]["value"] == 1.0
     page = as_markdown(figures, "Evaluation")
     assert "5 frames of 2 sessions: 2 clean, 1 marginal, 2 contaminated" in page
+
+
+def test_a_model_that_is_silent_on_a_frame_is_measured_on_the_others():
+    rows = [judged("clean", 0.9, 0.9), judged("contaminated", 0.1, 0.1), judged("clean", 0.8, 0.8)]
+    rows[2] = replace(rows[2], scores={"cv": 0.8, "model": None, "fusion": 0.8}, labels={**rows[2].labels, "model": ""})
+    figures = summarise(rows)
+    assert figures["model_silent"] == 1
+    assert {name: figures["witnesses"][name]["roc_auc"]["n"] for name in ("cv", "model", "fusion")} == {
+        "cv": 3,
+        "model": 2,
+        "fusion": 3,
+    }
+    assert "silent on 1 frames" in as_markdown(figures, "Evaluation")
 
 
 def test_without_a_model_only_the_filter_is_reported():

@@ -1,6 +1,7 @@
 """Twins of clean frames with an artefact of known truth: what they are, where they are, and where they are not."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,14 @@ from schoolwork import write_nights
 from nebulift.errors import TrainingError
 from nebulift.training.dataset import AstroImageDataset
 from nebulift.training.dataset_folders import write_dataset
-from nebulift.training.injection import injected_twins
+from nebulift.training.injection import chosen_for_twins, injected_twins
 from nebulift.training.input_cache import InputCache, content_hash
 from nebulift.training.labels import CvLabels, label_frames
 from nebulift.training.splits import split
+
+
+def twins_of(labels, cache, share=1.0, seed=3):
+    return injected_twins(labels, cache, chosen_for_twins(labels, share, seed), seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +28,7 @@ def school(tmp_path_factory):
     before = [content_hash(path) for path in paths]
     cache = InputCache(folder / "set" / "inputs")
     labels = label_frames(paths, cache=cache)
-    twins = injected_twins(labels.labelled, cache, share=1.0, seed=3)
+    twins = twins_of(labels, cache)
     assert [content_hash(path) for path in paths] == before  # the frames themselves stay as they are
     return folder, labels, twins, cache
 
@@ -46,15 +51,26 @@ def test_a_twin_looks_other_than_its_original(school):
             assert np.abs(twin.planes - original.planes).max() > 0.05
 
 
+def test_a_twin_is_compared_with_what_its_original_was_compared_with(school):
+    _, labels, twins, _ = school
+    originals = {one.path: one.session for one in labels.labelled}
+    assert any(one.session.reference_frames >= 3 for one in twins)
+    for one in twins:
+        before = originals[one.path]
+        assert (one.session.group, one.session.frames_before) == (before.group, before.frames_before)
+        assert (one.session.noise_ratio is None) == (before.noise_ratio is None)
+    assert any(one.session != originals[one.path] for one in twins if one.label == 0)
+
+
 def test_the_same_seed_gives_the_same_twins_and_another_others(school):
     _, labels, twins, cache = school
-    assert injected_twins(labels.labelled, cache, share=1.0, seed=3) == twins
-    assert injected_twins(labels.labelled[:6], cache, share=1.0, seed=4) != twins
+    assert twins_of(labels, cache) == twins
+    assert twins_of(replace(labels, labelled=labels.labelled[:6]), cache, seed=4) != twins
 
 
 def test_no_share_no_twins(school):
     _, labels, _, cache = school
-    assert injected_twins(labels.labelled, cache, share=0.0, seed=3) == []
+    assert twins_of(labels, cache, share=0.0) == []
 
 
 def test_twins_are_in_the_data_set_and_never_in_its_folders(school, tmp_path):

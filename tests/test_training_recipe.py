@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from nebulift.classifier import load_classifier
+from nebulift.judgement import SessionContext
+from nebulift.preprocess import FEATURES
 from nebulift.training import simulated_sessions
 from nebulift.training.simulated_lessons import SimulatedLessons, clean_target, is_unteachable, truth_of
 from nebulift.training.simulated_sessions import Course, make_sessions, read_sessions, session_sizes
@@ -77,8 +79,10 @@ def test_a_marginal_frame_has_its_own_place(sessions, artefacts, target, truth):
 
 def test_what_one_frame_cannot_show_is_not_taught(sessions):
     frame = replace(read_sessions(sessions[1])[0], artefacts=(("off_target", "off_target", 0.9),))
-    assert is_unteachable(frame)
-    assert not is_unteachable(replace(frame, artefacts=(*frame.artefacts, ("cloud", "cloud", 0.9))))
+    assert is_unteachable(frame, None)
+    assert is_unteachable(frame, SessionContext("group", 5, 5))
+    assert not is_unteachable(frame, SessionContext("group", 5, 5, lost_field=True))
+    assert not is_unteachable(replace(frame, artefacts=(*frame.artefacts, ("cloud", "cloud", 0.9))), None)
     assert SimulatedLessons([frame]).weights().tolist() == [0.0]
 
 
@@ -89,6 +93,17 @@ def test_courses_share_no_camera_and_no_seed():
     cameras = [camera for course in made.values() for camera in course.cameras]
     assert len(set(cameras)) == len(cameras) == 13
     assert len({course.seed for course in made.values()}) == 3
+
+
+@pytest.mark.torch
+def test_the_domain_of_a_model_is_what_it_saw_and_a_little_more():
+    pytest.importorskip("torch")
+    features = np.zeros((5, len(FEATURES)), np.float32)
+    features[:, FEATURES.index("log_fwhm_px")] = (0.5, 1.0, 1.2, 1.4, 1.5)
+    domain = importlib.import_module("nebulift.training.recipe").domain_of(features)
+    assert domain["log_fwhm_px"] == pytest.approx((0.4, 1.6))
+    assert domain["is_all_sky"] == (0.0, 0.0)  # no lens of that kind: not a word about it
+    assert "log_transparency" not in domain
 
 
 @pytest.mark.torch

@@ -26,7 +26,14 @@ from nebulift.training.network import (  # noqa: E402
     trainable_parameters,
 )
 from nebulift.training.torchvision_import import import_torchvision  # noqa: E402
-from nebulift.training.trainer import TrainingPlan, epoch_batches, learning_rate, scored, train  # noqa: E402
+from nebulift.training.trainer import (  # noqa: E402
+    TrainingPlan,
+    epoch_batches,
+    learning_rate,
+    scored,
+    settle_batch_norm,
+    train,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -59,7 +66,7 @@ def whole_run():
 
 
 @pytest.mark.parametrize(
-    ("size", "parameters"), [("compact", 715_050), ("optimal", 2_818_314), ("resnet18", 11_208_906)]
+    ("size", "parameters"), [("compact", 715_946), ("optimal", 2_819_210), ("resnet18", 11_209_802)]
 )
 def test_sizes_are_the_resnet18_of_torchvision_at_their_width(size, parameters):
     network = new_network(size, 1)
@@ -78,6 +85,22 @@ def test_it_learns_what_there_is_to_learn():
     _, result = trained(replace(PLAN, epochs=5))
     assert result.history[-1]["loss"] < result.history[0]["loss"]
     assert max(one["val_auc"] for one in result.history) > 0.9
+
+
+def test_it_learns_the_same_in_half_precision_and_ends_in_full():
+    weights, result = trained(replace(PLAN, epochs=5, precision="bfloat16"))
+    assert max(one["val_auc"] for one in result.history) > 0.9
+    assert all(tensor.dtype != torch.bfloat16 for tensor in weights.values())
+
+
+def test_a_short_training_ends_with_what_it_saw_and_not_with_its_first_guess():
+    network = new_network("compact", 1)
+    for step, seen in enumerate((4.0, 6.0)):
+        settle_batch_norm(network, step)
+        network.trunk.bn1.train()(torch.full((2, 16, 4, 4), seen))
+    assert torch.allclose(network.trunk.bn1.running_mean, torch.full((16,), 5.0))
+    settle_batch_norm(network, 1000)
+    assert network.trunk.bn1.momentum == 0.1
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(whole_run):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from nebulift.model_card import ModelCard
@@ -25,8 +26,16 @@ def card_of(checkpoint: Checkpoint) -> ModelCard:
         fusion=Fusion(**about.get("fusion", {})),
         provenance=about.get("provenance", {}),
         figures=about.get("figures", {}),
-        weights_sha256=weights_sha256(checkpoint.network.state_dict()),
+        domain={name: (low, high) for name, (low, high) in about.get("domain", {}).items()},
+        weights_sha256=weights_sha256(_all_weights(checkpoint)),
     )
+
+
+def _all_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    weights = dict(checkpoint.network.state_dict())
+    if checkpoint.trees is not None:
+        weights |= {f"trees.{name}": torch.from_numpy(array) for name, array in checkpoint.trees.arrays().items()}
+    return weights
 
 
 def weights_sha256(weights: Mapping[str, Tensor]) -> str:

@@ -18,8 +18,10 @@ from nebulift.model_card import METADATA_KEY, ModelCard
 from nebulift.preprocess import FEATURES, GRID, PLANES
 from nebulift.training.checkpoint import Checkpoint, load_checkpoint
 from nebulift.training.network import FrameNetwork
+from nebulift.training.trees import Trees
 from nebulift_export.card import card_of
 from nebulift_export.runtime import Outputs, run_model
+from nebulift_export.tree_node import TREES_OUTPUT, plant_trees
 
 OPSET = 20  # the oldest onnxruntime we allow, 1.20, knows 21
 IR_VERSION = 10  # likewise
@@ -38,31 +40,38 @@ class Exported:
 
 
 class CalibratedNetwork(nn.Module):
-    """The network with its calibration: planes and features to P(clean) (B,) and probabilities of kinds (B, K)."""
+    """The network with its calibration: planes and features to P(clean) (B,) and probabilities of kinds (B, K).
+
+    ``trees``: the trees' log-odds (B, 1), where there are trees.
+    """
 
     offset: Tensor
     slope: Tensor
+    trees_slope: Tensor
 
-    def __init__(self, network: FrameNetwork, offset: float, slope: float) -> None:
+    def __init__(self, network: FrameNetwork, calibration: Mapping[str, float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("offset", torch.tensor(float(offset)))
-        self.register_buffer("slope", torch.tensor(float(slope)))
+        self.register_buffer("offset", torch.tensor(float(calibration.get("offset", 0.0))))
+        self.register_buffer("slope", torch.tensor(float(calibration.get("slope", 1.0))))
+        self.register_buffer("trees_slope", torch.tensor(float(calibration.get("trees_slope", 0.0))))
 
-    def forward(self, planes: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, planes: Tensor, features: Tensor, trees: Tensor | None = None) -> tuple[Tensor, Tensor]:
         logits = self.network(planes, features)
-        return torch.sigmoid(self.offset + self.slope * logits[:, 0]), torch.sigmoid(logits[:, 1:])
+        overall = self.offset + self.slope * logits[:, 0]
+        if trees is not None:
+            overall = overall + self.trees_slope * trees[:, 0]
+        return torch.sigmoid(overall), torch.sigmoid(logits[:, 1:])
 
 
 def export_checkpoint(checkpoint: Path | Checkpoint, output: Path, *, card: ModelCard | None = None) -> Exported:
     """Write the checkpoint's network and card to ``output``. Raises ``TrainingError``; then nothing is written."""
     loaded = load_checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint
-    calibration: Mapping[str, float] = loaded.about.get("calibration", {})
-    module = CalibratedNetwork(loaded.network, calibration.get("offset", 0.0), calibration.get("slope", 1.0)).eval()
-    model = _traced(module)
+    module = CalibratedNetwork(loaded.network, loaded.about.get("calibration", {})).eval()
+    model = _traced(module, loaded.trees)
     write_card(model, card or card_of(loaded))
     content = model.SerializeToString()
-    parity = _parity(module, content)
+    parity = _parity(module, loaded.trees, content)
     if parity > PARITY:
         raise TrainingError(
             f"{output}: not written, because onnxruntime and torch differ by {parity:.1e} (at most {PARITY:.0e}); "
@@ -100,28 +109,30 @@ def write_at_once(path: Path, content: bytes) -> None:
         raise TrainingError(f"{path}: cannot be written ({error.strerror}); check folder and space") from error
 
 
-def _traced(module: CalibratedNetwork) -> onnx.ModelProto:
+def _traced(module: CalibratedNetwork, trees: Trees | None) -> onnx.ModelProto:
     """The graph, with a batch of any size, without names of source files."""
-    planes, features = (torch.from_numpy(one) for one in _frames(2))
     batch = torch.export.Dim("batch", min=1)
+    names = ["planes", "features"] if trees is None else ["planes", "features", TREES_OUTPUT]
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # the exporter warns about itself
         file = Path(folder) / "model.onnx"
         torch.onnx.export(
             module,
-            (planes, features),
+            _given(*_frames(2), trees),
             str(file),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["planes", "features"],
+            input_names=names,
             output_names=["clean", "kinds"],
-            dynamic_shapes={"planes": {0: batch}, "features": {0: batch}},
+            dynamic_shapes=tuple({0: batch} for _ in names),
             external_data=False,
             optimize=True,
             verbose=False,
         )
         model = onnx.load(file)
     model.ir_version = min(model.ir_version, IR_VERSION)
+    if trees is not None:
+        plant_trees(model, trees)
     _strip(model)
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -139,12 +150,20 @@ def _strip(model: onnx.ModelProto) -> None:
     del graph.metadata_props[:]
 
 
-def _parity(module: CalibratedNetwork, content: bytes) -> float:
+def _given(planes: NDArray[np.float32], features: NDArray[np.float32], trees: Trees | None) -> tuple[Tensor, ...]:
+    """What the module takes for these inputs."""
+    given = (torch.from_numpy(planes), torch.from_numpy(features))
+    if trees is None:
+        return given
+    return (*given, torch.from_numpy(trees.logit(features).astype(np.float32)[:, None]))
+
+
+def _parity(module: CalibratedNetwork, trees: Trees | None, content: bytes) -> float:
     worst = 0.0
     for count in (1, PARITY_FRAMES):
         planes, features = _frames(count)
         with torch.no_grad():
-            clean, kinds = module(torch.from_numpy(planes), torch.from_numpy(features))
+            clean, kinds = module(*_given(planes, features, trees))
         answered: Outputs = run_model(content, planes, features)
         worst = max(
             worst,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(path_type=Path), default=Path("calibration.json"), show_default=True)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes; 0: one a core.")
 def calibrate(reviews: Path, model: str, no_model: bool, output: Path, workers: int) -> None:
-    r"""Fit the score to this rig from 40 or more frames that a person decided.
+    """Fit the score to this rig from 40 or more frames that a person decided.
 
     Writes fusion weights and limits with which the score is a probability here, and shows the lines for nebulift.toml.
     Frames that the daemon judged with the same model are not opened again.

@@ -23,7 +23,7 @@ from nebulift.errors import MissingExtra, NebuliftError
 @click.option("--plots", type=click.Path(path_type=Path), help="Write curves as PNG into this folder.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes; 0: one a core.")
 def evaluate(model: str, place: Path, no_model: bool, output: Path | None, plots: Path | None, workers: int) -> None:
-    r"""Measure MODEL (default: the bundled one) on frames whose truth is known.
+    """Measure MODEL (default: the bundled one) on frames whose truth is known.
 
     Says for the CV filter alone, the model alone and both together: AUC, recall at 1 % false rejection, false
     rejection at the shipped limits, calibration, the confusion with the review queue, recall by kind and severity, by

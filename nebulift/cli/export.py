@@ -16,7 +16,7 @@ from nebulift.errors import WrongUsage
     "--dataset-dir", type=click.Path(path_type=Path), metavar="DIR", help="Data set to quantise with (for --int8)."
 )
 def export(checkpoint: Path, output: Path, int8: bool, dataset_dir: Path | None) -> None:
-    r"""Turn CHECKPOINT (.pth) into one ONNX file with its model card inside.
+    """Turn CHECKPOINT (.pth) into one ONNX file with its model card inside.
 
     The file is written only when onnxruntime and torch agree to 1e-5. With --int8 the frames of the data set tell the
     ranges; the small model is kept only when AUC falls by no more than 0.005 and at most 1 % of the verdicts change.

@@ -51,7 +51,6 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--pretrained/--no-pretrained", default=True, help="Start from ImageNet weights where they can be had.")
 @click.option("--reviews", type=click.Path(path_type=Path, exists=True), help="CSV path,label; or the state folder.")
 @click.option("--inject", default=0.0, type=SHARE, help="Share of clean frames that get a twin with a known artefact.")
-@click.option("--one-night", is_flag=True, help="Cut one night in two; the figures then say little.")
 @click.option("--export/--no-export", default=True, help="Write the ONNX file beside the checkpoint.")
 def train_from_fits(
     folder: Path,
@@ -68,10 +67,9 @@ def train_from_fits(
     pretrained: bool,
     reviews: Path | None,
     inject: float,
-    one_night: bool,
     export: bool,
 ) -> None:
-    r"""Build a model from the frames in FOLDER: labels by the CV filter, data set, ResNet18, report, ONNX.
+    """Build a model from the frames in FOLDER: labels by the CV filter, data set, ResNet18, report, ONNX.
 
     The frames stay where they are. Labels of the CV filter are its opinion: only --reviews, what people decided, and
     --inject, simulated artefacts in one's own clean frames, can show that a model knows more than the filter. Several
@@ -96,13 +94,16 @@ def train_from_fits(
         pretrained=pretrained,
         workers=workers,
         resume=resume,
-        one_night=one_night,
         reviews=_reviews(reviews),
         inject_share=inject,
     )
     dataset_dir = dataset_dir or model_output.with_name(f"{model_output.stem}-dataset")
-    with TrainingProgress() as listener:
-        results = from_fits.train_from_fits(folder, model_output, dataset_dir, recipe, listener)
+    try:
+        with TrainingProgress() as listener:
+            results = from_fits.train_from_fits(folder, model_output, dataset_dir, recipe, listener)
+    except KeyboardInterrupt:
+        click.echo("the same command with --resume goes on from here", err=True)
+        raise
     if not results:
         return  # one of several processes, and not the first
     _summarise(results, dataset_dir)
@@ -162,7 +163,7 @@ def labels(
     workers: int,
     max_time_s: float | None,
 ) -> None:
-    r"""Label the frames in FOLDER by the CV filter: DIR/labels.csv, and beside it the network's inputs.
+    """Label the frames in FOLDER by the CV filter: DIR/labels.csv, and beside it the network's inputs.
 
     Frames that were measured before are not measured again, so it can be stopped and called again.
 

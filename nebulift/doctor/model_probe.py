@@ -37,7 +37,7 @@ def probe(model: str, threads: int) -> dict[str, Any]:
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        classifier.predict(empty)
+        classifier.answer(empty)
         times.append(_ms_since(started))
     return facts | {"inference_ms": statistics.median(times), "quiet": _is_quiet()}
 

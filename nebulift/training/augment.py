@@ -3,12 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.preprocess import FEATURES, PLANES
+from nebulift.preprocess import FEATURES, FIRST_OF_SESSION, PLANES
 from nebulift.training.sample import Lessons, Sample
 
 COS, SIN, DENSITY = (PLANES.index(name) for name in ("ellipticity_cos", "ellipticity_sin", "density"))
 ROWS, COLUMNS = FEATURES.index("row_banding"), FEATURES.index("column_banding")
-SESSION = FEATURES.index("has_session")  # from here on, features compare with the session
 LIGHT_PLANES = [index for index in range(len(PLANES)) if index not in (COS, SIN, DENSITY)]
 
 # The network must not hang on the last few per cent of a level: rigs differ in gain, filters and optics by more
@@ -26,7 +25,7 @@ def augmented(sample: Sample, rng: np.random.Generator) -> Sample:
     planes[DENSITY] += np.float32(rng.normal(0.0, DENSITY_SHIFT))
     features *= rng.normal(1.0, FEATURE_JITTER, len(features)).astype(np.float32)
     if rng.random() < SESSION_DROPOUT:
-        features[SESSION:] = 0.0
+        features[FIRST_OF_SESSION:] = 0.0
     return sample._replace(planes=planes, features=features)
 
 

@@ -16,6 +16,7 @@ from nebulift.errors import TrainingError
 from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION
 from nebulift.training.network import SIZES, FrameNetwork
 from nebulift.training.sample import TAUGHT_KINDS
+from nebulift.training.trees import Trees
 
 FORMAT = 1
 
@@ -26,6 +27,7 @@ class Checkpoint:
 
     network: FrameNetwork
     about: Mapping[str, Any]
+    trees: Trees | None = None  # over the features, beside the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,15 @@ def about_network(network: FrameNetwork) -> dict[str, Any]:
     }
 
 
-def save_checkpoint(path: Path, network: FrameNetwork, about: Mapping[str, Any]) -> None:
-    """Write weights and ``about`` to ``path``, at once: there is never half a file."""
-    weights = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
-    record = {**about_network(network), **about}
-    _save_at_once(path, {"weights": weights, "about": json.dumps(record, sort_keys=True)})
+def save_checkpoint(path: Path, network: FrameNetwork, about: Mapping[str, Any], trees: Trees | None = None) -> None:
+    """Write weights, trees and ``about`` to ``path``, at once: there is never half a file."""
+    content: dict[str, Any] = {
+        "weights": {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
+        "about": json.dumps({**about_network(network), **about}, sort_keys=True),
+    }
+    if trees is not None:
+        content["trees"] = {name: torch.from_numpy(array) for name, array in trees.arrays().items()}
+    _save_at_once(path, content)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -83,7 +89,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except RuntimeError as error:
         raise TrainingError(f"{path}: its weights do not fit the network ({str(error).splitlines()[0]})") from error
     network.eval()
-    return Checkpoint(network, about)
+    return Checkpoint(network, about, _trees(path, content))
+
+
+def _trees(path: Path, content: Mapping[str, Any]) -> Trees | None:
+    if "trees" not in content:
+        return None
+    try:
+        return Trees.from_arrays({name: tensor.numpy() for name, tensor in content["trees"].items()})
+    except (TypeError, AttributeError) as error:
+        raise TrainingError(f"{path}: its trees cannot be read ({error}); train it anew") from error
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:

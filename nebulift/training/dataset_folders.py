@@ -29,7 +29,7 @@ class DatasetFolders(NamedTuple):
     review_files: list[Path]
 
 
-def create_dataset_from_cv_labels(  # noqa: PLR0913  (programs rely on these names)
+def create_dataset_from_cv_labels(
     fits_files: Iterable[Path | str],
     artifact_detector: ArtifactDetector | None = None,
     output_dir: Path | str = "dataset",
@@ -38,7 +38,6 @@ def create_dataset_from_cv_labels(  # noqa: PLR0913  (programs rely on these nam
     contaminated_threshold: float = 0.2,
     random_seed: int = 1,
     *,
-    one_night: bool = False,
     workers: int = 1,
 ) -> DatasetFolders:
     """(training set, validation set, files for a person to decide); the frames are linked into ``output_dir``.
@@ -57,7 +56,7 @@ def create_dataset_from_cv_labels(  # noqa: PLR0913  (programs rely on these nam
         cache=InputCache(folder / INPUTS),
         workers=workers,
     )
-    parts = split(labels.labelled, validation_share=1.0 - train_split, seed=random_seed, one_night=one_night)
+    parts = split(labels.labelled, validation_share=1.0 - train_split, seed=random_seed)
     write_dataset(folder, labels, parts)
     train, validation = (AstroImageDataset.from_folder(folder / name) for name in (TRAIN, VALIDATION))
     return DatasetFolders(train, validation, [one.path for one in labels.review])

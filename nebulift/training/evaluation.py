@@ -70,15 +70,21 @@ def _plain_label(score: float, limits: Thresholds) -> str:
 def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
     """All figures, JSON-ready: ``witnesses`` by name, ``cameras`` with the false rejections of each, counts."""
     truths = [row.truth for row in rows]
-    with_model = all(row.scores["model"] is not None for row in rows)
+    with_model = any(row.scores["model"] is not None for row in rows)
     names = WITNESSES if with_model else WITNESSES[:1]
     return {
         "frames": len(rows),
         "sessions": len({row.session for row in rows}),
         "truth": {truth: truths.count(truth) for truth in ("clean", "marginal", "contaminated")},
-        "witnesses": {name: _witness(rows, name) for name in names},
-        "cameras": {name: _by_camera(rows, name) for name in names},
+        "model_silent": sum(row.scores["model"] is None for row in rows) if with_model else None,
+        "witnesses": {name: _witness(_heard(rows, name), name) for name in names},
+        "cameras": {name: _by_camera(_heard(rows, name), name) for name in names},
     }
+
+
+def _heard(rows: Sequence[Judged], name: str) -> list[Judged]:
+    """The frames on which the witness says something: a model is silent on frames unlike all that it learned from."""
+    return [row for row in rows if row.scores[name] is not None]
 
 
 def _witness(rows: Sequence[Judged], name: str) -> dict[str, Any]:

@@ -26,6 +26,8 @@ def as_markdown(figures: Mapping[str, Any], title: str, remarks: Iterable[str] =
     counts = ", ".join(f"{count} {name}" for name, count in truth.items())
     lines = [f"# {title}", "", f"{figures['frames']} frames of {figures['sessions']} sessions: {counts}."]
     lines += ["Intervals are 95 % by bootstrap over sessions. Marginal frames count in no figure but the queue.", ""]
+    if figures["model_silent"]:
+        lines += [f"- the model is silent on {figures['model_silent']} frames, unlike all that it learned from"]
     lines += [f"- {remark}" for remark in remarks]
     lines += ["", *_table(["", *(TITLES[name] for name in names)], _rows(figures, names))]
     for name in names:

@@ -47,8 +47,13 @@ class FrameLabel:
     def from_json(cls, record: dict[str, Any]) -> Self:
         """The label; raises ``KeyError`` or ``TypeError`` when the record is not one."""
         session = record["session"]
-        context = None if session is None else SessionContext(**session)
-        return cls(**{**record, "path": Path(record["path"]), "session": context})
+        return cls(**{**record, "path": Path(record["path"]), "session": session and _context(session)})
+
+
+def _context(record: Mapping[str, Any]) -> SessionContext:
+    """The comparison with the session from JSON, which knows no tuples."""
+    cells = tuple((int(row), int(column)) for row, column in record["extinct_cells"])
+    return SessionContext(**{**record, "extinct_cells": cells, "static_trails": tuple(record["static_trails"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from nebulift.training.dataset_folders import INPUTS, TRAIN, VALIDATION, write_d
 from nebulift.training.frame_label import CLEAN, FrameLabel
 from nebulift.training.fusion import Calibration, FusionFit, fit_calibration, fit_fusion
 from nebulift.training.imagenet import load_imagenet
-from nebulift.training.injection import injected_twins
+from nebulift.training.injection import chosen_for_twins, injected_twins
 from nebulift.training.input_cache import InputCache
 from nebulift.training.labels import CvLabels, label_frames
 from nebulift.training.logistic import sigmoid
@@ -67,7 +67,6 @@ class Recipe:
     pretrained: bool = True
     workers: int = 1
     resume: bool = False
-    one_night: bool = False
     validation_share: float = 0.2
     reviews: tuple[Review, ...] = ()
     inject_share: float = 0.0  # of the clean frames that get a twin with a known artefact
@@ -123,22 +122,13 @@ def _prepare(folder: Path, dataset_dir: Path, recipe: Recipe, listener: Listener
     labels = with_reviews(labels, recipe.reviews)
     if recipe.inject_share > 0.0:
         check_trainable(labels.labelled)
-        listener.stage("injecting", round(recipe.inject_share * len(labels.labelled)))
+        chosen = chosen_for_twins(labels, recipe.inject_share, recipe.plan.seed)
+        listener.stage("injecting", len(chosen))
         twins = injected_twins(
-            labels.labelled,
-            cache,
-            share=recipe.inject_share,
-            seed=recipe.plan.seed,
-            workers=recipe.workers,
-            progress=listener.step,
+            labels, cache, chosen, seed=recipe.plan.seed, workers=recipe.workers, progress=listener.step
         )
         labels = replace(labels, labelled=(*labels.labelled, *twins))
-    parts = split(
-        labels.labelled,
-        validation_share=recipe.validation_share,
-        seed=recipe.plan.seed,
-        one_night=recipe.one_night,
-    )
+    parts = split(labels.labelled, validation_share=recipe.validation_share, seed=recipe.plan.seed)
     for warning in parts.warnings:
         listener.say(f"note: {warning}")
     listener.stage("data set", len(labels.labelled) + len(labels.review))

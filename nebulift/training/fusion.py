@@ -5,7 +5,7 @@ that would turn clean frames away gets less.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,54 @@ def fit_calibration(logit: Floats, clean: Floats, *, ridge: float = RIDGE, weigh
     return Calibration(float(offset), max(float(slope), 0.0))
 
 
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """P(clean) by the model = sigmoid(offset + slope * network's logit + trees_slope * trees' logit).
+
+    ``gains``: by how much each branch, joined to the other, betters the log-likelihood a frame, on other groups.
+    """
+
+    offset: float
+    slope: float
+    trees_slope: float
+    gains: Mapping[str, Interval]
+
+    def score(self, network: Floats, trees: Floats) -> Floats:
+        """P(clean) of each frame."""
+        return sigmoid(self.offset + self.slope * network + self.trees_slope * trees)
+
+
+def fit_branches(network: Floats, trees: Floats, clean: Floats, groups: Sequence[str]) -> Branches:
+    """How the model's two branches count, from held-out frames; one that would count against itself is not heard."""
+    columns = np.stack([np.ones(len(clean)), network, trees], axis=1)
+    losses = {
+        kept: log_loss(_out_of_fold(columns[:, kept], clean, groups, _branch_weights), clean)
+        for kept in ((0, 1, 2), (0, 1), (0, 2))
+    }
+    gains = {}
+    for name, without in (("network", (0, 2)), ("trees", (0, 1))):
+        gains[name] = _mean_gain(losses[without] - losses[0, 1, 2], groups)
+    offset, slope, trees_slope = _branch_weights(columns, clean)
+    for kept in ((0, 2), (0, 1)):
+        if min(slope, trees_slope) >= 0.0:
+            break
+        found = np.zeros(3)
+        found[list(kept)] = _branch_weights(columns[:, kept], clean)
+        offset, slope, trees_slope = (float(one) for one in found)
+    return Branches(offset, slope, trees_slope, gains)
+
+
+def _mean_gain(gained: Floats, groups: Sequence[str]) -> Interval:
+    return with_interval(lambda drawn: float(gained[drawn].mean()), groups)
+
+
+def _branch_weights(columns: Floats, clean: Floats) -> tuple[float, ...]:
+    """Ridge towards an even share of all branches."""
+    branches = columns.shape[1] - 1
+    towards = np.array([0.0, *[1.0 / branches] * branches])
+    return tuple(float(one) for one in fit_logistic(columns, clean, towards=towards, ridge=RIDGE))
+
+
 def fit_fusion(
     cv_score: Floats,
     model_score: Floats,
@@ -78,9 +126,8 @@ def fit_fusion(
         )
     alone = np.stack([np.ones(len(clean)), logits(cv_score)], axis=1)
     both = np.column_stack([alone, logits(model_score)])
-    losses = [log_loss(_out_of_fold(columns, clean, groups), clean) for columns in (alone, both)]
-    gained = losses[0] - losses[1]
-    gain = with_interval(lambda drawn: float(gained[drawn].mean()), groups)
+    losses = [log_loss(_out_of_fold(columns, clean, groups, _fitted), clean) for columns in (alone, both)]
+    gain = _mean_gain(losses[0] - losses[1], groups)
     if gain.low is None or gain.low <= 0.0:
         return FusionFit(CV_ALONE, f"the model has no say: it adds nothing to the CV score (gain {gain})", gain)
     fitted = _fitted_weights(both, clean)
@@ -109,14 +156,16 @@ def _fitted_weights(both: Floats, clean: Floats) -> Fusion:
     return Fusion(float(bias), 0.0, float(model_weight))
 
 
-def _out_of_fold(columns: Floats, clean: Floats, groups: Sequence[str]) -> Floats:
+def _out_of_fold(
+    columns: Floats, clean: Floats, groups: Sequence[str], fit: Callable[[Floats, Floats], tuple[float, ...]]
+) -> Floats:
     """P(clean) of each frame by a fit on other groups' frames."""
     _, member = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     fold = np.random.default_rng(0).permutation(int(member.max()) + 1)[member] % FOLDS
     found = np.zeros(len(clean))
     for held_out in range(FOLDS):
         mine = fold == held_out
-        found[mine] = sigmoid(columns[mine] @ np.array(_fitted(columns[~mine], clean[~mine])))
+        found[mine] = sigmoid(columns[mine] @ np.array(fit(columns[~mine], clean[~mine])))
     return found
 
 

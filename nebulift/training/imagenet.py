@@ -23,7 +23,9 @@ def load_imagenet(network: FrameNetwork) -> str:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE_S)
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # torch announces the download; we say how it ended
+        nowhere = io.StringIO()
+        # torch announces the download; we say how it ended
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             weights = torch.hub.load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError, ValueError) as error:
         # OSError: no network, no such host, no disk; RuntimeError: wrong hash; ValueError: no URL of ours

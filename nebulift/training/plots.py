@@ -1,6 +1,6 @@
-"""Curves of an evaluation as PNG files. Needs matplotlib, which comes with the [train] extra."""
+"""Curves of an evaluation and of a training as PNG files. Needs matplotlib, which comes with the [train] extra."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,15 @@ def write_plots(rows: Sequence[Judged], folder: Path) -> list[Path]:
     """``roc.png``, ``precision_recall.png``, ``reliability.png`` and ``risk_coverage.png`` in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     decided = [row for row in rows if row.truth != "marginal"]
-    clean = np.array([row.truth == "clean" for row in decided], dtype=np.bool_)
-    names = [name for name in WITNESSES if all(row.scores[name] is not None for row in decided)]
-    scores = {name: np.array([row.scores[name] for row in decided], dtype=np.float64) for name in names}
+    heard = {name: [row for row in decided if row.scores[name] is not None] for name in WITNESSES}
+    scores = {
+        name: (
+            np.array([row.scores[name] for row in own], dtype=np.float64),
+            np.array([row.truth == "clean" for row in own], dtype=np.bool_),
+        )
+        for name, own in heard.items()
+        if own
+    }
     curves = {
         "roc": ("share of clean frames turned away", "share of contaminated frames caught", _roc),
         "precision_recall": ("share of contaminated frames caught", "of the frames turned away: contaminated", _pr),
@@ -34,7 +40,7 @@ def write_plots(rows: Sequence[Judged], folder: Path) -> list[Path]:
     written = []
     for file, (x_label, y_label, curve) in curves.items():
         figure, axes = plt.subplots(figsize=(5.0, 4.5))
-        for name, score in scores.items():
+        for name, (score, clean) in scores.items():
             x, y = curve(score, clean)
             axes.plot(x, y, label=TITLES[name], marker="o" if file == "reliability" else "")
         axes.set(xlabel=x_label, ylabel=y_label, xlim=(0.0, 1.0), title=f"{len(decided)} frames")
@@ -45,6 +51,23 @@ def write_plots(rows: Sequence[Judged], folder: Path) -> list[Path]:
         plt.close(figure)
         written.append(path)
     return written
+
+
+def plot_training(history: Sequence[Mapping[str, float]], path: Path) -> Path:
+    """Loss and accuracy by epoch, in one picture at ``path``."""
+    epochs = [one["epoch"] for one in history]
+    figure, (losses, accuracy) = plt.subplots(1, 2, figsize=(9.0, 3.6))
+    for name, label in (("loss", "training"), ("val_loss", "validation")):
+        losses.plot(epochs, [one[name] for one in history], label=label, marker="." if len(epochs) < 20 else "")
+    losses.set(xlabel="epoch", ylabel="loss")
+    losses.legend()
+    accuracy.plot(epochs, [one["val_accuracy"] for one in history], marker="." if len(epochs) < 20 else "")
+    accuracy.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0.0, 100.0))
+    for axes in (losses, accuracy):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)
+    return path
 
 
 def _turned_away(score: NDArray[np.float64], clean: NDArray[np.bool_]) -> tuple[Any, Any]:

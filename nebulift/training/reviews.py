@@ -74,4 +74,4 @@ def with_reviews(labels: CvLabels, reviews: Iterable[Review]) -> CvLabels:
     everything = [decided(one) for one in (*labels.labelled, *labels.review)]
     labelled = [one for one in everything if one.label is not None]
     waiting = [one for one in everything if one.label is None]
-    return CvLabels(tuple(labelled), tuple(waiting), labels.left_out)
+    return replace(labels, labelled=tuple(labelled), review=tuple(waiting))

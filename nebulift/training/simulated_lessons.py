@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nebulift.classifier import Classifier
 from nebulift.findings import Kind
-from nebulift.judgement import Judgement
+from nebulift.judgement import Judgement, SessionContext
 from nebulift.pipeline import conclude
 from nebulift.preprocess import features_of
 from nebulift.session import GroupState
@@ -33,7 +33,12 @@ class SimulatedLessons:
         self.cv_scores = np.array([judgement.verdict.cv_score for judgement in alone if judgement.verdict is not None])
         self.has_cause = np.array([has_cause(judgement) for judgement in alone])
         self._targets = np.array([clean_target(frame) for frame in self.frames])
-        self._weights = np.array([0.0 if is_unteachable(frame) else 1.0 for frame in self.frames])
+        self._weights = np.array(
+            [
+                0.0 if is_unteachable(frame, judgement.session) else 1.0
+                for frame, judgement in zip(self.frames, alone, strict=True)
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -77,9 +82,10 @@ def has_cause(judgement: Judgement) -> bool:
     return any(finding.severity >= NOTICEABLE_SEVERITY for finding in findings)
 
 
-def is_unteachable(frame: SimulatedLesson) -> bool:
-    """Whether the only fault of a frame is that it shows another part of the sky."""
-    return set(frame.kinds) == {Kind.OFF_TARGET.value}
+def is_unteachable(frame: SimulatedLesson, context: SessionContext | None) -> bool:
+    """Whether the only fault of a frame is that it shows another part of the sky, and its session cannot tell."""
+    told = context is not None and (context.lost_field or bool(context.shift_fraction))
+    return set(frame.kinds) == {Kind.OFF_TARGET.value} and not told
 
 
 def truth_of(frame: SimulatedLesson) -> str:

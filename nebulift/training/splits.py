@@ -13,6 +13,11 @@ FEW_FRAMES = 200  # below, a network mostly remembers: said, not refused
 MIN_OF_A_CLASS = 2
 TRIES = 400  # random ways to share the groups out, of which the most even one is taken
 MISSING_CLASS = 10.0  # worse than any unevenness
+GROUP = "night, target and camera"
+FLATTERY = (
+    "its frames had to be cut in two in time, so the model is tested on near twins of what it learned from and the "
+    "figures flatter; add another night that has clean and contaminated frames"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +46,24 @@ def check_trainable(labels: Sequence[FrameLabel]) -> None:
             )
 
 
-def split(
-    labels: Sequence[FrameLabel], *, validation_share: float = 0.2, seed: int = 1, one_night: bool = False
-) -> Split:
+def split(labels: Sequence[FrameLabel], *, validation_share: float = 0.2, seed: int = 1) -> Split:
     """Groups dealt to training and validation so that sizes and shares of clean frames come out as even as they can.
 
-    ``one_night``: cut the only group in two in the middle of time instead of refusing. Raises ``TrainingError`` when
-    the frames cannot be split.
+    Where whole groups cannot be dealt so that both sides have both classes (one night only, for one), every night is
+    cut in two in time, and a warning says what that does to the figures. Raises ``TrainingError`` when there are too
+    few frames, or frames of one class only.
     """
     check_trainable(labels)
     groups = united_groups(labels)
     names = sorted(set(groups))
     warnings = _warnings(labels)
     if len(names) == 1:
-        if not one_night:
-            raise TrainingError(
-                "all frames are of one night, target and camera: a model cannot be tested on twins of the frames "
-                "it learned from; add another night or target, or have the one night cut in two (--one-night)"
-            )
-        return _cut_in_time(labels, validation_share, (*warnings, "one night was cut in two: the figures flatter"))
+        return _cut_in_time(labels, validation_share, (*warnings, f"all frames are of one {GROUP}: {FLATTERY}"))
     member = np.array([names.index(group) for group in groups])
     chosen = _most_even(labels, member, len(names), validation_share, seed)
+    if chosen is None:
+        cause = f"one of the classes lies in a single {GROUP}"
+        return _cut_in_time(labels, validation_share, (*warnings, f"{cause}: {FLATTERY}"))
     validation = tuple(int(i) for i in np.flatnonzero(chosen[member]))
     train = tuple(int(i) for i in np.flatnonzero(~chosen[member]))
     return Split(train, validation, warnings)
@@ -69,6 +71,11 @@ def split(
 
 def united_groups(labels: Sequence[FrameLabel]) -> list[str]:
     """The group of each frame; groups that share a file's bytes are one."""
+    return _united([one.group for one in labels], labels)
+
+
+def _united(names: Sequence[str], labels: Sequence[FrameLabel]) -> list[str]:
+    """``names`` of the frames with those made one that share a file's bytes."""
     above: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -77,11 +84,11 @@ def united_groups(labels: Sequence[FrameLabel]) -> list[str]:
         return name
 
     first: dict[str, str] = {}
-    for one in labels:
-        here, there = root(one.group), root(first.setdefault(one.sha256, one.group))
+    for name, one in zip(names, labels, strict=True):
+        here, there = root(name), root(first.setdefault(one.sha256, name))
         if here != there:
             above[max(here, there)] = min(here, there)
-    return [root(one.group) for one in labels]
+    return [root(name) for name in names]
 
 
 def _warnings(labels: Sequence[FrameLabel]) -> tuple[str, ...]:
@@ -103,8 +110,8 @@ def _most_even(
     count: int,
     share: float,
     seed: int,
-) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Which groups validate, of many random choices the most even one."""
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]] | None":
+    """Which groups validate, of many random choices the most even; ``None``: none has both classes on both sides."""
     clean = np.array([one.label == CLEAN for one in labels])
     sizes = np.bincount(member, minlength=count)
     cleans = np.bincount(member, clean, minlength=count)
@@ -121,21 +128,21 @@ def _most_even(
             cost += abs(rate - clean.mean()) + (MISSING_CLASS if rate in (0.0, 1.0) else 0.0)
         if cost < best_cost:
             best, best_cost = chosen, cost
-    if best_cost >= MISSING_CLASS:
-        raise TrainingError(
-            "clean and contaminated frames cannot both be in training and in validation, because one of the classes "
-            "lies in a single night, target and camera; add another night that has both"
-        )
-    return best
+    return None if best_cost >= MISSING_CLASS else best
 
 
 def _cut_in_time(labels: Sequence[FrameLabel], share: float, warnings: tuple[str, ...]) -> Split:
-    """The last part of each class validates; labels come in order of time."""
-    train: list[int] = []
-    validation: list[int] = []
-    for label in (CLEAN, CONTAMINATED):
-        frames = [index for index, one in enumerate(labels) if one.label == label]
-        kept = min(max(round(len(frames) * (1.0 - share)), 1), len(frames) - 1)
-        train += frames[:kept]
-        validation += frames[kept:]
-    return Split(tuple(sorted(train)), tuple(sorted(validation)), warnings)
+    """The last part of each class validates; copies of a file and injected twins stay with their original."""
+    units = _united([str(one.path) for one in labels], labels)
+    label_of = {unit: one.label for unit, one in reversed(list(zip(units, labels, strict=True)))}
+    in_time = list(dict.fromkeys(units))
+    held_out: set[str] = set()
+    for name, label in (("clean", CLEAN), ("contaminated", CONTAMINATED)):
+        of_class = [unit for unit in in_time if label_of[unit] == label]
+        if len(of_class) < MIN_OF_A_CLASS:
+            raise TrainingError(f"all {name} frames are copies of one file; add other {name} frames")
+        kept = min(max(round(len(of_class) * (1.0 - share)), 1), len(of_class) - 1)
+        held_out.update(of_class[kept:])
+    validation = tuple(index for index, unit in enumerate(units) if unit in held_out)
+    train = tuple(index for index, unit in enumerate(units) if unit not in held_out)
+    return Split(train, validation, warnings)

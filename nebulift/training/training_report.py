@@ -1,4 +1,4 @@
-"""The report on a training run, beside the model: Markdown for people, JSON for programs."""
+"""The report on a training run, beside the model: Markdown and a picture for people, JSON for programs."""
 
 import json
 from collections.abc import Mapping
@@ -9,10 +9,12 @@ from nebulift.errors import TrainingError
 
 
 def write_report(model_output: Path, results: Mapping[str, Any]) -> None:
-    """Write ``MODEL.report.md`` and ``MODEL.report.json``. Raises ``TrainingError``."""
+    """Write ``MODEL.report.md``, ``.json`` and, where matplotlib is, ``.png``. Raises ``TrainingError``."""
     base = model_output.with_suffix("")
     try:
-        base.with_name(f"{base.name}.report.md").write_text(as_markdown(results), encoding="utf-8")
+        picture = _picture(base.with_name(f"{base.name}.report.png"), results["history"])
+        page = as_markdown(results, picture.name if picture is not None else None)
+        base.with_name(f"{base.name}.report.md").write_text(page, encoding="utf-8")
         text = json.dumps(results, indent=1, sort_keys=True)
         base.with_name(f"{base.name}.report.json").write_text(text + "\n", encoding="utf-8")
     except OSError as error:
@@ -21,8 +23,16 @@ def write_report(model_output: Path, results: Mapping[str, Any]) -> None:
         ) from error
 
 
-def as_markdown(results: Mapping[str, Any]) -> str:
-    """The page."""
+def _picture(path: Path, history: list[Mapping[str, float]]) -> Path | None:
+    try:
+        from nebulift.training.plots import plot_training  # noqa: PLC0415  matplotlib may be absent
+    except ModuleNotFoundError:
+        return None  # the page has the numbers
+    return plot_training(history, path)
+
+
+def as_markdown(results: Mapping[str, Any], picture: str | None = None) -> str:
+    """The page; ``picture``: name of the file with the curves."""
     return "\n".join(
         [
             "# Training report",
@@ -31,7 +41,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
             "",
             *_data(results["dataset_stats"]),
             *_metrics(results["final_metrics"], results["fusion"]),
-            *_curve(results["history"]),
+            *_curve(results["history"], picture),
             *_left_out(results["left_out"]),
         ]
     )
@@ -49,9 +59,16 @@ def _data(stats: Mapping[str, Any]) -> list[str]:
     for name in ("cameras", "nights"):
         counts = ", ".join(f"{value} ({count})" for value, count in stats[name].items())
         lines.append(f"- {name}: {counts}")
-    for side, groups in stats["groups"].items():
-        lines.append(f"- {side}: {len(groups)} groups of night, target and camera; none is on both sides")
+    sides = stats["groups"]
+    shared = set.intersection(*(set(groups) for groups in sides.values()))
+    for side, groups in sides.items():
+        lines.append(f"- {side}: {_count(len(groups), 'group')} of night, target and camera")
+    lines.append(f"- {_count(len(shared), 'group')} cut in two" if shared else "- no group is on both sides")
     return [*lines, ""]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _metrics(metrics: Mapping[str, Any], fusion: Mapping[str, Any]) -> list[str]:
@@ -78,8 +95,15 @@ def _percent(figure: Mapping[str, Any]) -> str:
     return "not known, no such frames" if figure["percent"] is None else f"{figure['percent']:.1f} % (n={figure['n']})"
 
 
-def _curve(history: list[Mapping[str, float]]) -> list[str]:
-    header = ["## Learning curve", "", "| epoch | loss | validation loss | accuracy, % | AUC |", "| --- " * 5 + "|"]
+def _curve(history: list[Mapping[str, float]], picture: str | None) -> list[str]:
+    shown = [f"![loss and accuracy by epoch]({picture})", ""] if picture is not None else []
+    header = [
+        "## Learning curve",
+        "",
+        *shown,
+        "| epoch | loss | validation loss | accuracy, % | AUC |",
+        "| --- " * 5 + "|",
+    ]
     return [*header, *map(_epoch, history), ""]
 
 
