@@ -201,6 +201,26 @@ class TestTheBaseline:
         context, _ = seen_next(state, field.glimpse(transparency=0.7))
         assert context.transparency == pytest.approx(0.7, abs=0.03)
 
+    def test_a_covered_frame_that_passed_as_clean_is_no_reference(self, field):
+        state = GroupState("group")
+        covered = replace(scalars(field.glimpse()), stars=4, fwhm_px=None, elongation=None, noise_adu=3.0)
+        _, state = seen_next(state, replace(field.glimpse(), present=np.empty((0, 2)), stars=np.empty((0, 2)),
+                                            flux_adu=np.empty(0)), now=covered)  # fmt: skip
+        assert state.reference_frames == 0
+        context, _ = seen_next(state, field.glimpse())
+        assert worst(context) == (None, 0.0)
+
+    def test_most_stars_of_a_poor_field_gone_is_cloud_and_a_few_are_chance(self):
+        poor = Field(stars=22)
+        state = after_clean_frames(poor, 4)
+        few = replace(scalars(poor.glimpse()), stars=2)
+        none = replace(poor.glimpse(), present=np.empty((0, 2)), stars=np.empty((0, 2)), flux_adu=np.empty(0))
+        context, _ = compare(state, none, few)
+        assert worst(context)[0] is Kind.CLOUD
+        assert worst(context)[1] > 0.7
+        context, _ = compare(state, none, replace(few, stars=15))
+        assert context.star_ratio is None
+
 
 class TestTheState:
     def test_it_survives_json_and_says_the_same_afterwards(self, field):

@@ -44,7 +44,7 @@ TRAINING_CAMERAS = (
 CALIBRATION_CAMERAS = ("ASI183MM", "Seestar S50")
 TEST_CAMERAS = ("QHY533C", "STF-8300M", "ASI2600MC")
 SHARES = {"train": 0.73, "calibrate": 0.16, "test": 0.11}
-EPOCHS = 20
+EPOCHS = 14
 LARGEST_BYTES = 12_000_000
 DOMAIN_MARGIN = 0.1  # of the range: the next camera is a little different
 
