@@ -112,7 +112,8 @@ def test_zoom_fetches_the_frame_at_its_own_size(tab):
     assert part.get_attribute("href").endswith("/0-0.jpg")
     assert (part.get_attribute("width"), part.get_attribute("height")) == ("96", "64")
     tab.keyboard.press("Escape")
-    tab.wait_for_function("document.querySelectorAll('#picture image').length === 1")
+    part.wait_for(state="detached")
+    assert tab.locator("#picture image").count() == 1
 
 
 def test_on_a_sheet_shift_chooses_everything_between_and_one_press_decides(tab, page, night):
