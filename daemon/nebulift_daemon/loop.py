@@ -112,7 +112,7 @@ class Loop:
         if self._is_due("judge") and (frame := self._intake.next()):
             self._take(*frame)
             return True
-        if self._is_due("reviews") and not self._intake.settling:
+        if time.monotonic() >= self._reviews_due():
             self._due["reviews"] = time.monotonic() + REVIEWS_EVERY_S
             self._tree.notice(self._keep_going)
         return False
@@ -141,13 +141,17 @@ class Loop:
 
     def _sleep_s(self) -> float:
         """Until the next thing is due."""
-        dues = [self._intake.next_look_s(), self._due["reviews"] - time.monotonic()]
+        dues = [self._intake.next_look_s(), self._reviews_due() - time.monotonic()]
         dues += [due for due in (self._parts.filer.next_retry_s(), self._health.ping_within_s()) if due is not None]
         if len(self._intake):
             dues.append(self._due["judge"] - time.monotonic())
         if self._parts.sessions:
             dues.append(self._due["sessions"] - time.monotonic())
         return max(0.0, min(dues))
+
+    def _reviews_due(self) -> float:
+        """New frames come first; but where some always settle, or one never does, hand moves must not wait for ever."""
+        return self._due["reviews"] + (REVIEWS_EVERY_S if self._intake.settling else 0.0)
 
     def _is_due(self, chore: str) -> bool:
         return time.monotonic() >= self._due[chore]

@@ -225,3 +225,21 @@ def test_a_writer_that_comes_back_before_the_move_is_respected(tmp_path):
             threading.Event().wait(1.0)
             assert path.exists()
         daemon.has_filed("clean/a.fits")
+
+
+def test_a_frame_that_stays_incomplete_costs_next_to_nothing(tmp_path):
+    daemon = Daemon(tmp_path, watch={"give_up_s": 60.0})
+    (daemon.capture / "cut.fits").write_bytes(FRAME[: len(FRAME) // 2])
+    with daemon:
+        wait_until(lambda: "watching" in daemon.log.read_text())
+        time.sleep(2.0)
+        before = cpu_s(daemon.process.pid)
+        time.sleep(2.0)
+        # a loop that finds its chore due and does not do it would take one core whole
+        assert cpu_s(daemon.process.pid) - before < 0.5
+        assert (daemon.capture / "cut.fits").exists()
+
+
+def cpu_s(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
