@@ -210,15 +210,11 @@ class TestTheBaseline:
         context, _ = seen_next(state, field.glimpse())
         assert worst(context) == (None, 0.0)
 
-    def test_most_stars_of_a_poor_field_gone_is_cloud_and_a_few_are_chance(self):
+    def test_the_count_of_a_poor_field_says_nothing(self):
         poor = Field(stars=22)
         state = after_clean_frames(poor, 4)
-        few = replace(scalars(poor.glimpse()), stars=2)
         none = replace(poor.glimpse(), present=np.empty((0, 2)), stars=np.empty((0, 2)), flux_adu=np.empty(0))
-        context, _ = compare(state, none, few)
-        assert worst(context)[0] is Kind.CLOUD
-        assert worst(context)[1] > 0.7
-        context, _ = compare(state, none, replace(few, stars=15))
+        context, _ = compare(state, none, replace(scalars(poor.glimpse()), stars=2))
         assert context.star_ratio is None
 
 

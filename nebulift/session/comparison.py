@@ -16,8 +16,7 @@ from nebulift.session.state import TRUSTED_MATCHES, Catalogue, FrameScalars, Gro
 
 MIN_REFERENCE = 1  # clean frames: light is only ever lost and stars only get wider, so one can witness against the next
 NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (airmass, dawn) are nobody's fault
-MIN_REFERENCE_STARS = 30  # below, the count of stars scatters by more than a fifth by chance
-FEW_STARS, COUNT_SIGMA = 10, 3.0
+MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and seeing alone takes nearly all away
 MIN_FLUX_STARS = 8
 EXTINCT_ROWS, EXTINCT_COLUMNS = 6, 8  # cells in which stars are compared, as PSF Guard does
 MEDIAN_ERROR = 1.2533  # of a median over that of a mean, for normal scatter
@@ -88,20 +87,13 @@ def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | N
     transparencies = known([_at_zenith(frame.transparency, frame.airmass) for frame in reference])
     best = _quantile(transparencies, 0.75) if len(transparencies) >= MIN_REFERENCE else None
     return {
-        "star_ratio": now.stars / stars if _tells_by_count(now.stars, stars) else None,
+        "star_ratio": now.stars / stars if stars >= MIN_REFERENCE_STARS else None,
         "fwhm_ratio": _ratio(now.fwhm_px, _quantile(known([frame.fwhm_px for frame in reference]), 0.3)),
         "elongation_ratio": _ratio(now.elongation, _quantile(known([frame.elongation for frame in reference]), 0.3)),
         "sky_ratio": _ratio(now.sky_adu, statistics.median(frame.sky_adu for frame in reference)),
         "noise_ratio": _ratio(now.noise_adu, statistics.median(frame.noise_adu for frame in reference)),
         "transparency": _ratio(_at_zenith(raw, now.airmass), best),
     }
-
-
-def _tells_by_count(stars: int, reference: float) -> bool:
-    """Whether the count of stars says more than chance: always in rich fields, in poor ones when most are gone."""
-    if reference >= MIN_REFERENCE_STARS:
-        return True
-    return reference >= FEW_STARS and stars < reference - COUNT_SIGMA * math.sqrt(reference)
 
 
 def _at_zenith(transparency: float | None, airmass: float | None) -> float | None:
