@@ -201,15 +201,6 @@ class TestTheBaseline:
         context, _ = seen_next(state, field.glimpse(transparency=0.7))
         assert context.transparency == pytest.approx(0.7, abs=0.03)
 
-    def test_a_covered_frame_that_passed_as_clean_is_no_reference(self, field):
-        state = GroupState("group")
-        covered = replace(scalars(field.glimpse()), stars=4, fwhm_px=None, elongation=None, noise_adu=3.0)
-        _, state = seen_next(state, replace(field.glimpse(), present=np.empty((0, 2)), stars=np.empty((0, 2)),
-                                            flux_adu=np.empty(0)), now=covered)  # fmt: skip
-        assert state.reference_frames == 0
-        context, _ = seen_next(state, field.glimpse())
-        assert worst(context) == (None, 0.0)
-
     def test_the_count_of_a_poor_field_says_nothing(self):
         poor = Field(stars=22)
         state = after_clean_frames(poor, 4)

@@ -23,7 +23,6 @@ KEPT_FRAMES = 120  # scalars of so many frames: a night of five-minute subs
 KEPT_MAPS = 7  # sky maps of clean frames: their median removes what is the same in every frame
 KEPT_TRAILS = 12  # frames whose trails are remembered: what comes back in the same place is no satellite
 CATALOGUE_STARS = 120
-MIN_GOOD_STARS = 6  # a covered frame that passed with a few false ones must not be what others are held against
 MIN_SHAPES = 8  # the median width of fewer scatters by a tenth or more: what seeing does
 MIN_CATALOGUE = 12
 TRUSTED_MATCHES = 2  # before, the catalogue itself may be the frame that is off target or trailed
@@ -141,7 +140,7 @@ def updated(
     taken_at: datetime | None,
 ) -> GroupState:
     """The state after a frame of this label."""
-    good = label is Label.CLEAN and scalars.stars >= MIN_GOOD_STARS
+    good = label is Label.CLEAN
     catalogue = _catalogue(state.catalogue, glimpse, match, good)
     history = state.history
     if catalogue is not None and state.catalogue is not None and catalogue.stars != state.catalogue.stars:
