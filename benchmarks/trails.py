@@ -1,9 +1,10 @@
 """How faint a trail may be and still be found, and how often there is none where one is found.
 
-    python benchmarks/trails.py --frames 40 --side 2000
+    python benchmarks/trails.py --frames 40 --side 2000 --scenes 150
 
 Crossing trails of known total S/N (matched filter over the whole trail; Nir et al. 2018, AJ 156, 229) in simulated star
-fields, then the same fields and crowded ones without any. Prints Markdown.
+fields; the same and crowded fields without any; and whole random scenes without any (galaxies, nebulae, spikes, glow of
+the amplifier, clouds ...). Prints Markdown.
 """
 
 import argparse
@@ -13,11 +14,13 @@ import numpy as np
 
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.exposure import Exposure
+from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
-from nebulift.simulate import add_streak, star_field
+from nebulift.simulate import add_streak, random_frame, star_field
 from nebulift.training.metrics import binomial_upper_bound
 
 WIDTH_PX = 3.0
+FIRST_SCENE = 5000
 SNRS = (5.0, 6.0, 7.0, 8.0, 10.0, 14.0)
 DENSITIES = {"sparse": 60.0, "usual": 300.0, "crowded": 3000.0}
 
@@ -67,10 +70,24 @@ def completeness(side, frames, snr):
     return hits, frames, float(np.median(ratios)) if ratios else float("nan"), false
 
 
+def false_in_scenes(frames):
+    """(frames without a trail on which one is found, of how many): skies, optics and cameras drawn at random."""
+    wrong = clear = 0
+    for seed in range(FIRST_SCENE, FIRST_SCENE + frames):
+        scene = random_frame(seed)
+        if Kind.STREAK in scene.truth.kinds:
+            continue
+        clear += 1
+        seen = ArtifactDetector().analyse(frame_from_array(scene.pixels, scene.exposure))
+        wrong += bool(seen.measurements.streaks)
+    return wrong, clear
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--side", type=int, default=2000)
+    parser.add_argument("--scenes", type=int, default=150)
     asked = parser.parse_args()
     print(f"Crossing trails, {asked.side} x {asked.side} pixels, FWHM {WIDTH_PX} px, {asked.frames} frames a line:\n")
     print("| total S/N | height over pixel noise | found | S/N found over true | false beside |\n|---|---|---|---|---|")
@@ -85,6 +102,8 @@ def main():
         )
         bound = binomial_upper_bound(false, asked.frames)
         print(f"| {name} ({density:.0f}/Mpx) | {asked.frames} | {false} | {bound:.3f} |", flush=True)
+    wrong, clear = false_in_scenes(asked.scenes)
+    print(f"| whole scenes | {clear} | {wrong} | {binomial_upper_bound(wrong, clear):.3f} |")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import numpy as np
 
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.frame import frame_from_array
-from nebulift.pipeline import Measured, conclude
-from nebulift.session import glimpse_of, hindsight, witness_of
+from nebulift.pipeline import as_measured, conclude
+from nebulift.session import hindsight, witness_of
 from nebulift.simulate import random_session
 from nebulift.training.metrics import roc_auc, with_interval
 
@@ -28,19 +28,8 @@ def measured_session(job):
     seed, frames = job
     rows = []
     for frame in random_session(seed, frames):
-        analysis = ArtifactDetector().analyse(frame_from_array(frame.pixels, frame.exposure))
-        measured = Measured(
-            Path(f"{seed}/{frame.plan.number}"),
-            frame.exposure,
-            analysis.views.shape_px,
-            analysis.measurements,
-            analysis.findings,
-            glimpse_of(analysis.views, analysis.measurements),
-            None,
-            (),
-            0.0,
-        )
-        rows.append((measured, frame.truth))
+        seen = frame_from_array(frame.pixels, frame.exposure, Path(f"{seed}/{frame.plan.number}"))
+        rows.append((as_measured(seen, ArtifactDetector().analyse(seen)), frame.truth))
     return rows
 
 

@@ -74,9 +74,9 @@ def as_record(judgement: Judgement) -> dict[str, Any]:
         "reason": verdict.reason if verdict else None,
         "kinds": kinds,
         "findings": [_finding_record(finding) for finding in findings],
-        "measurements": _plain(asdict(judgement.measurements)) if judgement.measurements else None,
-        "exposure": _plain(asdict(judgement.exposure)) if judgement.exposure else None,
-        "session": _plain(asdict(judgement.session)) if judgement.session else None,
+        "measurements": plain(asdict(judgement.measurements)) if judgement.measurements else None,
+        "exposure": plain(asdict(judgement.exposure)) if judgement.exposure else None,
+        "session": plain(asdict(judgement.session)) if judgement.session else None,
         "skipped": judgement.skipped,
         "notes": list(judgement.notes),
         "elapsed_ms": round(judgement.elapsed_ms, 1),
@@ -90,8 +90,8 @@ def _finding_record(finding: Finding) -> dict[str, Any]:
         "kind": str(finding.kind),
         "severity": round(finding.severity, 4),
         "text": finding.text,
-        "evidence": _plain(dict(finding.evidence)),
-        "geometry": {"shape": type(geometry).__name__.lower(), **_plain(asdict(geometry))} if geometry else None,
+        "evidence": plain(dict(finding.evidence)),
+        "geometry": {"shape": type(geometry).__name__.lower(), **plain(asdict(geometry))} if geometry else None,
         "strong": finding.strong,
     }
 
@@ -100,16 +100,16 @@ def _rounded(score: float | None) -> float | None:
     return None if score is None else round(score, 4)
 
 
-def _plain(value: Any) -> Any:
-    """``value`` with tuples as lists, enums and times as text and floats short: what JSON can carry."""
+def plain(value: Any, digits: int | None = 6) -> Any:
+    """``value`` as JSON can carry it: tuples as lists, enums and times as text, floats short (``None``: whole)."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item, digits) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item, digits) for item in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
+    if isinstance(value, float) and digits is not None:
+        return float(f"{value:.{digits}g}")
     return value

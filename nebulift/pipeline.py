@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.classifier import Classifier
-from nebulift.cv_prefilter import ArtifactDetector
+from nebulift.cv_prefilter import Analysis, ArtifactDetector
 from nebulift.errors import UnreadableFrame
 from nebulift.exposure import Exposure, FrameKind
 from nebulift.findings import Finding, Kind, Line
@@ -95,7 +95,13 @@ def measure_file(path: Path, *, with_planes: bool) -> Measured | Judgement:
 def _measure(frame: Frame, started: float, with_planes: bool) -> Measured:
     analysis = ArtifactDetector().analyse(frame)
     planes = planes_of(analysis.views) if with_planes else None
-    elapsed_ms = _elapsed_ms(started)
+    return as_measured(frame, analysis, planes, _elapsed_ms(started))
+
+
+def as_measured(
+    frame: Frame, analysis: Analysis, planes: NDArray[np.float32] | None = None, elapsed_ms: float = 0.0
+) -> Measured:
+    """What is kept of an analysed frame once its pixels are gone."""
     return Measured(
         frame.path,
         frame.exposure,

@@ -80,12 +80,8 @@ def _work(
     _prepare_folders(settings, ledger, output, alarm)
     systemd = Systemd()
     health = Health(ledger, output, StatusFile(settings.output.state_folder), systemd, _lasting_facts(settings))
-    watcher = Watcher(
-        settings.watch.folders,
-        rescan_s=settings.watch.rescan_s,
-        polling=settings.watch.polling,
-        wake=alarm.ring,
-    )
+    watch = settings.watch
+    watcher = Watcher(watch.folders, rescan_s=watch.rescan_s, polling=watch.polling, wake=alarm.ring)
     is_being_written = writer_test(watcher.is_remote)
 
     def keep_going() -> bool:

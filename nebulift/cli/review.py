@@ -65,12 +65,10 @@ def review(
         if not accept and not reject:
             _print_queue(ledger)
             return 0
-        decisions = [(name, Label.CLEAN, None) for name in accept] + [
-            (name, Label.CONTAMINATED, kind) for name in reject
-        ]
-        found = [
-            (_frame(ledger, name), label, cause) for name, label, cause in decisions
-        ]  # all names are right, or none counts
+        wanted: list[tuple[Path, Label, str | None]] = [(name, Label.CLEAN, None) for name in accept]
+        wanted += [(name, Label.CONTAMINATED, kind) for name in reject]
+        # all names are right, or none counts
+        found = [(_frame(ledger, name), label, cause) for name, label, cause in wanted]
         for frame, label, cause in found:
             now_at = decide(ledger, root, frame, label, cause, "terminal")
             click.echo(f"{label:<12}  {one_line(now_at or frame.path, 4096)}")

@@ -80,7 +80,6 @@ def train_from_fits(
       nebulift train-from-fits ~/nights --model-output rig.pth --epochs 30
       nebulift train-from-fits ~/nights --model-output rig.pth --reviews /var/lib/nebulift --size optimal
     """
-    from nebulift.cli.training_progress import TrainingProgress
     from nebulift.ml_model import needs_torch
     from nebulift.training.labels import thresholds_of
 
@@ -98,20 +97,31 @@ def train_from_fits(
         inject_share=inject,
     )
     dataset_dir = dataset_dir or model_output.with_name(f"{model_output.stem}-dataset")
+    results = _trained(from_fits, (folder, model_output, dataset_dir, recipe))
+    if results:  # else one of several processes, and not the first
+        _summarise(results, dataset_dir)
+        if export:
+            _write_onnx(model_output)
+
+
+def _trained(from_fits: Any, wanted: tuple[Any, ...]) -> dict[str, Any]:
+    from nebulift.cli.training_progress import TrainingProgress
+
     try:
         with TrainingProgress() as listener:
-            results = from_fits.train_from_fits(folder, model_output, dataset_dir, recipe, listener)
+            results: dict[str, Any] = from_fits.train_from_fits(*wanted, listener)
     except KeyboardInterrupt:
         click.echo("the same command with --resume goes on from here", err=True)
         raise
-    if not results:
-        return  # one of several processes, and not the first
-    _summarise(results, dataset_dir)
-    if export:
-        exported = needs_torch("nebulift_export.to_onnx", "export").export_checkpoint(
-            model_output, model_output.with_suffix(".onnx")
-        )
-        click.echo(f"ONNX:       {exported.path} ({exported.bytes} bytes, differs from torch by {exported.parity:.1e})")
+    return results
+
+
+def _write_onnx(checkpoint: Path) -> None:
+    from nebulift.ml_model import needs_torch
+
+    to_onnx = needs_torch("nebulift_export.to_onnx", "export")
+    exported = to_onnx.export_checkpoint(checkpoint, checkpoint.with_suffix(".onnx"))
+    click.echo(f"ONNX:       {exported.path} ({exported.bytes} bytes, differs from torch by {exported.parity:.1e})")
 
 
 def _check_output(model_output: Path) -> None:

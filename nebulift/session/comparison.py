@@ -17,31 +17,31 @@ from nebulift.session.state import TRUSTED_MATCHES, Catalogue, FrameScalars, Gro
 MIN_REFERENCE = 1  # clean frames: light is only ever lost and stars only get wider, so one can witness against the next
 NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (airmass, dawn) are nobody's fault
 MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and seeing alone takes nearly all away
-MIN_FLUX_STARS = 8
+MIN_FLUX_STARS = 8  # a median of fewer is not known to the tenth that thin cloud takes
 EXTINCT_ROWS, EXTINCT_COLUMNS = 6, 8  # cells in which stars are compared, as PSF Guard does
 MEDIAN_ERROR = 1.2533  # of a median over that of a mean, for normal scatter
-MIN_CELL_STARS = 3
+MIN_CELL_STARS = 3  # one may be variable, blended or beside the frame: the median of three forgives it
 EXTINCT_RATIO = 0.7  # of the frame's own transparency: a cell below lies behind something
 SURE_STARS = 60  # brightest of the catalogue: absent ones count as extinguished
-ABSENT_PX = 6.0
-MIN_SURE_STARS = 10
+ABSENT_PX = 6.0  # half as much again as a match may be off (star_match.MATCH_PX)
+MIN_SURE_STARS = 10  # one more or less is then a tenth
 SURELY_SEEN = 2.0  # times the flux of the faint stars of the frame
-FAINT_SHARE = 0.1
-MIN_LOST_STARS = 20
+FAINT_SHARE = 0.1  # of the measured stars: the faintest themselves come and go with the noise
+MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
 EXTINCTION_MAG = 0.15  # a unit of airmass, middle of what amateur sites have in V and L
-MIN_MAPS = 1
-MAP_SIGMAS = 5.0
+MIN_MAPS = 1  # a cell gathers some thousand pixels: one map is good to a hundredth of a sigma
+MAP_SIGMAS = 5.0  # of the scatter that the fit leaves: chance in 2816 cells, one in a thousand frames
 MIN_MAP_STEP_SIGMA = 0.25  # of one raw pixel: smaller changes of the sky are only seen by statistics
-MIN_PATCH_CELLS = 40  # of 2816
-DITHER_CELLS = 2
+MIN_PATCH_CELLS = 40  # of 2816: a bright star with its halo covers fewer
+DITHER_CELLS = 2  # a thirtieth of the width: dither of amateur rigs is less
 MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
-FIT_ROUNDS = 8
+FIT_ROUNDS = 8  # the level is then still to a hundredth of a sigma
 FIT_EVERY = 5  # cells, for the starting points
 FIT_FLOOR_SIGMA = 0.02  # of one raw pixel: below it differences of the sky are noise of its own
 FIT_RIDGE = 1e-6  # a flat reference map has no slope to fit
-STATIC_ANGLE_DEG = 1.0
-STATIC_PX = 12.0
-STATIC_FRAMES = 2
+STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
+STATIC_PX = 12.0  # of dither
+STATIC_FRAMES = 2  # two satellites in one track happen in the belt of the geostationary ones; three do not
 
 
 def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[SessionContext, Match | None]:

@@ -18,10 +18,10 @@ from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import NebuliftError, WrongUsage
 from nebulift.exposure import FrameKind
 from nebulift.judgement import Judgement
-from nebulift.pipeline import Measured, conclude
+from nebulift.pipeline import Measured, as_measured, conclude
 from nebulift.preprocess import planes_of
 from nebulift.readers import open_frame
-from nebulift.session import GroupState, glimpse_of, group_key
+from nebulift.session import GroupState, group_key
 from nebulift.training.frame_label import CLEAN, CONTAMINATED, FrameLabel, LeftOut, night_names
 from nebulift.training.input_cache import InputCache, content_hash
 from nebulift.verdict import Label, Thresholds
@@ -169,17 +169,7 @@ def _measured_anew(path: Path, detector: ArtifactDetector, *, with_planes: bool)
         if analysis.measurements.sensor.dead_fraction >= CONSTANT_SHARE:
             return LeftOut(path, f"{path}: all pixels have one value, so there is nothing to learn from")
         planes = planes_of(analysis.views) if with_planes else None
-        return Measured(
-            path,
-            frame.exposure,
-            frame.shape,
-            analysis.measurements,
-            analysis.findings,
-            glimpse_of(analysis.views, analysis.measurements),
-            planes,
-            frame.notes,
-            0.0,
-        )
+        return as_measured(frame, analysis, planes)
 
 
 def in_order_of_time(studied: Iterable[Studied]) -> list[Studied]:

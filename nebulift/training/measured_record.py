@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import zlib
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from nebulift.assessment import findings_of
 from nebulift.exposure import Exposure, FrameKind
+from nebulift.judgement import plain
 from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
 from nebulift.pipeline import Measured
 from nebulift.session import Glimpse
@@ -21,9 +21,9 @@ from nebulift.session import Glimpse
 def as_record(measured: Measured) -> dict[str, Any]:
     """Exposure, shape, measurements, what the session compares; planes and findings are not part of it."""
     return {
-        "exposure": _plain(dataclasses.asdict(measured.exposure)),
+        "exposure": plain(dataclasses.asdict(measured.exposure), digits=None),
         "shape": list(measured.shape),
-        "measurements": _plain(dataclasses.asdict(measured.measurements)),
+        "measurements": plain(dataclasses.asdict(measured.measurements), digits=None),
         "glimpse": _glimpse_record(measured.glimpse),
     }
 
@@ -44,7 +44,7 @@ def from_record(record: dict[str, Any], path: Path, planes: NDArray[np.float32] 
 def _glimpse_record(glimpse: Glimpse) -> dict[str, Any]:
     """Arrays as [type, shape, text], bit by bit: a frame from the cache is judged as if it had been opened again."""
     return {
-        name: _packed(value) if isinstance(value, np.ndarray) else _plain(value)
+        name: _packed(value) if isinstance(value, np.ndarray) else plain(value, digits=None)
         for name, value in ((field.name, getattr(glimpse, field.name)) for field in dataclasses.fields(glimpse))
     }
 
@@ -97,15 +97,3 @@ def _exposure(record: dict[str, Any]) -> Exposure:
             "binning": None if binning is None else (binning[0], binning[1]),
         }
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value

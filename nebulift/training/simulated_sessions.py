@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from nebulift.frame import frame_from_array
 from nebulift.measurements import DETECTOR_VERSION
-from nebulift.pipeline import Measured
+from nebulift.pipeline import Measured, as_measured
 from nebulift.preprocess import PREPROCESS_VERSION, planes_of
-from nebulift.session import glimpse_of
 from nebulift.training.measured_record import as_record, from_record
 from nebulift.verdict import NOTICEABLE_SEVERITY
 
@@ -140,18 +139,10 @@ def make_session(job: tuple[Course, int, int, Path]) -> int:
     rows: list[dict[str, Any]] = []
     for plan in _plans(course, number, frames):
         simulated = rendered(plan)
-        analysis = ArtifactDetector().analyse(frame_from_array(simulated.pixels, simulated.exposure))
-        seen = Measured(
-            Path(f"{course.name}/{number:05d}/{plan.number:03d}"),
-            simulated.exposure,
-            analysis.views.shape_px,
-            analysis.measurements,
-            analysis.findings,
-            glimpse_of(analysis.views, analysis.measurements),
-            None,
-            (),
-            0.0,
-        )
+        place = Path(f"{course.name}/{number:05d}/{plan.number:03d}")
+        frame = frame_from_array(simulated.pixels, simulated.exposure, place)
+        analysis = ArtifactDetector().analyse(frame)
+        seen = as_measured(frame, analysis)
         planes.append(planes_of(analysis.views).astype(np.float16))
         truth = simulated.truth
         rows.append(
