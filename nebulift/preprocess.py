@@ -6,6 +6,7 @@ show trails below the noise, the star list shows shapes and gaps that no reduced
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -67,17 +68,35 @@ def planes_of(views: Views) -> NDArray[np.float32]:
 
 
 def _block_mean(flat: NDArray[np.int16]) -> NDArray[np.float32]:
-    clipped = np.clip(flat, -CLIP_UNITS, CLIP_UNITS)
-    mean = cv2.resize(clipped.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA) / UNITS_PER_SIGMA
     pixels = flat.size / GRID**2
+    by_rows = _mean_rows(flat) if len(flat) > 2 * GRID else np.clip(flat, -CLIP_UNITS, CLIP_UNITS).astype(np.float32)
+    mean = cv2.resize(by_rows, (GRID, GRID), interpolation=cv2.INTER_AREA) / UNITS_PER_SIGMA
     return np.asarray(np.arcsinh(mean * math.sqrt(pixels) / 4.0) / 2.0, dtype=np.float32)
+
+
+def _mean_rows(flat: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Clipped area means of blocks of rows, shape (GRID, columns): what a resize does, in a fifth of its time.
+
+    Sums of less than 680 clipped rows fit into int16; a row that two blocks share counts by its parts.
+    """
+    height, width = flat.shape
+    edges = np.linspace(0.0, height, GRID + 1)
+    means = np.empty((GRID, width), dtype=np.float32)
+    for number, (top, bottom) in enumerate(pairwise(edges)):
+        first, last = math.floor(top), min(math.ceil(bottom), height)
+        rows = np.clip(flat[first:last], -CLIP_UNITS, CLIP_UNITS)
+        means[number] = np.add.reduce(rows, axis=0, dtype=np.int16)
+        means[number] -= np.float32(top - first) * rows[0] + np.float32(last - bottom) * rows[-1]
+    return means * np.float32(GRID / height)
 
 
 def _block_extreme(flat: NDArray[np.int16], extreme: np.ufunc) -> NDArray[np.float32]:
     """Greatest or smallest value of each block; frames smaller than the grid repeat pixels."""
     rows = np.linspace(0, flat.shape[0], GRID + 1).astype(np.intp)[:-1]
     columns = np.linspace(0, flat.shape[1], GRID + 1).astype(np.intp)[:-1]
-    by_rows = extreme.reduceat(flat, rows, axis=0)
+    ends = np.maximum([*rows[1:], len(flat)], rows + 1)
+    # row blocks one by one: ``reduceat`` along the first axis takes six times as long
+    by_rows = np.stack([extreme.reduce(flat[top:end], axis=0) for top, end in zip(rows, ends, strict=True)])
     return np.asarray(extreme.reduceat(by_rows, columns, axis=1), dtype=np.float32)
 
 

@@ -30,41 +30,45 @@ class LineSums:
 
 
 def line_sums(image: NDArray[np.int16], lengths: tuple[int, ...]) -> Iterator[LineSums]:
-    """Sums of ``image`` (rows a power of two, at most 1024) along all lines that lean right by up to 45 degrees.
+    """Sums of ``image`` along all lines that lean right by up to 45 degrees.
 
-    Yields one ``LineSums`` for each of ``lengths`` (powers of two) in ascending order. The caller keeps pixel values
-    within +-31, or sums overflow. The arrays are only valid until the next is asked for.
+    Yields one ``LineSums`` for each of ``lengths`` (powers of two up to 1024, ascending); the rows of the image are a
+    multiple of the longest. The caller keeps pixel values within +-31, or sums overflow. The arrays are only valid
+    until the next is asked for. Raises ``ValueError`` for other heights and lengths.
     """
     height, width = image.shape
-    if height & (height - 1) or height > MAX_ROWS:
-        msg = f"{height} rows: not a power of two up to {MAX_ROWS}"
+    pad = lengths[-1]
+    if pad & (pad - 1) or pad > MAX_ROWS or height % pad:
+        msg = f"{height} rows are no multiple of {pad}, or that is no power of two up to {MAX_ROWS}"
         raise ValueError(msg)
-    starts = width + height
+    starts = width + pad
     # lines that leave on the right are continued in the left padding of the next row, which is still zero there
-    current = np.zeros(height * starts + height, dtype=np.int16)
-    current[: height * starts].reshape(height, starts)[:, height:] = image
-    other = np.empty_like(current)
+    current = np.zeros(height * starts + pad, dtype=np.int16)
+    current[: height * starts].reshape(height, starts)[:, pad:] = image
+    other = np.zeros_like(current)
     rows = 1
-    while rows < height:
-        _double(current, other, height, starts, rows)
+    while rows < pad:
+        _double(current, other, (height, starts, pad), rows)
         current, other = other, current
         rows *= 2
         if rows in lengths:
             sums = current[: height * starts].reshape(height // rows, rows, starts)
-            yield LineSums(sums, rows, height)
+            yield LineSums(sums, rows, pad)
 
 
-def _double(source: NDArray[np.int16], target: NDArray[np.int16], height: int, starts: int, rows: int) -> None:
+def _double(source: NDArray[np.int16], target: NDArray[np.int16], layout: tuple[int, int, int], rows: int) -> None:
     """From lines of ``rows`` rows in ``source`` to lines of twice as many in ``target``."""
+    height, starts, pad = layout
     item = source.itemsize
-    shape = (height // (2 * rows), rows, starts)
-    block = rows * starts * item
-    upper = np.ndarray(shape, np.int16, source, 0, (2 * block, starts * item, item))
+    outside = pad - 2 * rows  # columns from which no line of so many rows reaches the image: they stay zero
+    shape = (height // (2 * rows), rows, starts - outside)
+    block, first = rows * starts * item, outside * item
+    upper = np.ndarray(shape, np.int16, source, first, (2 * block, starts * item, item))
     # line s of the lower half starts where line s of the upper half ends: s columns further right, or s + 1
-    straight = np.ndarray(shape, np.int16, source, block, (2 * block, (starts + 1) * item, item))
-    leaning = np.ndarray(shape, np.int16, source, block + item, (2 * block, (starts + 1) * item, item))
-    even = np.ndarray(shape, np.int16, target, 0, (2 * block, 2 * starts * item, item))
-    odd = np.ndarray(shape, np.int16, target, starts * item, (2 * block, 2 * starts * item, item))
+    straight = np.ndarray(shape, np.int16, source, block + first, (2 * block, (starts + 1) * item, item))
+    leaning = np.ndarray(shape, np.int16, source, block + first + item, (2 * block, (starts + 1) * item, item))
+    even = np.ndarray(shape, np.int16, target, first, (2 * block, 2 * starts * item, item))
+    odd = np.ndarray(shape, np.int16, target, starts * item + first, (2 * block, 2 * starts * item, item))
     np.add(upper, straight, out=even)
     np.add(upper, leaning, out=odd)
     target[height * starts :] = 0

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,8 @@ CANDIDATE_SIGMA = 5.4  # pure noise gives a few candidates a frame; the exact me
 MAX_CANDIDATES = 8
 SHORTEST_SHARE = 8  # the shortest lines sought have 1/8 of the rows of a tile
 MIN_LINE_PX = 48
+STRIP_SHIFTS = 64  # of the sums looked at in one go: they stay in cache
+SCATTER_SHIFTS, SCATTER_STARTS = 64, 128  # of the sample from which the scatter of all lines is known to 1 %
 TILE_LOSS = 0.1  # a tile may miss so much of the height: a trail that crosses is hardly weaker for it
 
 
@@ -31,9 +34,9 @@ def find_candidates(streaks: StreakMap) -> list[Candidate]:
     """The best line segments, strongest first, one for each trail as far as that can be told here."""
     found: list[NDArray[np.float64]] = []
     for transposed in (False, True):
-        image = streaks.values.T if transposed else streaks.values
+        image = np.asarray(cv2.transpose(streaks.values) if transposed else streaks.values, dtype=np.int16)
         for mirrored in (False, True):
-            lines = _oriented(np.ascontiguousarray(image[:, ::-1] if mirrored else image))
+            lines = _oriented(np.asarray(cv2.flip(image, 1), dtype=np.int16) if mirrored else image)
             if mirrored:
                 lines[:, [0, 2]] = image.shape[1] - 1 - lines[:, [0, 2]]
             if transposed:
@@ -75,13 +78,15 @@ def _tiles(height: int) -> tuple[int, list[int]]:
 def _above_threshold(sums: LineSums, shape: tuple[int, int]) -> NDArray[np.float64]:
     full = sums.rows == shape[0]
     lengths = line_lengths(*shape) if full else np.full((1, 1), sums.rows, dtype=np.float32)
-    root = np.sqrt(lengths) * LINE_UNITS
-    sigma = _scatter(sums.sums, root, sums.rows)
-    floor = np.sqrt(np.maximum(lengths, MIN_LINE_PX)) * LINE_UNITS * sigma * CANDIDATE_SIGMA
-    above = np.flatnonzero((sums.sums > floor.astype(np.int16)).ravel())
+    sigma = _scatter(sums.sums, lengths, sums.rows)
+    floor = LINE_UNITS * sigma * CANDIDATE_SIGMA  # of a line of one pixel
+    if full:
+        above = _full_lines_above(sums.sums[0], lengths, floor)
+    else:
+        above = np.flatnonzero((sums.sums > int(floor * sums.rows**0.5)).ravel())
     block, shift, start = np.unravel_index(above, sums.sums.shape)
-    height = sums.sums[block, shift, start].astype(np.float64)
-    snr = height / ((root[shift, start] if full else root[0, 0]) * sigma)
+    length = lengths[shift, start] if full else lengths[0, 0]
+    snr = sums.sums[block, shift, start] / (np.sqrt(length, dtype=np.float64) * LINE_UNITS * sigma)
     if len(snr) > 4000:
         best = np.argpartition(-snr, 4000)[:4000]
         block, shift, start, snr = block[best], shift[best], start[best], snr[best]
@@ -91,11 +96,32 @@ def _above_threshold(sums: LineSums, shape: tuple[int, int]) -> NDArray[np.float
     return _inside(lines, shape[1])
 
 
-def _scatter(sums: NDArray[np.int16], root: NDArray[np.float32], rows: int) -> float:
+def _full_lines_above(sums: NDArray[np.int16], lengths: NDArray[np.float32], floor: float) -> NDArray[np.intp]:
+    """Flat indices of the sums, shape (shifts, starts), above ``floor`` times the root of their length.
+
+    Most lines have all rows inside the image and one floor; for those that a side of it cuts, the floor of the shortest
+    is asked first, as to compute two million roots takes longer than the transform.
+    """
+    rows, starts = sums.shape
+    shortest, longest = int(floor * MIN_LINE_PX**0.5), int(floor * rows**0.5)
+    found = []
+    for first in range(0, rows, STRIP_SHIFTS):
+        strip = sums[first : first + STRIP_SHIFTS]
+        uncut = slice(rows, max(starts - (first + len(strip)), rows))
+        above = np.greater(strip, shortest)
+        np.greater(strip[:, uncut], longest, out=above[:, uncut])
+        at = np.flatnonzero(above.ravel()) + first * starts
+        found.append(at[sums.ravel()[at] > floor * np.sqrt(np.maximum(lengths.ravel()[at], MIN_LINE_PX))])
+    return np.concatenate(found)
+
+
+def _scatter(sums: NDArray[np.int16], lengths: NDArray[np.float32], rows: int) -> float:
     """Width of the distribution of all lines in units of their white-noise expectation: structure widens it."""
-    step = max(1, rows // 32), max(1, sums.shape[2] // 256)
-    sample = sums[:, :: step[0], :: step[1]].astype(np.float32)
-    normalised = (sample / root[:: step[0], :: step[1]])[sample != 0]
+    step = max(1, len(sums) * rows // SCATTER_SHIFTS), max(1, sums.shape[2] // SCATTER_STARTS)
+    sample = sums.reshape(-1, sums.shape[2])[:: step[0], :: step[1]].astype(np.float32)
+    if lengths.size > 1:
+        lengths = lengths[:: step[0], :: step[1]]
+    normalised = (sample / (np.sqrt(lengths) * LINE_UNITS))[sample != 0]
     if normalised.size < 100:
         return 1.0
     low, high = np.quantile(normalised, [0.1587, 0.8413])

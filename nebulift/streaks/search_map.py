@@ -12,6 +12,9 @@ LINE_UNITS = 8  # units of the search map in one sigma
 CLIP_SIGMA = 3.0  # no pixel then carries a line; 1024 pixels at the clip still fit into int16
 SMOOTHING_SIGMA_PX = 0.7  # raises the S/N of a line against the noise maximum by 15 % (see docs/measured.md)
 PLAIN_SIDE_PX = 48  # side of the moving mean that takes off what mesh and clipped stars leave
+PLAIN_STEP_PX = 8  # of the coarse map on which that mean is taken
+NOISE_SAMPLES = 50_000
+STRIP_ROWS = 64
 MAX_SIDE_PX = 1700  # the search runs on the finest level not larger than this
 
 
@@ -32,35 +35,55 @@ def search_level(maps: list[NDArray[np.int16]]) -> int:
 
 def streak_map(level_map: NDArray[np.int16], covered: NDArray[np.bool_], scale_px: int) -> StreakMap:
     """The search map of one pyramid level; ``covered`` pixels (stars) take no part."""
-    sigma = cv2.GaussianBlur(level_map, (5, 5), SMOOTHING_SIGMA_PX).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(level_map, (5, 5), SMOOTHING_SIGMA_PX), dtype=np.int16)
+    noise = _noise(smooth, covered)
+    limit = round(CLIP_SIGMA * noise)
     open_sky = (~covered).astype(np.float32)
-    noise = _noise(sigma[~covered]) if open_sky.any() else UNITS_PER_SIGMA
-    limit = CLIP_SIGMA * noise
-    clipped = np.clip(sigma, -limit, limit) * open_sky
-    clipped = _less_local_mean(clipped, open_sky)
-    for axis in (0, 1):
-        clipped = _less_line_means(clipped, open_sky, axis)
-    values = np.clip(clipped * (LINE_UNITS / noise), -CLIP_SIGMA * LINE_UNITS, CLIP_SIGMA * LINE_UNITS)
-    return StreakMap(np.rint(values * open_sky).astype(np.int16), covered, scale_px)
+    clipped = np.clip(smooth, -limit, limit, out=smooth).astype(np.float32)
+    clipped *= open_sky
+    clipped -= _local_mean(clipped, open_sky)
+    clipped *= open_sky
+    columns, rows = _line_means(clipped, open_sky)
+    scale, most = LINE_UNITS / noise, CLIP_SIGMA * LINE_UNITS
+    values = np.empty(level_map.shape, dtype=np.int16)
+    for top in range(0, len(values), STRIP_ROWS):  # strips stay in cache
+        strip = slice(top, top + STRIP_ROWS)
+        part = clipped[strip] - columns
+        part -= rows[strip, None]
+        part *= scale
+        np.clip(part, -most, most, out=part)
+        part *= open_sky[strip]
+        values[strip] = np.rint(part, out=part)
+    return StreakMap(values, covered, scale_px)
 
 
-def _noise(values: NDArray[np.float32]) -> float:
-    """Standard deviation from the lower half: unresolved stars only add to the upper."""
-    sample = values[:: max(1, values.size // 200_000)]
+def _noise(smooth: NDArray[np.int16], covered: NDArray[np.bool_]) -> float:
+    """Standard deviation from the lower half of the open sky: unresolved stars only add to the upper."""
+    step = max(1, int((smooth.size / NOISE_SAMPLES) ** 0.5))
+    sample = smooth[::step, ::step][~covered[::step, ::step]].astype(np.float32)
+    if sample.size == 0:
+        return UNITS_PER_SIGMA
     median = float(np.median(sample))
     below = median - sample[sample <= median]
     return max(float(np.sqrt(np.mean(below[below < 4.0 * np.median(below) + 1.0] ** 2))), 1.0)
 
 
-def _less_local_mean(values: NDArray[np.float32], open_sky: NDArray[np.float32]) -> NDArray[np.float32]:
-    size = (PLAIN_SIDE_PX, PLAIN_SIDE_PX)
-    mean = cv2.blur(values, size) / np.maximum(cv2.blur(open_sky, size), 0.05)
-    return np.asarray((values - mean) * open_sky, dtype=np.float32)
+def _local_mean(values: NDArray[np.float32], open_sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of the open sky around each pixel, by way of a coarse map: it has no detail finer than its window."""
+    height, width = values.shape
+    size = (max(width // PLAIN_STEP_PX, 1), max(height // PLAIN_STEP_PX, 1))
+    window = (PLAIN_SIDE_PX // PLAIN_STEP_PX - 1,) * 2  # the interpolation widens it by a cell
+    total = cv2.blur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), window)
+    share = cv2.blur(cv2.resize(open_sky, size, interpolation=cv2.INTER_AREA), window)
+    return np.asarray(cv2.resize(total / np.maximum(share, 0.05), (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _less_line_means(values: NDArray[np.float32], open_sky: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """Columns (axis 0) or rows (axis 1) that are brighter or darker as a whole lose that: no trail lies along them
-    to within a pixel over the whole frame.
+def _line_means(
+    values: NDArray[np.float32], open_sky: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(mean of each column, mean of each row of the rest) over the open sky: what is brighter or darker as a whole
+    column or row is no trail, as none lies along them to within a pixel over the whole frame.
     """
-    mean = values.sum(axis=axis, keepdims=True) / np.maximum(open_sky.sum(axis=axis, keepdims=True), 1.0)
-    return np.asarray((values - mean) * open_sky, dtype=np.float32)
+    columns = values.sum(axis=0) / np.maximum(open_sky.sum(axis=0), 1.0)
+    rows = (values.sum(axis=1) - open_sky @ columns) / np.maximum(open_sky.sum(axis=1), 1.0)
+    return columns, rows
