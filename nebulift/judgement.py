@@ -1,6 +1,6 @@
 """``Judgement``: everything Nebulift says about one file, and its JSON form (``nebulift classify --json``)."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -10,6 +10,28 @@ from nebulift.exposure import Exposure
 from nebulift.findings import Finding
 from nebulift.measurements import Measurements
 from nebulift.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A run of frames, up to and with the present one, in which something is worse than the session's best."""
+
+    since: str  # ISO time of its first frame, UTC
+    frames: int
+    best: float
+    now: float
+    is_slow: bool  # grew from frame to frame
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """What lasts in the present frame; ``None``: it is not so, or has only begun."""
+
+    wider: Course | None = None  # FWHM, pixels
+    longer: Course | None = None  # elongation
+    dimmer: Course | None = None  # transparency
+    covered: Course | None = None  # 1 + share of the field
+    direction: float | None = None  # mean resultant length (0..1) of the stars' directions in the elongated frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +58,11 @@ class SessionContext:
     tilt_sigma: float | None = None  # how much more the sky rises across the frame than in the session, pixel noise
     shift_fraction: float | None = None  # of the frame's width, since the frame before
     lost_field: bool = False  # none of the session's stars are there
+    gone_fraction: float | None = None  # of the session's bright stars, where so few are left that none is recognised
     static_trails: tuple[int, ...] = ()  # trails that were in the same place before
+    prior_transparency: float | None = None  # over the best of earlier nights, while this one has no reference yet
+    prior_fwhm_ratio: float | None = None
+    trends: Trends = field(default_factory=Trends)
 
 
 @dataclass(frozen=True, slots=True)

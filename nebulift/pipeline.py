@@ -8,11 +8,13 @@ import logging
 import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.almanac import light_in_the_sky, sky_bodies
 from nebulift.classifier import Classifier
 from nebulift.cv_prefilter import Analysis, ArtifactDetector
 from nebulift.errors import UnreadableFrame
@@ -31,12 +33,24 @@ from nebulift.session import (
     glimpse_of,
     group_key,
     is_over,
+    next_session,
     scalars_of,
     session_findings,
     updated,
 )
 from nebulift.session.star_match import Match
-from nebulift.verdict import Policy, Thresholds, Verdict, decide, unreadable
+from nebulift.verdict import (
+    NOTICEABLE_SEVERITY,
+    Policy,
+    Thresholds,
+    Verdict,
+    decide,
+    distrusted,
+    is_weak,
+    unreadable,
+)
+
+FROZEN_FRAMES = 3  # unclean ones in a row: then the reference is old enough to be spoken of
 
 log = logging.getLogger(__name__)
 
@@ -132,18 +146,60 @@ def conclude(
     model_score = None
     if model is not None and measured.planes is not None:
         model_score = model.predict(ModelInput(measured.planes, features_of(measured.measurements, context))).clean
-    verdict = _decide(findings, model_score, model, thresholds, policy, state)
+    verdict = _decide(lit(findings, measured.exposure), model_score, model, thresholds, policy, state)
+    notes = measured.notes
     if state is not None and seen is not None and sessions is not None:
-        taken_at = measured.exposure.taken_at
-        sessions[state.group] = updated(state, measured.glimpse, seen.scalars, seen.match, verdict.label, taken_at)
+        believed = distrusted(verdict, sum(frame.weakly_bad for frame in state.history), len(state.history), policy)
+        sessions[state.group] = _brought_up_to_date(state, seen, measured, verdict, believed)
+        verdict, notes = believed, (*notes, *standing(state))
     return Judgement(
         measured.path,
         verdict,
         measured.exposure,
         measured.measurements,
         context,
-        notes=measured.notes,
+        notes=notes,
         elapsed_ms=measured.elapsed_ms + _elapsed_ms(started),
+    )
+
+
+def _brought_up_to_date(
+    state: GroupState, seen: "_Compared", measured: Measured, verdict: Verdict, believed: Verdict
+) -> GroupState:
+    """The group's state with this frame in it; says once when its frames are no longer believed to be so bad."""
+    scalars = replace(seen.scalars, weakly_bad=is_weak(verdict))
+    after = updated(state, measured.glimpse, scalars, seen.match, believed.label, measured.exposure.taken_at)
+    if believed is verdict or state.is_distrusted:
+        return after
+    log.warning("%s: %s; the further ones go to review", state.group, believed.reason.split(";")[0])
+    return replace(after, is_distrusted=True)
+
+
+def standing(state: GroupState) -> tuple[str, ...]:
+    """What a person should know of the reference that a frame was held against: there is none yet, or an old one."""
+    if state.reference_frames == 0:
+        return ("no clean frame of this session yet: judged by itself",)
+    unclean = len(list(takewhile(lambda frame: not frame.good, reversed(state.history))))
+    if unclean < FROZEN_FRAMES:
+        return ()
+    return (f"the session's reference stands still: its last {unclean} frames are not clean",)
+
+
+def lit(findings: tuple[Finding, ...], exposure: Exposure) -> tuple[Finding, ...]:
+    """The findings; one of a bright sky says what lights it, where place and time are known."""
+    at, latitude, longitude = exposure.taken_at, exposure.site_latitude_deg, exposure.site_longitude_deg
+    if at is None or latitude is None or longitude is None:
+        return findings
+    if not any(finding.kind is Kind.GRADIENT and finding.severity >= NOTICEABLE_SEVERITY for finding in findings):
+        return findings
+    try:
+        light = light_in_the_sky(sky_bodies(at, latitude, longitude))
+    except (ImportError, OSError, ValueError) as error:
+        log.warning("where Sun and Moon stand is not known: %s", error)  # an explanation less, the verdict stands
+        return findings
+    return tuple(
+        replace(finding, text=f"{finding.text}; in the sky: {light}") if finding.kind is Kind.GRADIENT else finding
+        for finding in findings
     )
 
 
@@ -155,11 +211,12 @@ class _Compared:
 
 
 def _compared(measured: Measured, state: GroupState) -> _Compared:
-    scalars = scalars_of(measured.measurements, None, good=False, airmass=measured.exposure.airmass)
+    scalars = scalars_of(measured.measurements, measured.exposure)
     context, match = compare(state, measured.glimpse, scalars)
+    covered = max(context.extinct_fraction or 0.0, context.darker_fraction or 0.0)
     # the frame that founds the catalogue is its own measure
     transparency = context.raw_transparency if state.catalogue else 1.0
-    return _Compared(context, replace(scalars, transparency=transparency), match)
+    return _Compared(context, replace(scalars, transparency=transparency, covered=covered), match)
 
 
 def moving_trails(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:
@@ -199,9 +256,9 @@ def _state(measured: Measured, sessions: MutableMapping[str, GroupState] | None)
         return None
     group = group_key(measured.exposure, measured.shape)
     state = sessions.get(group)
-    if state is None or is_over(state.last_at, measured.exposure.taken_at):
+    if state is None:
         return GroupState(group)
-    return state
+    return next_session(state) if is_over(state.last_at, measured.exposure.taken_at) else state
 
 
 def merged(single: tuple[Finding, ...], compared: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -108,6 +108,12 @@ class Policy:
         "stays clean, once its group has 8 frames.",
         "strict",
     )
+    distrust_share: float = key(
+        a_number(0, 1),
+        "Where more than this share of 10 or more frames of a group would be contaminated on weak evidence, the "
+        "further ones go to review. 1: never.",
+        0.6,
+    )
     streak: str | None = _override("streak")
     cloud: str | None = _override("cloud")
     trailed: str | None = _override("trailed")
@@ -126,7 +132,7 @@ class Policy:
 
     def as_policy(self) -> VerdictPolicy:
         """The policy as ``verdict.decide`` takes it."""
-        return VerdictPolicy(self.preset, self.overrides())
+        return VerdictPolicy(self.preset, self.overrides(), self.distrust_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from nebulift.findings import Finding, Kind
@@ -13,6 +13,7 @@ from nebulift.findings import Finding, Kind
 VISIBLE_SEVERITY = 0.7  # from here on an artefact is plainly visible (definition of severity in ``findings``)
 NOTICEABLE_SEVERITY = 0.3  # below it a finding is a remark and names no cause
 ROUNDING = 1e-9  # 1 - 0.7 is a little more than 0.3 to a computer
+DISTRUST_MIN_FRAMES = 10  # of a group: before, most of it may really be bad
 STACKING_MIN_FRAMES = 8  # sigma clipping takes a lone trail out of so many frames or more
 
 
@@ -51,6 +52,9 @@ class Policy:
 
     preset: str = "strict"
     overrides: Mapping[Kind, Action] = field(default_factory=dict)
+    distrust_share: float = (
+        0.6  # of a group: where more would be contaminated on weak evidence, a person decides; 1: off
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,27 @@ def decide(
     label, reason = _label(score, thresholds, rejecting, asking, model_score)
     ordered = tuple(sorted(findings, key=lambda finding: -finding.severity))
     return Verdict(label, score, cv, model_score, model, ordered, reason)
+
+
+def is_weak(verdict: Verdict) -> bool:
+    """Contaminated, but by nothing that stands by itself: no closed cover, no burnt-out or half-read frame."""
+    if verdict.label is not Label.CONTAMINATED:
+        return False
+    return not any(finding.strong and finding.severity >= VISIBLE_SEVERITY for finding in verdict.findings)
+
+
+def distrusted(verdict: Verdict, weak_before: int, frames_before: int, policy: Policy | None = None) -> Verdict:
+    """The verdict, or review in its place where most of the group would be contaminated on weak evidence alone.
+
+    A rule that condemns most of a night is more often wrong than the night. ``weak_before`` of ``frames_before``
+    frames of the group were so. Strong evidence still counts.
+    """
+    share = (policy or Policy()).distrust_share
+    frames, weak = frames_before + 1, weak_before + 1
+    if not is_weak(verdict) or frames < DISTRUST_MIN_FRAMES or weak <= share * frames:
+        return verdict
+    reason = f"{weak} of {frames} frames of this group would be contaminated on weak evidence: too many to believe; "
+    return replace(verdict, label=Label.REVIEW, reason=reason + verdict.reason)
 
 
 def _label(

@@ -205,4 +205,4 @@ def test_the_sample_with_every_line_in_force_is_valid_too():
 
 def test_every_kind_of_finding_can_be_given_its_own_action():
     policy_keys = {key.name for key in keys() if key.section == "policy"}
-    assert policy_keys - {"preset"} == {kind.value for kind in Kind} - {"unreadable"}
+    assert policy_keys - {"preset", "distrust_share"} == {kind.value for kind in Kind} - {"unreadable"}

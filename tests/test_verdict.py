@@ -17,6 +17,7 @@ from nebulift.verdict import (
     Thresholds,
     cv_score,
     decide,
+    distrusted,
     fuse,
     logit,
     unreadable,
@@ -186,3 +187,31 @@ def test_facts_cannot_be_changed_afterwards():
         name = dataclasses.fields(fact)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(fact, name, None)
+
+
+# distrust -------------------------------------------------------------------------------------------------------------
+
+
+WEAK, STRONG = finding(0.9), dataclasses.replace(finding(0.95, Kind.EMPTY, "no stars at all"), strong=True)
+
+
+@pytest.mark.parametrize(
+    ("weak_before", "frames_before", "label"),
+    [(8, 8, "contaminated"), (9, 9, "review"), (6, 12, "contaminated"), (12, 19, "review"), (11, 19, "contaminated")],
+)
+def test_a_rule_that_condemns_most_of_a_night_is_not_believed(weak_before, frames_before, label):
+    verdict = distrusted(decide([WEAK]), weak_before, frames_before)
+    assert verdict.label == label
+    assert ("too many to believe" in verdict.reason) == (label == "review")
+
+
+def test_strong_evidence_still_counts_when_all_frames_are_bad():
+    assert distrusted(decide([STRONG]), 50, 50).label is Label.CONTAMINATED
+
+
+def test_clean_frames_of_a_bad_night_stay_clean():
+    assert distrusted(decide([]), 50, 50).label is Label.CLEAN
+
+
+def test_distrust_can_be_switched_off():
+    assert distrusted(decide([WEAK]), 50, 50, Policy(distrust_share=1.0)).label is Label.CONTAMINATED

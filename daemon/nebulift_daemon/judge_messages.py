@@ -40,7 +40,7 @@ def read_first_line(line: str) -> tuple[JudgeOptions, dict[str, Any]]:
     limits, policy = options["thresholds"], options["policy"]
     options["thresholds"] = None if limits is None else Thresholds(**limits)
     overrides = {Kind(kind): Action(action) for kind, action in policy["overrides"].items()}
-    options["policy"] = Policy(policy["preset"], overrides)
+    options["policy"] = Policy(policy["preset"], overrides, policy["distrust_share"])
     return JudgeOptions(**options), message["sessions"]
 
 

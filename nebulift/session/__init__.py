@@ -4,6 +4,7 @@ from nebulift.session.causes import session_findings
 from nebulift.session.comparison import compare
 from nebulift.session.glimpse import Glimpse, glimpse_of
 from nebulift.session.grouping import group_key, is_over
+from nebulift.session.prior import next_session
 from nebulift.session.retrospect import Witness, hindsight, witness_of
 from nebulift.session.state import FrameScalars, GroupState, scalars_of, updated
 
@@ -17,6 +18,7 @@ __all__ = [
     "group_key",
     "hindsight",
     "is_over",
+    "next_session",
     "scalars_of",
     "session_findings",
     "updated",

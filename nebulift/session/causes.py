@@ -1,10 +1,11 @@
 """What the comparison with the group says is wrong: named causes with the number behind each."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from nebulift.assessment import Table, severity
 from nebulift.findings import Cells, Finding, Kind
-from nebulift.judgement import SessionContext
+from nebulift.judgement import Course, SessionContext
 from nebulift.session.comparison import EXTINCT_COLUMNS, EXTINCT_ROWS
 
 # Light of the stars lost against the clearer half of the last hours. A tenth of a magnitude is photometry's business;
@@ -17,7 +18,9 @@ EXTINCT_SEVERITY: Table = ((0.04, 0.0), (0.08, 0.3), (0.16, 0.5), (0.3, 0.7), (0
 # Share of the brightest stars that are not where they were: clean frames miss one or two in sixty.
 ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.12, 0.3), (0.2, 0.5), (0.33, 0.7), (0.7, 0.95))
 # Slope of the sky over that of the session; the Moon's and dawn's are common and flattened away easily.
-TILT_SEVERITY: Table = ((6.0, 0.0), (15.0, 0.3), (30.0, 0.5), (80.0, 0.7), (300.0, 0.9))
+TILT_SEVERITY: Table = ((10.0, 0.0), (25.0, 0.3), (50.0, 0.5), (120.0, 0.7), (400.0, 0.9))
+# Share of the bright stars that cannot be there, where none is recognised: the rest may be others.
+GONE_SEVERITY: Table = ((0.3, 0.0), (0.5, 0.5), (0.7, 0.75), (1.0, 0.95))
 CLEAR_TRANSPARENCY = 0.9
 SURE_ERRORS = 1.5  # of the transparency: a dozen faint stars cannot tell a tenth
 BLURRED_RATIO = 1.3  # of FWHM or elongation: stars so much wider or longer are missed for that reason
@@ -29,6 +32,12 @@ LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2
 # Noise of the sky against the last hours; it goes with the root of the light: 1.4 is twice the light.
 NOISE_SEVERITY: Table = ((1.12, 0.0), (1.25, 0.3), (1.4, 0.5), (1.6, 0.7), (3.0, 0.95))
 SHIFT_SEVERITY: Table = ((0.15, 0.0), (0.3, 0.3), (0.45, 0.5), (0.65, 0.7), (1.0, 0.95))
+# Against earlier nights, before a night has a measure of its own: dust and damp take a quarter, seeing doubles widths.
+# The night may be what it is: it asks for a person, it does not condemn.
+PRIOR_LOSS_SEVERITY: Table = ((0.3, 0.0), (0.45, 0.3), (0.6, 0.5), (0.9, 0.6))
+PRIOR_WIDER_SEVERITY: Table = ((1.6, 0.0), (2.0, 0.3), (3.0, 0.5), (5.0, 0.6))
+STEADY, RANDOM = 0.85, 0.6  # mean resultant length of directions; five random ones exceed 0.6 in 15 %
+ASIDE = 0.12  # of the field, from its middle: a patch over half of it has its middle a quarter aside
 LOST_SEVERITY = 0.6  # not this group's stars: off target, or so much cloud that another few shine through
 
 
@@ -37,10 +46,12 @@ def session_findings(context: SessionContext) -> tuple[Finding, ...]:
     found = [
         *_clouds(context),
         *_patches(context),
+        *_absent(context),
         *_focus(context),
         *_tracking(context),
         *_bright_sky(context),
         *_pointing(context),
+        *_cold_start(context),
     ]
     return tuple(sorted((one for one in found if one.severity > 0.0), key=lambda one: -one.severity))
 
@@ -48,7 +59,7 @@ def session_findings(context: SessionContext) -> tuple[Finding, ...]:
 def _clouds(context: SessionContext) -> Iterator[Finding]:
     if context.transparency is not None:
         lost = 1.0 - context.transparency - SURE_ERRORS * (context.transparency_error or 0.0)
-        text = f"thin cloud or dew: transparency {context.transparency:.2f} of the session's best"
+        text = f"{_veil(context)}: transparency {context.transparency:.2f} of the session's best"
         evidence = {"transparency": context.transparency, "stars": float(context.matched_stars or 0)}
         yield Finding(Kind.CLOUD, severity(LOSS_SEVERITY, lost), text, evidence)
     elif context.star_ratio is not None:
@@ -57,49 +68,77 @@ def _clouds(context: SessionContext) -> Iterator[Finding]:
         yield Finding(Kind.CLOUD, severity(STARS_SEVERITY, lost), text, {"star_ratio": context.star_ratio})
 
 
+def _veil(context: SessionContext) -> str:
+    """Dew takes light and sharpness together and slowly; a cloud takes light."""
+    dimmer, wider = context.trends.dimmer, context.trends.wider
+    if dimmer is None:
+        return "thin cloud or dew"
+    if wider is not None and dimmer.is_slow and wider.is_slow:
+        return f"dew? since {_clock(dimmer)} stars lose light and grow (FWHM {wider.best:.1f} -> {wider.now:.1f} px)"
+    return f"thin cloud since {_clock(dimmer)}" if wider is None else f"thin cloud or dew since {_clock(dimmer)}"
+
+
 def _patches(context: SessionContext) -> Iterator[Finding]:
     share = context.extinct_fraction
     darker, brighter = context.darker_fraction or 0.0, context.brighter_fraction or 0.0
+    covered = context.trends.covered
+    growing = f", growing since {_clock(covered)}" if covered is not None and covered.is_slow else ""
     if share:
         kind = Kind.OBSTRUCTION if darker > brighter and darker > 0.5 * share else Kind.CLOUD
         what = "blocked" if kind is Kind.OBSTRUCTION else "behind cloud"
         cells = Cells(EXTINCT_ROWS, EXTINCT_COLUMNS, context.extinct_cells)
-        text = f"{share:.0%} of the field {what}: its stars are missing or faint"
+        where = place_of(cells)
+        text = f"{share:.0%} of the field{where} {what}{growing}: its stars are missing or faint"
         yield Finding(kind, severity(EXTINCT_SEVERITY, share), text, {"extinct_fraction": share}, cells)
-    absent = context.absent_fraction
-    blurred = max(context.fwhm_ratio or 1.0, context.elongation_ratio or 1.0) > BLURRED_RATIO
-    if absent and not blurred:
-        clouded = context.transparency is not None and context.transparency < CLEAR_TRANSPARENCY
-        text = f"{absent:.0%} of the session's brightest stars are missing while the others shine"
-        kind = Kind.CLOUD if clouded and not darker else Kind.OBSTRUCTION
-        yield Finding(kind, severity(ABSENT_SEVERITY, absent), text, {"absent_fraction": absent})
     if brighter:
         text = f"the sky is brighter than before in {brighter:.0%} of the field"
         yield Finding(Kind.CLOUD, severity(PATCH_SEVERITY, brighter), text, {"brighter_fraction": brighter})
     if darker:
-        text = f"the sky is darker than before in {darker:.0%} of the field"
+        text = f"the sky is darker than before in {darker:.0%} of the field{growing}"
         yield Finding(Kind.OBSTRUCTION, severity(PATCH_SEVERITY, darker), text, {"darker_fraction": darker})
 
 
+def _absent(context: SessionContext) -> Iterator[Finding]:
+    absent, gone = context.absent_fraction, context.gone_fraction
+    if gone:
+        text = f"at least {gone:.0%} of the session's bright stars are gone: cloud, or off target"
+        yield Finding(Kind.CLOUD, severity(GONE_SEVERITY, gone), text, {"gone_fraction": gone})
+    blurred = max(context.fwhm_ratio or 1.0, context.elongation_ratio or 1.0) > BLURRED_RATIO
+    if absent and not blurred:
+        clouded = context.transparency is not None and context.transparency < CLEAR_TRANSPARENCY
+        text = f"{absent:.0%} of the session's brightest stars are missing while the others shine"
+        kind = Kind.CLOUD if clouded and not context.darker_fraction else Kind.OBSTRUCTION
+        yield Finding(kind, severity(ABSENT_SEVERITY, absent), text, {"absent_fraction": absent})
+
+
 def _focus(context: SessionContext) -> Iterator[Finding]:
-    if context.fwhm_ratio is not None:
-        text = f"stars {context.fwhm_ratio:.2f} times as wide as the session's best: focus or seeing"
-        yield Finding(
-            Kind.DEFOCUS, severity(WIDER_SEVERITY, context.fwhm_ratio), text, {"fwhm_ratio": context.fwhm_ratio}
-        )
+    ratio, wider = context.fwhm_ratio, context.trends.wider
+    if ratio is None:
+        return
+    text = f"stars {ratio:.2f} times as wide as the session's best: focus or seeing"
+    if wider is not None:
+        what = "focus drifting" if wider.is_slow else "focus or seeing bad"
+        text = f"{what} since {_clock(wider)} (FWHM {wider.best:.1f} -> {wider.now:.1f} px)"
+    yield Finding(Kind.DEFOCUS, severity(WIDER_SEVERITY, ratio), text, {"fwhm_ratio": ratio})
 
 
 def _tracking(context: SessionContext) -> Iterator[Finding]:
-    if context.elongation_ratio is not None:
-        ratio = context.elongation_ratio
-        text = f"stars {ratio:.2f} times as elongated as the session's best: tracking or wind"
-        yield Finding(Kind.TRAILED, severity(LONGER_SEVERITY, ratio), text, {"elongation_ratio": ratio})
+    ratio, longer, direction = context.elongation_ratio, context.trends.longer, context.trends.direction
+    if ratio is None:
+        return
+    text = f"stars {ratio:.2f} times as elongated as the session's best: tracking or wind"
+    if longer is not None and direction is not None and direction >= STEADY:
+        since = _clock(longer)
+        text = f"tracking: stars {ratio:.2f} times as elongated as the session's best, the same way since {since}"
+    elif longer is not None and direction is not None and direction <= RANDOM:
+        text = f"wind? stars {ratio:.2f} times as elongated as the session's best, each frame another way"
+    yield Finding(Kind.TRAILED, severity(LONGER_SEVERITY, ratio), text, {"elongation_ratio": ratio})
 
 
 def _bright_sky(context: SessionContext) -> Iterator[Finding]:
     if context.noise_ratio is not None:
         light = context.noise_ratio**2
-        text = f"about {light:.1f} times the light in the sky as in the session: Moon, dawn, haze or stray light"
+        text = f"about {light:.1f} times the light in the sky as in the session"
         yield Finding(
             Kind.GRADIENT, severity(NOISE_SEVERITY, context.noise_ratio), text, {"noise_ratio": context.noise_ratio}
         )
@@ -108,6 +147,34 @@ def _bright_sky(context: SessionContext) -> Iterator[Finding]:
         yield Finding(
             Kind.GRADIENT, severity(TILT_SEVERITY, context.tilt_sigma), text, {"tilt_sigma": context.tilt_sigma}
         )
+
+
+def _cold_start(context: SessionContext) -> Iterator[Finding]:
+    light, width = context.prior_transparency, context.prior_fwhm_ratio
+    if light is not None:
+        text = f"cloud or haze? {light:.2f} of the light of earlier nights; this night has no measure of its own yet"
+        yield Finding(Kind.CLOUD, severity(PRIOR_LOSS_SEVERITY, 1.0 - light), text, {"prior_transparency": light})
+    if width is not None:
+        text = f"stars {width:.1f} times as wide as on earlier nights; this night has no measure of its own yet"
+        yield Finding(Kind.DEFOCUS, severity(PRIOR_WIDER_SEVERITY, width), text, {"prior_fwhm_ratio": width})
+
+
+def place_of(cells: Cells) -> str:
+    """Where the cells lie, as seen with row 0 on top: " upper left", " right" ...; empty when they lie everywhere."""
+    if not cells.cells:
+        return ""
+    row = sum(row for row, _ in cells.cells) / len(cells.cells) / max(cells.rows - 1, 1) - 0.5
+    column = sum(column for _, column in cells.cells) / len(cells.cells) / max(cells.columns - 1, 1) - 0.5
+    words = []
+    if abs(row) > ASIDE:
+        words.append("upper" if row < 0 else "lower")
+    if abs(column) > ASIDE:
+        words.append("left" if column < 0 else "right")
+    return " " + " ".join(words) if words else ""
+
+
+def _clock(course: Course) -> str:
+    return f"{datetime.fromisoformat(course.since).astimezone(UTC):%H:%M} UTC"
 
 
 def _pointing(context: SessionContext) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,13 +11,26 @@ from numpy.typing import NDArray
 
 from nebulift.judgement import SessionContext
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
-from nebulift.session.star_match import Match, match_stars
-from nebulift.session.state import TRUSTED_MATCHES, Catalogue, FrameScalars, GroupState, known, unpacked_map
+from nebulift.session.prior import against_prior
+from nebulift.session.star_match import Match, match_few, match_stars
+from nebulift.session.state import (
+    TRUSTED_MATCHES,
+    Catalogue,
+    FrameScalars,
+    GroupState,
+    at_zenith,
+    known,
+    quantile,
+    unpacked_map,
+)
+from nebulift.session.trends import trends
 
 MIN_REFERENCE = 1  # clean frames: light is only ever lost and stars only get wider, so one can witness against the next
 NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (airmass, dawn) are nobody's fault
 MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and seeing alone takes nearly all away
-MIN_FLUX_STARS = 8  # a median of fewer is not known to the tenth that thin cloud takes
+MIN_FLUX_STARS = 2
+FEW_RATIOS = 8  # whose own scatter is no measure of it:
+LEAST_SCATTER = 0.06  # of one star's light, by what subpixels and the air do
 EXTINCT_ROWS, EXTINCT_COLUMNS = 6, 8  # cells in which stars are compared, as PSF Guard does
 MEDIAN_ERROR = 1.2533  # of a median over that of a mean, for normal scatter
 MIN_CELL_STARS = 3  # one may be variable, blended or beside the frame: the median of three forgives it
@@ -28,7 +41,6 @@ MIN_SURE_STARS = 10  # one more or less is then a tenth
 SURELY_SEEN = 2.0  # times the flux of the faint stars of the frame
 FAINT_SHARE = 0.1  # of the measured stars: the faintest themselves come and go with the noise
 MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
-EXTINCTION_MAG = 0.15  # a unit of airmass, middle of what amateur sites have in V and L
 MIN_MAPS = 1  # a cell gathers some thousand pixels: one map is good to a hundredth of a sigma
 MAP_SIGMAS = 5.0  # of the scatter that the fit leaves: chance in 2816 cells, one in a thousand frames
 MIN_MAP_STEP_SIGMA = 0.25  # of one raw pixel: smaller changes of the sky are only seen by statistics
@@ -49,13 +61,15 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     reference = _near_good(state.history)
     match = _match(state.catalogue, glimpse)
     raw, error = _transparency(state.catalogue, glimpse, match)
-    rows = {}
+    rows = against_prior(state, now, raw)
     if len(reference) >= MIN_REFERENCE:
-        rows = _ratios(now, reference, raw)
+        rows |= _ratios(now, reference, raw)
     shift = _shift(state, glimpse, match)
     # a field that moved on brings its own nebulae along: the map of the sky is of another place then
     sky = _sky_change(state, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT else None
     extinct, absent = _extinction(state.catalogue, glimpse, match, raw)
+    darker = None if sky is None else float((sky.patches < 0).mean())
+    covered = max(darker or 0.0, extinct.share if extinct else 0.0)
     context = SessionContext(
         group=state.group,
         frames_before=state.frames,
@@ -67,11 +81,13 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         extinct_cells=() if extinct is None else extinct.cells,
         absent_fraction=absent,
         brighter_fraction=None if sky is None else float((sky.patches > 0).mean()),
-        darker_fraction=None if sky is None else float((sky.patches < 0).mean()),
+        darker_fraction=darker,
         tilt_sigma=None if sky is None else sky.tilt_sigma,
         shift_fraction=shift,
         lost_field=_lost(state.catalogue, glimpse, match),
+        gone_fraction=_gone(state.catalogue, glimpse, match),
         static_trails=_static_trails(state, glimpse),
+        trends=trends(state.history, replace(now, transparency=raw, covered=covered)),
         **rows,
     )
     return context, match
@@ -83,30 +99,25 @@ def _near_good(history: Sequence[FrameScalars]) -> list[FrameScalars]:
 
 def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | None) -> dict[str, float | None]:
     """Frame over reference. Clouds only take stars away and bad seeing only widens them: the better half counts."""
-    stars = _quantile([frame.stars for frame in reference], 0.75)
-    transparencies = known([_at_zenith(frame.transparency, frame.airmass) for frame in reference])
-    best = _quantile(transparencies, 0.75) if len(transparencies) >= MIN_REFERENCE else None
+    stars = quantile([frame.stars for frame in reference], 0.75)
+    transparencies = known([at_zenith(frame.transparency, frame.airmass) for frame in reference])
+    best = quantile(transparencies, 0.75) if len(transparencies) >= MIN_REFERENCE else None
     return {
         "star_ratio": now.stars / stars if stars >= MIN_REFERENCE_STARS else None,
-        "fwhm_ratio": _ratio(now.fwhm_px, _quantile(known([frame.fwhm_px for frame in reference]), 0.3)),
-        "elongation_ratio": _ratio(now.elongation, _quantile(known([frame.elongation for frame in reference]), 0.3)),
+        "fwhm_ratio": _ratio(now.fwhm_px, quantile(known([frame.fwhm_px for frame in reference]), 0.3)),
+        "elongation_ratio": _ratio(now.elongation, quantile(known([frame.elongation for frame in reference]), 0.3)),
         "sky_ratio": _ratio(now.sky_adu, statistics.median(frame.sky_adu for frame in reference)),
         "noise_ratio": _ratio(now.noise_adu, statistics.median(frame.noise_adu for frame in reference)),
-        "transparency": _ratio(_at_zenith(raw, now.airmass), best),
+        "transparency": _ratio(at_zenith(raw, now.airmass), best),
     }
-
-
-def _at_zenith(transparency: float | None, airmass: float | None) -> float | None:
-    """Corrected for the extinction of clear air, where the airmass is known."""
-    if transparency is None or airmass is None:
-        return transparency
-    return transparency * math.pow(10.0, 0.4 * EXTINCTION_MAG * (airmass - 1.0))
 
 
 def _match(catalogue: Catalogue | None, glimpse: Glimpse) -> Match | None:
     if catalogue is None:
         return None
-    return match_stars(catalogue.positions(), glimpse.stars, catalogue.motion)
+    positions = catalogue.positions()
+    found = match_stars(positions, glimpse.stars, catalogue.motion)
+    return found or match_few(positions, glimpse.stars, catalogue.motion, glimpse.shape_px)
 
 
 def _transparency(
@@ -121,6 +132,8 @@ def _transparency(
     weight = np.cumsum(np.sqrt(before[order]))
     value = float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
     scatter = 1.4826 * float(np.median(np.abs(ratios - value)))
+    if len(ratios) < FEW_RATIOS:
+        scatter = max(scatter, LEAST_SCATTER)
     return value, MEDIAN_ERROR * scatter / math.sqrt(len(ratios))
 
 
@@ -280,6 +293,13 @@ def _lost(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) ->
     return len(catalogue.stars) >= MIN_LOST_STARS and len(glimpse.stars) >= MIN_LOST_STARS
 
 
+def _gone(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) -> float | None:
+    """Share of the group's bright stars that the frame cannot have, as it shows fewer; ``None`` if they matched."""
+    if catalogue is None or match is not None or catalogue.confirmed < TRUSTED_MATCHES:
+        return None
+    return max(1.0 - len(glimpse.stars) / min(len(catalogue.stars), SURE_STARS), 0.0)
+
+
 def _static_trails(state: GroupState, glimpse: Glimpse) -> tuple[int, ...]:
     """Indices of the frame's trails that lay in the same place in at least two earlier frames: no satellite does."""
     return tuple(
@@ -308,9 +328,3 @@ def _ratio(value: float | None, reference: float | None) -> float | None:
     if value is None or reference is None or reference <= 0.0:
         return None
     return value / reference
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    """Nearest-rank quantile; 0 of an empty sequence."""
-    ordered = sorted(values)
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0

@@ -4,6 +4,7 @@ No plate solution: star pairs of like separation vote for a rotation, rotated st
 through the matches refines both (Kabsch 1976, Acta Cryst. A32, 922, in two dimensions).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ PAIR_TOLERANCE_PX = 1.5
 MIN_PAIR_PX = 60.0  # nearer stars do not tell a rotation
 ROTATION_BIN_DEG = 0.5
 REFINEMENTS = 4
+FEW = 20  # brightest stars of a list that are looked at where few are left
+FEW_REACH_PX = 80.0  # from where the frame before had them: dither and drift of amateur rigs
+FLIP_REACH = 0.1  # of the width: how far mounts aim beside after a flip
+FEW_CHANCE = 1e-3  # that stars of another field fall together so well
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,46 @@ def match_stars(reference: Points, frame: Points, guess: Motion) -> Match | None
         if match is not None:
             return match
     return None
+
+
+def match_few(reference: Points, frame: Points, guess: Motion, shape_px: tuple[int, int]) -> Match | None:
+    """The match of poor fields, or of what a cloud has left: the brightest stars, shifted a little from ``guess``
+    or from its half turn.
+
+    Two stars in the right places are proof where stars are rare. ``None`` where chance does as well (expected number of
+    such coincidences among unrelated lists of this length in a frame of ``shape_px`` above one in a thousand).
+    """
+    here, there = reference[:FEW], frame[:FEW]
+    if min(len(here), len(there)) < 2:
+        return None
+    height, width = shape_px
+    # after a meridian flip the field stands on its head about the middle of the frame, to the aim of the mount
+    flipped = Motion(-guess.cos, -guess.sin, width - guess.dx_px, height - guess.dy_px)
+    for motion, reach_px in ((guess, FEW_REACH_PX), (flipped, FLIP_REACH * width)):
+        found = _shifted(motion.apply(here), there, reach_px, shape_px)
+        if found is not None:
+            dx, dy = (there[found[1]] - motion.apply(here)[found[0]]).mean(axis=0)
+            aim = Motion(motion.cos, motion.sin, motion.dx_px + float(dx), motion.dy_px + float(dy))
+            return Match(aim, *found)
+    return None
+
+
+def _shifted(
+    moved: Points, frame: Points, reach_px: float, shape_px: tuple[int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """The most pairs that one shift of up to ``reach_px`` brings together, if chance hardly does as well."""
+    shifts = (frame[None] - moved[:, None]).reshape(-1, 2)
+    shifts = shifts[np.hypot(*shifts.T) < reach_px]
+    best = max(
+        (_nearest(moved + shift, frame, MATCH_PX) for shift in shifts), key=lambda pair: len(pair[0]), default=None
+    )
+    if best is None or len(best[0]) < 2:
+        return None
+    further = len(best[0]) - 1  # beside the one that the shift was taken from
+    area = float(shape_px[0] * shape_px[1])
+    tried = len(moved) * len(frame) * np.pi * reach_px**2 / area
+    each = (len(moved) - 1) * (len(frame) - 1) * np.pi * MATCH_PX**2 / area
+    return best if tried * each**further / math.factorial(further) <= FEW_CHANCE else None
 
 
 def _proposals(reference: Points, frame: Points, guess: Motion) -> "list[Motion]":

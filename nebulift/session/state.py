@@ -4,16 +4,18 @@ Only frames that were judged clean enter the reference: while frames are bad it 
 """
 
 import base64
+import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.assessment import seen_elongation
+from nebulift.assessment import TRAILED_COHERENCE, seen_elongation
+from nebulift.exposure import Exposure
 from nebulift.measurements import Measurements, Stars
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
 from nebulift.session.star_match import Match, Motion
@@ -24,8 +26,12 @@ KEPT_MAPS = 7  # sky maps of clean frames: their median removes what is the same
 KEPT_TRAILS = 12  # frames whose trails are remembered: what comes back in the same place is no satellite
 CATALOGUE_STARS = 120
 MIN_SHAPES = 8  # the median width of fewer scatters by a tenth or more: what seeing does
-MIN_CATALOGUE = 12
+MIN_CATALOGUE = 4
+MANY_STARS = 12  # a catalogue of so many may hold faint ones: their errors cancel
+BRIGHT_SNR = 15.0  # of each star in a smaller one: a star that noise lifted is fainter in every later frame
+NOISE_FWHM = 1.5  # root of the area of noise under a star, 4 pi sigma^2, in FWHM
 TRUSTED_MATCHES = 2  # before, the catalogue itself may be the frame that is off target or trailed
+EXTINCTION_MAG = 0.15  # a unit of airmass, middle of what amateur sites have in V and L
 MAP_STEP_SIGMA = 0.05  # sky maps are kept in steps of a twentieth of the pixel noise
 
 
@@ -41,6 +47,10 @@ class FrameScalars:
     transparency: float | None  # flux of matched stars over the catalogue's; only ratios of it mean anything
     good: bool  # judged clean: may serve as reference
     airmass: float | None = None
+    taken_at: str | None = None  # ISO time, UTC
+    angle_deg: float | None = None  # of the stars' long axis, where most share it
+    covered: float = 0.0  # share of the field behind something
+    weakly_bad: bool = False  # would be contaminated, but not by evidence that stands by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,15 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """The best that a rig showed of a field on its last nights: what the first frames of a night are held against."""
+
+    fwhm_px: float | None
+    transparency: float | None  # of the catalogue's stars at the zenith
+    ended_at: str | None  # ISO time of the newest frame behind it, UTC
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """One group of frames so far."""
 
@@ -69,9 +88,11 @@ class GroupState:
     catalogue: Catalogue | None = None
     sky_maps: tuple[str, ...] = ()  # packed, see ``packed_map``; newest last
     trails: tuple[tuple[tuple[float, float, float, float], ...], ...] = ()  # of each of the last frames
+    prior: Prior | None = None  # what the rig showed on earlier nights
+    is_distrusted: bool = False  # too many frames would be contaminated on weak evidence: said once
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"history": [list(astuple(frame)) for frame in self.history]}  # names would double it
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
@@ -81,10 +102,12 @@ class GroupState:
             record["group"],
             record["last_at"],
             int(record["frames"]),
-            tuple(FrameScalars(**scalars) for scalars in record["history"]),
+            tuple(FrameScalars(*scalars) for scalars in record["history"]),
             catalogue and _read_catalogue(catalogue),
             tuple(record["sky_maps"]),
             tuple(tuple(tuple(line) for line in lines) for lines in record["trails"]),
+            record["prior"] and Prior(**record["prior"]),
+            bool(record["is_distrusted"]),
         )
 
     @property
@@ -97,19 +120,22 @@ def _read_catalogue(record: dict[str, Any]) -> Catalogue:
     return Catalogue(stars, Motion(**record["motion"]), int(record["confirmed"]))
 
 
-def scalars_of(measured: Measurements, transparency: float | None, good: bool, airmass: float | None) -> FrameScalars:
+def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
     """What of the measurements the session compares; shapes of fewer than eight stars are not."""
     stars = measured.stars
     enough = stars.measured >= MIN_SHAPES
+    aligned = enough and (stars.angle_coherence or 0.0) >= TRAILED_COHERENCE
     return FrameScalars(
         stars.count,
         stars.fwhm_px if enough else None,
         _seen(stars) if enough else None,
         measured.sky.level_adu,
         measured.sky.noise_adu,
-        transparency,
-        good,
-        airmass,
+        transparency=None,
+        good=False,
+        airmass=exposure.airmass,
+        taken_at=exposure.taken_at.isoformat() if exposure.taken_at else None,
+        angle_deg=stars.angle_deg if aligned else None,
     )
 
 
@@ -141,11 +167,12 @@ def updated(
 ) -> GroupState:
     """The state after a frame of this label."""
     good = label is Label.CLEAN
-    catalogue = _catalogue(state.catalogue, glimpse, match, good)
-    history = state.history
+    catalogue = _catalogue(state.catalogue, glimpse, match, scalars.fwhm_px, good=good)
+    history, prior = state.history, state.prior
     if catalogue is not None and state.catalogue is not None and catalogue.stars != state.catalogue.stars:
         history = tuple(replace(frame, transparency=None) for frame in history)  # measured on other stars
         scalars = replace(scalars, transparency=1.0)
+        prior = prior and replace(prior, transparency=None)
     maps = state.sky_maps
     if good:
         maps = (*maps, packed_map(glimpse.sky_adu, glimpse.noise_adu))[-KEPT_MAPS:]
@@ -158,10 +185,13 @@ def updated(
         catalogue=catalogue,
         sky_maps=maps,
         trails=(*state.trails, lines)[-KEPT_TRAILS:],
+        prior=prior,
     )
 
 
-def _catalogue(known: Catalogue | None, glimpse: Glimpse, match: Match | None, good: bool) -> Catalogue | None:
+def _catalogue(
+    known: Catalogue | None, glimpse: Glimpse, match: Match | None, fwhm_px: float | None, *, good: bool
+) -> Catalogue | None:
     """Of the first clean frame with enough stars; afterwards only the motion is brought up to date.
 
     A catalogue that the next clean frames do not show is given up: its frame was the odd one.
@@ -170,9 +200,12 @@ def _catalogue(known: Catalogue | None, glimpse: Glimpse, match: Match | None, g
         return replace(known, motion=match.motion, confirmed=known.confirmed + good)
     if known is not None and known.confirmed >= TRUSTED_MATCHES:
         return known
-    if not good or len(glimpse.stars) < MIN_CATALOGUE:
+    enough = min(len(glimpse.stars), CATALOGUE_STARS)
+    if enough < MANY_STARS and fwhm_px is not None:
+        enough = int((glimpse.flux_adu > BRIGHT_SNR * NOISE_FWHM * fwhm_px * glimpse.noise_adu).sum())
+    if not good or enough < MIN_CATALOGUE:
         return known
-    chosen = range(min(len(glimpse.stars), CATALOGUE_STARS))
+    chosen = range(enough)
     rows = tuple((round(float(glimpse.stars[i, 0]), 2), round(float(glimpse.stars[i, 1]), 2)) for i in chosen)
     return Catalogue(tuple((x, y, float(f"{glimpse.flux_adu[i]:.5g}")) for i, (x, y) in enumerate(rows)))
 
@@ -181,6 +214,19 @@ def _later(last_at: str | None, taken_at: datetime | None) -> str | None:
     if taken_at is None or (last_at is not None and datetime.fromisoformat(last_at) >= taken_at):
         return last_at
     return taken_at.isoformat()
+
+
+def at_zenith(transparency: float | None, airmass: float | None) -> float | None:
+    """Corrected for the extinction of clear air, where the airmass is known."""
+    if transparency is None or airmass is None:
+        return transparency
+    return transparency * math.pow(10.0, 0.4 * EXTINCTION_MAG * (airmass - 1.0))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Nearest-rank quantile; 0 of an empty sequence."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
 
 
 def known(values: Sequence[float | None]) -> list[float]:

@@ -1,0 +1,37 @@
+"""Sun and Moon stand where the almanac has them, without a network."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from nebulift.almanac import SkyBodies, light_in_the_sky, sky_bodies
+
+
+def test_the_full_moon_of_january_2024_stands_high_over_germany():
+    """Full at 17:54 UTC of the 25th (USNO); in Cancer, it culminates about midnight."""
+    bodies = sky_bodies(datetime(2024, 1, 25, 22, 0, tzinfo=UTC), 50.0, 10.0)
+    assert bodies.moon_lit > 0.99
+    assert 50.0 < bodies.moon_altitude_deg < 65.0
+    assert bodies.sun_altitude_deg < -50.0
+
+
+def test_the_sun_of_an_equinox_stands_overhead_at_noon_on_the_equator():
+    bodies = sky_bodies(datetime(2024, 3, 20, 12, 7, tzinfo=UTC), 0.0, 0.0)
+    assert bodies.sun_altitude_deg == pytest.approx(90.0, abs=0.5)
+
+
+def test_years_without_earth_rotation_tables_are_no_trouble():
+    assert -90.0 <= sky_bodies(datetime(2050, 6, 1, tzinfo=UTC), -30.0, 150.0).moon_altitude_deg <= 90.0
+
+
+@pytest.mark.parametrize(
+    ("bodies", "light"),
+    [
+        (SkyBodies(-12.0, 40.0, 0.9), "twilight (Sun -12 deg)"),
+        (SkyBodies(-40.0, 31.0, 0.82), "the Moon (82% lit, 31 deg high)"),
+        (SkyBodies(-40.0, -5.0, 1.0), "neither Moon nor twilight"),
+        (SkyBodies(-40.0, 30.0, 0.02), "neither Moon nor twilight"),
+    ],
+)
+def test_what_lights_the_sky_is_named(bodies, light):
+    assert light_in_the_sky(bodies) == light

@@ -1,0 +1,155 @@
+"""Through the night and on to the next: poor fields, courses of events with their hour, what earlier nights say."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from glimpses import BEGIN, Field, after_clean_frames, scalars, seen_next
+
+from nebulift.findings import Kind
+from nebulift.session import GroupState, compare, next_session, session_findings
+from nebulift.session.star_match import Motion, match_few
+from nebulift.verdict import Label
+
+
+def at(minutes):
+    return (BEGIN + timedelta(minutes=minutes)).isoformat()
+
+
+def texts(context):
+    return [finding.text for finding in session_findings(context)]
+
+
+def night(field, frames, *, clean=8):
+    """The context of the last of ``frames``, (glimpse options, scalar changes), five minutes apart and none clean."""
+    state = GroupState("group")
+    for number in range(clean):
+        glimpse = field.glimpse()
+        _, state = seen_next(state, glimpse, now=replace(scalars(glimpse), taken_at=at(5 * number)))
+    for number, (look, change) in enumerate(frames, clean):
+        glimpse = field.glimpse(**look)
+        now = replace(scalars(glimpse), taken_at=at(5 * number), **change)
+        context, state = seen_next(state, glimpse, Label.REVIEW, now=now)
+    return context
+
+
+class TestCourses:
+    def test_a_drifting_focus_is_told_with_its_hour_and_widths(self):
+        context = night(Field(), [({}, {"fwhm_px": width}) for width in (3.5, 3.8, 4.1, 4.4)])
+        assert "focus drifting since 21:40 UTC (FWHM 3.0 -> 4.4 px)" in texts(context)
+
+    def test_one_wide_frame_is_no_drift(self):
+        context = night(Field(), [({}, {"fwhm_px": 4.5})])
+        assert context.trends.wider is None
+        assert "focus or seeing" in texts(context)[0]
+
+    @pytest.mark.parametrize(("angles", "word"), [((40, 42, 39, 41), "tracking"), ((10, 100, 55, 145), "wind")])
+    def test_tracking_pulls_one_way_and_wind_every_way(self, angles, word):
+        frames = [({}, {"elongation": 1.6, "angle_deg": float(angle)}) for angle in angles]
+        finding = next(one for one in session_findings(night(Field(), frames)) if one.kind is Kind.TRAILED)
+        assert finding.text.startswith(word)
+
+    def test_dew_takes_light_and_sharpness_slowly(self):
+        frames = [({"transparency": 0.9 - 0.1 * n}, {"fwhm_px": 3.5 + 0.3 * n}) for n in range(4)]
+        assert any(text.startswith("dew? since") for text in texts(night(Field(), frames)))
+
+    def test_a_cloud_that_stays_is_told_since_when(self):
+        frames = [({"transparency": light}, {}) for light in (0.6, 0.7, 0.5)]
+        assert any(text.startswith("thin cloud since 21:40 UTC") for text in texts(night(Field(), frames)))
+
+    def test_a_part_of_the_field_is_told_by_its_place(self):
+        def behind(x, y):
+            return np.where((x < 0.4) & (y < 0.5), 0.3, 1.0)
+
+        assert any(
+            "of the field upper left behind cloud" in text
+            for text in texts(night(Field(), [({"transparency": behind}, {})]))
+        )
+
+    def test_without_times_nothing_is_said_of_courses(self):
+        context, _ = seen_next(after_clean_frames(Field()), Field().glimpse(transparency=0.5))
+        assert context.trends.dimmer is None
+
+
+class TestPoorFields:
+    """Five stars tell as much as five hundred, where they are bright."""
+
+    def test_transparency_is_measured_on_five_stars(self):
+        poor = Field(stars=5)
+        context, _ = seen_next(after_clean_frames(poor), poor.glimpse(transparency=0.6, shift=(20.0, -9.0)))
+        assert context.transparency == pytest.approx(0.6, abs=0.06)
+
+    def test_a_meridian_flip_is_survived(self):
+        poor = Field(stars=5)
+        context, _ = seen_next(after_clean_frames(poor), poor.glimpse(turned=True, shift=(60.0, 40.0)))
+        assert context.matched_stars == 5
+
+    def test_stars_that_are_all_gone_are_missed(self):
+        poor = Field(stars=5)
+        empty = replace(poor.glimpse(), present=np.empty((0, 2)), stars=np.empty((0, 2)), flux_adu=np.empty(0))
+        context, _ = compare(after_clean_frames(poor), empty, scalars(empty))
+        finding = session_findings(context)[0]
+        assert (finding.kind, context.gone_fraction) == (Kind.CLOUD, 1.0)
+        assert finding.severity > 0.7
+
+    def test_clean_frames_of_poor_fields_stay_clean(self):
+        for seed in range(20):
+            poor = Field(stars=6, seed=seed)
+            state = after_clean_frames(poor, 2)
+            for _ in range(4):
+                context, state = seen_next(state, poor.glimpse(shift=tuple(poor.rng.uniform(-30, 30, 2))))
+                assert all(finding.severity < 0.3 for finding in session_findings(context))
+
+    def test_unrelated_stars_do_not_match(self):
+        rng = np.random.default_rng(4)
+        found = [
+            match_few(
+                rng.uniform(0, (3000, 2000), (5, 2)), rng.uniform(0, (3000, 2000), (6, 2)), Motion(), (2000, 3000)
+            )
+            for _ in range(2000)
+        ]
+        assert sum(match is not None for match in found) <= 8  # one in a thousand, and chance
+
+
+class TestTheNextNight:
+    def two_nights(self, field, **first_look):
+        """(context of the first frame of the second night, state before it)."""
+        state = GroupState("group")
+        for number in range(8):
+            glimpse = field.glimpse()
+            _, state = seen_next(state, glimpse, now=replace(scalars(glimpse), taken_at=at(5 * number)))
+        fresh = next_session(state)
+        context, _ = seen_next(fresh, field.glimpse(**first_look))
+        return context, fresh
+
+    def test_nothing_of_the_night_before_is_a_reference(self):
+        context, fresh = self.two_nights(Field())
+        assert (fresh.reference_frames, fresh.sky_maps, context.transparency) == (0, (), None)
+        assert session_findings(context) == ()
+
+    def test_a_first_frame_behind_cloud_is_put_to_a_person(self):
+        context, _ = self.two_nights(Field(), transparency=0.45)
+        assert context.prior_transparency == pytest.approx(0.45, abs=0.04)
+        finding = session_findings(context)[0]
+        assert 0.3 < finding.severity < 0.7
+        assert "earlier nights" in finding.text
+
+    def test_a_hazy_night_is_a_night(self):
+        context, _ = self.two_nights(Field(), transparency=0.8)
+        assert session_findings(context) == ()
+
+    def test_a_field_framed_anew_finds_its_own_stars(self):
+        state = next_session(after_clean_frames(Field()))
+        other = Field(seed=77)
+        for _ in range(4):
+            context, state = seen_next(state, other.glimpse())
+            assert not context.lost_field
+            assert all(finding.severity < 0.3 for finding in session_findings(context))
+        context, _ = seen_next(state, other.glimpse(transparency=0.6))
+        assert context.transparency == pytest.approx(0.6, abs=0.04)
+
+    def test_it_survives_json(self):
+        _, fresh = self.two_nights(Field())
+        assert GroupState.from_json(json.loads(json.dumps(fresh.to_json()))) == fresh
