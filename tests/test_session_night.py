@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from glimpses import BEGIN, Field, after_clean_frames, scalars, seen_next
 
+from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.findings import Kind
-from nebulift.session import GroupState, compare, next_session, session_findings
+from nebulift.session import GroupState, compare, glimpse_of, next_session, session_findings
 from nebulift.session.star_match import Motion, match_few
+from nebulift.simulate import star_field
 from nebulift.verdict import Label
 
 
@@ -153,3 +155,14 @@ class TestTheNextNight:
     def test_it_survives_json(self):
         _, fresh = self.two_nights(Field())
         assert GroupState.from_json(json.loads(json.dumps(fresh.to_json()))) == fresh
+
+
+def test_the_stars_of_an_all_sky_lens_are_not_looked_for_again():
+    y, x = np.mgrid[0:900, 0:900]
+    disc = np.hypot(x - 450, y - 450) < 400
+    field = star_field(900, 900, fwhm_px=2.5, density_per_mpx=300, seed=4).pixels
+    dark = np.random.default_rng(5).normal(200.0, 8.0, (900, 900))
+    analysis = ArtifactDetector().analyse_array(np.where(disc, field, dark).astype(np.uint16))
+    assert analysis.measurements.sky.is_all_sky
+    assert analysis.measurements.stars.measured > 20
+    assert len(glimpse_of(analysis.views, analysis.measurements).stars) == 0

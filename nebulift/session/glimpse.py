@@ -32,6 +32,8 @@ def glimpse_of(views: Views, measured: Measurements) -> Glimpse:
     stars, shapes = views.stars, views.stars.shapes
     known = np.flatnonzero(np.isfinite(shapes.flux_adu) & (shapes.flux_adu > 0.0))
     order = known[np.argsort(-shapes.flux_adu[known], kind="stable")][:MATCHED_STARS]
+    if measured.sky.is_all_sky:
+        order = order[:0]  # an all-sky lens does not follow the sky: other stars stand in other places every minute
     how = cv2.INTER_AREA if views.background.level.shape[0] >= ROWS else cv2.INTER_LINEAR
     level = cv2.resize(views.background.level, (COLUMNS, ROWS), interpolation=how)
     trails = [(trail.x0_px, trail.y0_px, trail.x1_px, trail.y1_px) for trail in measured.streaks]
