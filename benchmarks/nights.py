@@ -114,7 +114,7 @@ def main():
         for course in COURSES:
             if (camera.name, course) not in nights:
                 nights[camera.name, course] = measured_night(camera, course, asked.seed, asked.frames)
-        if asked.keep:
+        if asked.keep and not asked.keep.exists():
             asked.keep.write_bytes(pickle.dumps(nights))
     ways, cameras, courses, sizes, times = {}, {}, {}, [], []
     for (camera, course), night in nights.items():

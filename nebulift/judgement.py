@@ -53,6 +53,7 @@ class SessionContext:
     extinct_fraction: float | None = None  # of the field: cells whose stars are missing or faint
     extinct_cells: tuple[tuple[int, int], ...] = ()
     absent_fraction: float | None = None  # of the brightest stars
+    fading: float | None = None  # share of the stars' light lost from the best to the worst border of the field
     brighter_fraction: float | None = None  # of the field: sky brighter than the session's map
     darker_fraction: float | None = None
     tilt_sigma: float | None = None  # how much more the sky rises across the frame than in the session, pixel noise

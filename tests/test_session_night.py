@@ -166,3 +166,19 @@ def test_the_stars_of_an_all_sky_lens_are_not_looked_for_again():
     assert analysis.measurements.sky.is_all_sky
     assert analysis.measurements.stars.measured > 20
     assert len(glimpse_of(analysis.views, analysis.measurements).stars) == 0
+
+
+def test_stars_that_fade_towards_one_side_are_seen_where_the_sky_is_lit():
+    """The dome's soft edge, as bright as the sky: no cell is dark, no part of the sky changes."""
+    field = Field(stars=30)
+    context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=lambda x, _: 1.0 - 0.7 * x))
+    assert context.fading == pytest.approx(0.7, abs=0.12)
+    assert any("fade" in text for text in texts(context)) or context.extinct_fraction
+
+
+def test_a_clear_field_does_not_fade():
+    field = Field(stars=12)
+    state = after_clean_frames(field)
+    for _ in range(40):
+        context, state = seen_next(state, field.glimpse())
+        assert (context.fading or 0.0) < 0.15

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from nebulift.assessment import Table, severity
 from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import Course, SessionContext
-from nebulift.session.comparison import EXTINCT_COLUMNS, EXTINCT_ROWS
+from nebulift.session.star_light import EXTINCT_COLUMNS, EXTINCT_ROWS
 
 # Light of the stars lost against the clearer half of the last hours. A tenth of a magnitude is photometry's business;
 # PSF Guard rejects from 0.8.
@@ -19,6 +19,8 @@ EXTINCT_SEVERITY: Table = ((0.04, 0.0), (0.08, 0.3), (0.16, 0.5), (0.3, 0.7), (0
 ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.12, 0.3), (0.2, 0.5), (0.33, 0.7), (0.7, 0.95))
 # Slope of the sky over that of the session; the Moon's and dawn's are common and flattened away easily.
 TILT_SEVERITY: Table = ((10.0, 0.0), (25.0, 0.3), (50.0, 0.5), (120.0, 0.7), (400.0, 0.9))
+# Light lost across the field beyond chance; half of it is lost in the middle.
+FADING_SEVERITY: Table = ((0.15, 0.0), (0.27, 0.3), (0.42, 0.5), (0.6, 0.7), (1.0, 0.9))
 # Share of the bright stars that cannot be there, where none is recognised: the rest may be others.
 GONE_SEVERITY: Table = ((0.3, 0.0), (0.5, 0.5), (0.7, 0.75), (1.0, 0.95))
 CLEAR_TRANSPARENCY = 0.9
@@ -90,6 +92,10 @@ def _patches(context: SessionContext) -> Iterator[Finding]:
         where = place_of(cells)
         text = f"{share:.0%} of the field{where} {what}{growing}: its stars are missing or faint"
         yield Finding(kind, severity(EXTINCT_SEVERITY, share), text, {"extinct_fraction": share}, cells)
+    if context.fading and not share:  # cells tell the place, a plane only the side
+        text = f"stars fade by {context.fading:.0%} from one side of the field to the other{growing}: an edge or haze"
+        found = severity(FADING_SEVERITY, context.fading)
+        yield Finding(Kind.OBSTRUCTION if darker else Kind.CLOUD, found, text, {"fading": context.fading})
     if brighter:
         text = f"the sky is brighter than before in {brighter:.0%} of the field"
         yield Finding(Kind.CLOUD, severity(PATCH_SEVERITY, brighter), text, {"brighter_fraction": brighter})

@@ -1,0 +1,102 @@
+"""How the sky of a frame differs from the median map of its session: patches and slope. Pure."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.session.cells import large_regions
+from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
+from nebulift.session.state import GroupState, unpacked_map
+
+MIN_MAPS = 1  # a cell gathers some thousand pixels: one map is good to a hundredth of a sigma
+MAP_SIGMAS = 5.0  # of the scatter that the fit leaves: chance in 2816 cells, one in a thousand frames
+MIN_MAP_STEP_SIGMA = 0.25  # of one raw pixel: smaller changes of the sky are only seen by statistics
+MIN_PATCH_CELLS = 40  # of 2816: a bright star with its halo covers fewer
+DITHER_CELLS = 2  # a thirtieth of the width: dither of amateur rigs is less
+FIT_ROUNDS = 8  # the level is then still to a hundredth of a sigma
+FIT_EVERY = 5  # cells, for the starting points
+FIT_FLOOR_SIGMA = 0.02  # of one raw pixel: below it differences of the sky are noise of its own
+FIT_RIDGE = 1e-6  # a flat reference map has no slope to fit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SkyChange:
+    """What of the sky was not there before."""
+
+    patches: NDArray[np.int8]  # (44, 64): 1 brighter, -1 darker than the group's sky explains
+    tilt_sigma: float  # by how much more the sky rises across the frame, in noise of one pixel
+
+
+def sky_change(state: GroupState, glimpse: Glimpse) -> SkyChange | None:
+    """How the sky differs from the group's median map.
+
+    The frame is fitted by a + b * median map + plane: b takes up vignetting under a brighter sky, the plane the Moon's
+    slope. What is left is structure that was not there before.
+    """
+    if len(state.sky_maps) < MIN_MAPS:
+        return None
+    reference = np.median([unpacked_map(text) for text in state.sky_maps], axis=0)
+    low, high = _reach_of_dither(reference)
+    sky = (glimpse.sky_adu.astype(np.float64) - float(np.median(glimpse.sky_adu))) / glimpse.noise_adu
+    y, x = np.mgrid[-0.5 : 0.5 : ROWS * 1j, -0.5 : 0.5 : COLUMNS * 1j]
+    terms = np.stack([np.ones_like(x), reference, x, y], axis=-1).reshape(-1, 4)
+    coefficients, left = _robust_fit(terms, sky.ravel())
+    left = left.reshape(ROWS, COLUMNS)
+    scatter = 1.4826 * float(np.median(np.abs(left - np.median(left))))
+    # what a shift by two cells would bring here (a nebula, a galaxy under dithering) is no change of the sky
+    left = np.maximum(left - coefficients[1] * high, 0.0) + np.minimum(left - coefficients[1] * low, 0.0)
+    limit = max(MAP_SIGMAS * scatter, MIN_MAP_STEP_SIGMA)
+    patches = np.zeros(left.shape, dtype=np.int8)
+    for sign in (1, -1):
+        patches[large_regions(sign * left > limit, MIN_PATCH_CELLS)] = sign
+    return SkyChange(patches, float(np.hypot(coefficients[2], coefficients[3])))
+
+
+def _reach_of_dither(reference: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How much lower and higher the map is within two cells of each cell; (<= 0, >= 0)."""
+    window = np.ones((2 * DITHER_CELLS + 1, 2 * DITHER_CELLS + 1), np.uint8)
+    return np.asarray(cv2.erode(reference, window) - reference), np.asarray(cv2.dilate(reference, window) - reference)
+
+
+def _robust_fit(
+    terms: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(coefficients, what they leave), where as many cells as can be lie within the noise of the fit.
+
+    A roof over a third of the sky would tilt any single fit: one that starts level and one that starts tilted compete.
+    """
+    some = slice(None, None, FIT_EVERY)
+    level, tilted = _least_deviations(terms[some, :2], values[some]), _least_deviations(terms[some], values[some])
+    starts = [np.concatenate([level, np.zeros(terms.shape[1] - 2)]), tilted]
+    fits = [_refitted(terms, values, start) for start in starts]
+    best = max(fits, key=lambda fit: int((np.abs(values - terms @ fit) < MIN_MAP_STEP_SIGMA).sum()))
+    return best, np.asarray(values - terms @ best)
+
+
+def _least_deviations(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The fit of the least sum of absolute deviations, by reweighted least squares."""
+    weight = np.ones(len(values))
+    coefficients = np.zeros(terms.shape[1])
+    for _ in range(FIT_ROUNDS):
+        coefficients = _solved(terms * weight[:, None], terms, values)
+        weight = 1.0 / np.maximum(np.abs(values - terms @ coefficients), FIT_FLOOR_SIGMA)
+    return coefficients
+
+
+def _refitted(
+    terms: NDArray[np.float64], values: NDArray[np.float64], start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Least squares through the cells that lie near ``start``."""
+    for _ in range(3):
+        left = np.abs(values - terms @ start)
+        near = left <= max(3.0 * 1.4826 * float(np.median(left)), FIT_FLOOR_SIGMA)
+        start = _solved(terms[near], terms[near], values[near])
+    return start
+
+
+def _solved(
+    weighted: NDArray[np.float64], terms: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.solve(weighted.T @ terms + FIT_RIDGE * np.eye(terms.shape[1]), weighted.T @ values))

@@ -1,0 +1,126 @@
+"""The light of the session's stars in a frame: how much of it there is, and where it is missing. Pure."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.session.cells import cells_of, large_regions
+from nebulift.session.glimpse import Glimpse
+from nebulift.session.star_match import Match
+from nebulift.session.state import Catalogue
+
+MIN_FLUX_STARS = 2
+FEW_RATIOS = 8  # whose own scatter is no measure of it:
+LEAST_SCATTER = 0.06  # of one star's light, by what subpixels and the air do
+MIN_PLANE_STARS = 8
+MIN_PLANE_COSINE = 0.9
+PLANE_CLIP = 4.0  # of the scatter
+PLANE_ERRORS = 2.5  # two components: their sum is 1.1 errors by chance
+EXTINCT_ROWS, EXTINCT_COLUMNS = 6, 8  # cells in which stars are compared, as PSF Guard does
+MEDIAN_ERROR = 1.2533  # of a median over that of a mean, for normal scatter
+MIN_CELL_STARS = 3  # one may be variable, blended or beside the frame: the median of three forgives it
+EXTINCT_RATIO = 0.7  # of the frame's own transparency: a cell below lies behind something
+SURE_STARS = 60  # brightest of the catalogue: absent ones count as extinguished
+ABSENT_PX = 6.0  # half as much again as a match may be off (star_match.MATCH_PX)
+MIN_SURE_STARS = 10  # one more or less is then a tenth
+SURELY_SEEN = 2.0  # times the flux of the faint stars of the frame
+FAINT_SHARE = 0.1  # of the measured stars: the faintest themselves come and go with the noise
+
+
+def transparency(
+    catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None
+) -> tuple[float | None, float | None]:
+    """(median flux ratio of the matched stars, weighted with their light: bright stars tell it best; its error)."""
+    if catalogue is None or match is None or len(match.frame) < MIN_FLUX_STARS:
+        return None, None
+    before = catalogue.fluxes()[match.reference]
+    ratios = glimpse.flux_adu[match.frame] / before
+    order = np.argsort(ratios)
+    weight = np.cumsum(np.sqrt(before[order]))
+    value = float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
+    scatter = 1.4826 * float(np.median(np.abs(ratios - value)))
+    if len(ratios) < FEW_RATIOS:
+        scatter = max(scatter, LEAST_SCATTER)
+    return value, MEDIAN_ERROR * scatter / math.sqrt(len(ratios))
+
+
+def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None) -> float | None:
+    """Share of the stars' light lost from the best border of the field to the worst, beyond chance; by a plane.
+
+    A soft edge (a dome, haze above a horizon) has no cells of its own, and where lamps light it the sky is silent too.
+    """
+    if catalogue is None or match is None or raw is None or raw <= 0.0 or len(match.frame) < MIN_PLANE_STARS:
+        return None
+    if match.motion.cos < MIN_PLANE_COSINE:
+        return None  # turned, the lens's own falls and blurs stand on the other side
+    ratios = glimpse.flux_adu[match.frame] / catalogue.fluxes()[match.reference] / raw
+    x, y = (glimpse.stars[match.frame] / glimpse.shape_px[::-1] - 0.5).T
+    terms = np.stack([np.ones_like(x), x, y], axis=1)
+    use = np.ones(len(ratios), dtype=bool)
+    for _ in range(3):  # a variable star or a blend is no slope
+        plane, *_ = np.linalg.lstsq(terms[use], ratios[use], rcond=None)
+        left = np.abs(ratios - terms @ plane)
+        use = left <= max(PLANE_CLIP * 1.4826 * float(np.median(left)), LEAST_SCATTER)
+        if use.sum() < MIN_PLANE_STARS:
+            return None
+    covariance = np.linalg.inv(terms[use].T @ terms[use]) * float((left[use] ** 2).sum() / (use.sum() - 3))
+    fall, best = float(np.abs(plane[1:]).sum()), float(plane[0] + np.abs(plane[1:]).sum() / 2.0)
+    error = math.sqrt(max(float(covariance[1, 1] + covariance[2, 2]), 0.0))
+    return max(fall - PLANE_ERRORS * error, 0.0) / max(best, 1e-6)  # a plane through few stars always leans a little
+
+
+@dataclass(frozen=True, slots=True)
+class Extinct:
+    """Cells whose stars are fainter than the rest of the frame's."""
+
+    share: float  # of the cells that have stars enough
+    cells: tuple[tuple[int, int], ...]
+
+
+def extinction(
+    catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None
+) -> tuple[Extinct | None, float | None]:
+    """(where stars are fainter than the transparency explains, share of bright stars that are absent).
+
+    ``None``: too few stars to tell.
+    """
+    if catalogue is None or match is None or raw is None or raw <= 0.0:
+        return None, None
+    ratio = np.full(len(catalogue.stars), np.nan)
+    ratio[match.reference] = glimpse.flux_adu[match.frame] / catalogue.fluxes()[match.reference] / raw
+    expected = match.motion.apply(catalogue.positions())
+    height, width = glimpse.shape_px
+    margin = 3.0 * ABSENT_PX
+    inside = (expected > margin).all(axis=1) & (expected[:, 0] < width - margin) & (expected[:, 1] < height - margin)
+    nearest = np.hypot(*(expected[:, None] - glimpse.present[None]).transpose(2, 0, 1)).min(axis=1, initial=np.inf)
+    # a star can only be missed where the frame shows others that should be fainter
+    bright = inside & (raw * catalogue.fluxes() > SURELY_SEEN * np.quantile(glimpse.flux_adu, FAINT_SHARE))
+    missing = bright & np.isnan(ratio) & (nearest > ABSENT_PX)
+    ratio[missing] = 0.0
+    sure = bright & (np.arange(len(ratio)) < SURE_STARS)
+    absent = missing & sure
+    share = float(absent.sum() / sure.sum()) if sure.sum() >= MIN_SURE_STARS else None
+    return _faint_cells(ratio, expected, inside & np.isfinite(ratio), (height, width)), share
+
+
+def _faint_cells(
+    ratio: NDArray[np.float64], expected: NDArray[np.float64], used: NDArray[np.bool_], shape_px: tuple[int, int]
+) -> Extinct | None:
+    height, width = shape_px
+    cell = (expected[:, 1] * EXTINCT_ROWS / height).astype(int).clip(0, EXTINCT_ROWS - 1) * EXTINCT_COLUMNS
+    cell += (expected[:, 0] * EXTINCT_COLUMNS / width).astype(int).clip(0, EXTINCT_COLUMNS - 1)
+    extinct = np.zeros(EXTINCT_ROWS * EXTINCT_COLUMNS, dtype=bool)
+    judged = 0
+    for number in range(len(extinct)):
+        own = ratio[used & (cell == number)]
+        if len(own) >= MIN_CELL_STARS:
+            judged += 1
+            extinct[number] = float(np.median(own)) < EXTINCT_RATIO
+    if judged < EXTINCT_ROWS * EXTINCT_COLUMNS // 4:
+        return None
+    together = large_regions(
+        extinct.reshape(EXTINCT_ROWS, EXTINCT_COLUMNS), 2, connectivity=8
+    )  # one alone may be chance
+    return Extinct(float(together.sum()) / judged, cells_of(together))
