@@ -30,13 +30,19 @@ CAMERAS = CATALOGUE[:8]
 MEGAPIXELS = 1.6
 
 
+def plans(camera, course, seed, frames):
+    """The frames of one night, to be rendered."""
+    number = [one.name for one in CAMERAS].index(camera)
+    seeds = np.random.SeedSequence([seed, number, COURSES.index(course)])
+    return plan_session(seeds, frames, course, camera=CAMERAS[number], megapixels=MEGAPIXELS)
+
+
 def measured_night(camera, course, seed, frames):
     """[(measured, truth)] of one simulated night."""
-    seeds = np.random.SeedSequence([seed, CAMERAS.index(camera), COURSES.index(course)])
     rows = []
-    for plan in plan_session(seeds, frames, course, camera=camera, megapixels=MEGAPIXELS):
+    for plan in plans(camera, course, seed, frames):
         frame = rendered(plan)
-        seen = frame_from_array(frame.pixels, frame.exposure, Path(f"{camera.name} {course}/{plan.number}"))
+        seen = frame_from_array(frame.pixels, frame.exposure, Path(f"{camera} {course}/{plan.number}"))
         rows.append((as_measured(seen, ArtifactDetector().analyse(seen)), frame.truth))
     return rows
 
@@ -113,11 +119,12 @@ def main():
     for camera in CAMERAS:
         for course in COURSES:
             if (camera.name, course) not in nights:
-                nights[camera.name, course] = measured_night(camera, course, asked.seed, asked.frames)
+                nights[camera.name, course] = measured_night(camera.name, course, asked.seed, asked.frames)
         if asked.keep and not asked.keep.exists():
             asked.keep.write_bytes(pickle.dumps(nights))
-    ways, cameras, courses, sizes, times = {}, {}, {}, [], []
+    ways, cameras, courses, fields, sizes, times = {}, {}, {}, {}, [], []
     for (camera, course), night in nights.items():
+        content = plans(camera, course, asked.seed, asked.frames)[0].scene.target.diffuse
         found, size, spent_ms = judged(night)
         sizes.append(size)
         times.append(spent_ms)
@@ -130,10 +137,12 @@ def main():
             if way == "live":
                 cameras.setdefault(camera, []).extend(rows)
                 courses.setdefault(course, []).extend(rows)
+                fields.setdefault(content, []).extend(rows)
     print(f"{len(nights)} nights of {asked.frames} frames, {len(cameras)} cameras, seed {asked.seed}:")
     print_table("all nights", ways)
     print_table("live, by camera", cameras)
     print_table("live, by course", courses)
+    print_table("live, by what is in the field", fields)
     print(f"\nState of a group: {max(sizes) / 1e3:.0f} kB at most; {np.median(times):.1f} ms to compare and decide.")
 
 

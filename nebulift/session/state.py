@@ -148,12 +148,12 @@ def _seen(stars: Stars) -> float | None:
 def packed_map(sky_adu: NDArray[np.float32], noise_adu: float) -> str:
     """A sky map as text: in steps of a twentieth sigma about its median, zlib, base64."""
     steps = (sky_adu - np.median(sky_adu)) / (noise_adu * MAP_STEP_SIGMA)
-    return base64.b85encode(zlib.compress(np.clip(np.rint(steps), -32767, 32767).astype("<i2").tobytes(), 9)).decode()
+    return base64.b64encode(zlib.compress(np.clip(np.rint(steps), -32767, 32767).astype("<i2").tobytes(), 9)).decode()
 
 
 def unpacked_map(text: str) -> NDArray[np.float64]:
     """The sky map in sigma about its median, shape (44, 64)."""
-    steps = np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype="<i2")
+    steps = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<i2")
     return steps.reshape(ROWS, COLUMNS).astype(np.float64) * MAP_STEP_SIGMA
 
 
