@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nebulift.session.cells import cells_of, large_regions
 from nebulift.session.glimpse import Glimpse
-from nebulift.session.star_match import Match
+from nebulift.session.star_match import Match, squared_distances
 from nebulift.session.state import Catalogue
 
 MIN_FLUX_STARS = 2
@@ -94,7 +94,7 @@ def extinction(
     height, width = glimpse.shape_px
     margin = 3.0 * ABSENT_PX
     inside = (expected > margin).all(axis=1) & (expected[:, 0] < width - margin) & (expected[:, 1] < height - margin)
-    nearest = np.hypot(*(expected[:, None] - glimpse.present[None]).transpose(2, 0, 1)).min(axis=1, initial=np.inf)
+    nearest = np.sqrt(squared_distances(expected, glimpse.present).min(axis=1, initial=np.inf))
     # a star can only be missed where the frame shows others that should be fainter
     bright = inside & (raw * catalogue.fluxes() > SURELY_SEEN * np.quantile(glimpse.flux_adu, FAINT_SHARE))
     missing = bright & np.isnan(ratio) & (nearest > ABSENT_PX)

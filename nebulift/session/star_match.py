@@ -188,11 +188,16 @@ def _better_than_chance(found: int, reference: Points, frame: Points) -> bool:
 
 def _nearest(moved: Points, frame: Points, tolerance_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pairs (index of moved, index of frame) that are each other's nearest within ``tolerance_px``."""
-    apart = np.hypot(moved[:, None, 0] - frame[None, :, 0], moved[:, None, 1] - frame[None, :, 1])
+    apart = squared_distances(moved, frame)
     to_frame, to_moved = apart.argmin(axis=1), apart.argmin(axis=0)
     rows = np.arange(len(moved))
-    mutual = (to_moved[to_frame] == rows) & (apart[rows, to_frame] <= tolerance_px)
+    mutual = (to_moved[to_frame] == rows) & (apart[rows, to_frame] <= tolerance_px**2)
     return rows[mutual], to_frame[mutual]
+
+
+def squared_distances(here: Points, there: Points) -> NDArray[np.float64]:
+    """Shape (len(here), len(there)); the root of them all would cost more than all the rest of a match."""
+    return np.asarray((here[:, None, 0] - there[None, :, 0]) ** 2 + (here[:, None, 1] - there[None, :, 1]) ** 2)
 
 
 def _rigid(here: Points, there: Points) -> Motion:
