@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nebulift.streaks.radon import MAX_ROWS, line_lengths, line_sums
+from nebulift.streaks.radon import MAX_ROWS, line_length, line_lengths, line_sums
 from nebulift.streaks.search import Candidate, candidate_lines, find_candidates
 from nebulift.streaks.search_map import CLIP_SIGMA, LINE_UNITS, StreakMap
 
@@ -70,9 +70,13 @@ def test_other_heights_are_refused(rows, longest):
 def test_line_lengths_are_the_pixels_inside(height, width):
     (ones,) = line_sums(np.ones((height, width), np.int16), (height,))
     inside = np.maximum(ones.sums[0], 1)
-    assert np.abs(line_lengths(height, width) - inside).mean() < 1.0
+    shift, start = np.arange(height)[:, None], np.arange(width + height)[None, :]
+    lengths = line_lengths(shift, start, height, width)
+    assert np.abs(lengths - inside).mean() < 1.0
+    for place in [(0, 0), (1, 5), (height - 1, 0), (height - 1, width + height - 1), (height // 2, height // 2)]:
+        assert line_length(*place, height, width) == pytest.approx(lengths[place], abs=1e-3)
     whole = inside == height
-    assert line_lengths(height, width)[whole].min() >= 0.75 * height
+    assert lengths[whole].min() >= 0.75 * height
 
 
 def drawn(ends, shape, height=1.0):

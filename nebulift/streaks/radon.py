@@ -8,12 +8,14 @@ longer by one element) of int16: nothing is looped over in Python but the doubli
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_ROWS = 1024  # of one transform: int16 then holds 1024 pixels of +-31 units
+
+
+UPRIGHT = 1e-6  # a shift so small stands for none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,18 +76,22 @@ def _double(source: NDArray[np.int16], target: NDArray[np.int16], layout: tuple[
     target[height * starts :] = 0
 
 
-@lru_cache(maxsize=8)
-def line_lengths(height: int, width: int) -> NDArray[np.float32]:
-    """Number of pixels inside the image of each full line of ``line_sums``, shape (shifts, starts), at least 1."""
-    shift = np.arange(height, dtype=np.float32)[:, None]
-    start = np.arange(width + height, dtype=np.float32)[None, :] - height
-    # the column at row r is start + shift * r / (height - 1); inside while 0 <= column <= width - 1
-    slope = shift / (height - 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first = np.where(slope > 0, np.clip((-0.5 - start) / slope, 0, height), np.where(start >= 0, 0, height))
-        last = np.where(
-            slope > 0, np.clip((width - 0.5 - start) / slope, 0, height), np.where(start < width, height, 0)
-        )
-    lengths: NDArray[np.float32] = np.maximum(last - first, 1.0).astype(np.float32)
-    lengths.setflags(write=False)
-    return lengths
+def line_lengths(
+    shift: NDArray[np.integer], start: NDArray[np.integer], height: int, width: int
+) -> NDArray[np.float32]:
+    """Number of pixels inside the image of full lines (height rows) of ``line_sums``, at least 1.
+
+    ``shift`` and ``start``, of shapes that go together, index ``LineSums.sums``.
+    """
+    # the column at row r is start - height + shift * r / (height - 1); inside while 0 <= column <= width - 1
+    column, slope = start.astype(np.float32) - height, np.maximum(shift, UPRIGHT) / np.float32(height - 1)
+    first = np.minimum(np.maximum((-0.5 - column) / slope, 0.0), height)
+    last = np.minimum(np.maximum((width - 0.5 - column) / slope, 0.0), height)
+    return np.asarray(np.maximum(last - first, 1.0), dtype=np.float32)
+
+
+def line_length(shift: int, start: int, height: int, width: int) -> float:
+    """``line_lengths`` of one line, in a thirtieth of the time."""
+    column, slope = start - height, max(shift, UPRIGHT) / (height - 1)
+    first, last = (min(max((side - column) / slope, 0.0), height) for side in (-0.5, width - 0.5))
+    return max(last - first, 1.0)
