@@ -115,12 +115,12 @@ def _full_lines_above(sums: NDArray[np.int16], shape: tuple[int, int], floor: fl
             if right <= left:
                 continue
             patch = sums[first:last, left:right]
-            shortest = (first, left) if left < rows else (last - 1, right - 1)
-            limit = int(floor * max(line_length(*shortest, *shape), MIN_LINE_PX) ** 0.5)
+            shift, start = (first, left) if left < rows else (last - 1, right - 1)  # of the shortest line
+            limit = int(floor * max(line_length(shift, start, *shape), MIN_LINE_PX) ** 0.5)
             if patch.max() <= limit:
                 continue
-            shift, start = np.divmod(np.flatnonzero(patch > limit), right - left)  # np.nonzero takes four times as long
-            found.append((shift + first) * starts + start + left)
+            down, across = np.divmod(np.flatnonzero(patch > limit), right - left)  # np.nonzero takes four times as long
+            found.append((down + first) * starts + across + left)
     perhaps = np.concatenate(found)
     lengths = line_lengths(*np.divmod(perhaps, starts), *shape)
     return np.asarray(perhaps[sums.ravel()[perhaps] > floor * np.sqrt(np.maximum(lengths, MIN_LINE_PX))])
