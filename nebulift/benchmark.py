@@ -25,6 +25,7 @@ from nebulift.readers import open_frame
 
 SIZES_PX = {2: (1936, 1096), 16: (4656, 3520), 26: (6248, 4176), 61: (9576, 6388)}  # megapixels: (width, height)
 DENSITY_PER_MPX = 60.0  # stars above 5 sigma, as in an ordinary field off the Milky Way
+HEADER = {"IMAGETYP": "Light Frame", "EXPTIME": 120.0, "FILTER": "L", "INSTRUME": "simulated"}
 ROUNDS = 3
 CHILD_TIMEOUT_S = 600
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -61,7 +62,8 @@ def write_frame(path: Path, width: int, height: int) -> None:
     from nebulift.simulate import star_field  # noqa: PLC0415
 
     field = star_field(width, height, fwhm_px=3.2, density_per_mpx=DENSITY_PER_MPX, seed=width)
-    fits.PrimaryHDU(field.pixels).writeto(path)
+    header = fits.Header(HEADER)  # without one, the pixels are asked first whether this is a light frame at all
+    fits.PrimaryHDU(field.pixels, header).writeto(path)
 
 
 def _in_child(path: Path, megapixels: int, model: str | None, peers: bool) -> Cost:
