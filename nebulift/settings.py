@@ -185,6 +185,18 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Regrade:
+    """Looking back: frames judged again with their whole session known. What a person decided is never touched."""
+
+    at_session_end: str = key(
+        a_choice("propose", "apply", "off"),
+        'What the daemon does after an hour without new frames: "propose" says how many would be graded otherwise, '
+        '"apply" files them anew, "off" leaves looking back to you (`nebulift regrade`).',
+        "propose",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """The review page."""
 
@@ -230,6 +242,7 @@ class Settings:
     thresholds: Thresholds = field(default_factory=Thresholds)
     model: Model = field(default_factory=Model)
     judge: Judge = field(default_factory=Judge)
+    regrade: Regrade = field(default_factory=Regrade)
     web: Web = field(default_factory=Web)
     report: Report = field(default_factory=Report)
     log: Log = field(default_factory=Log)
@@ -243,6 +256,7 @@ SECTIONS = {
     "thresholds": Thresholds,
     "model": Model,
     "judge": Judge,
+    "regrade": Regrade,
     "web": Web,
     "report": Report,
     "log": Log,

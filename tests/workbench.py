@@ -35,7 +35,8 @@ class DirectJudge:
 class Workbench:
     """Capture folder, output root and ledger below ``base``; ``sort()`` takes every new frame once."""
 
-    def __init__(self, base, act=Act.LINK, carry_out=carry_out):
+    def __init__(self, base, act=Act.LINK, carry_out=carry_out, judge=None):
+        self.judge = judge or DirectJudge()
         self.base = Path(base)
         self.capture = self.base / "cap"
         self.capture.mkdir(exist_ok=True)
@@ -65,7 +66,7 @@ class Workbench:
         self.announced = []
         self.sorter = Sorter(
             self.ledger,
-            DirectJudge(),
+            self.judge,
             self.filer,
             Sessions(self.ledger),
             announce=self.announced.append,

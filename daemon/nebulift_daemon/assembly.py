@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nebulift.settings import Settings
+from nebulift.verdict import Label
 from nebulift_daemon.filer import Filer
 from nebulift_daemon.filing import Act, Done, Plan, carry_out
 from nebulift_daemon.judge_client import JudgeClient
@@ -46,7 +47,7 @@ def put_together(settings: Settings, ledger: Ledger, output: OutputRoot, workpla
     filer = Filer(
         ledger,
         output,
-        {label: Act(how) for label, how in settings.filing.by_label().items()},
+        filing_acts(settings),
         subfolder_names(settings.watch.folders),
         workplace.is_being_written,
         act=workplace.carry_out,
@@ -61,6 +62,11 @@ def put_together(settings: Settings, ledger: Ledger, output: OutputRoot, workpla
         undone_too=workplace.undone_too,
     )
     return Parts(judge, filer, sorter, sessions)
+
+
+def filing_acts(settings: Settings) -> dict[Label, Act]:
+    """How frames of each label are filed."""
+    return {label: Act(how) for label, how in settings.filing.by_label().items()}
 
 
 def judge_options(settings: Settings, judge: str = DEFAULT_JUDGE) -> JudgeOptions:

@@ -25,6 +25,7 @@ from nebulift_daemon.judge_messages import (
     read_answer,
     task_line,
 )
+from nebulift_daemon.judging_process import environment_for
 from nebulift_daemon.printing import one_line
 
 START_TIMEOUT_S = 180.0  # a Pi Zero with a worn card loads the libraries in well under a minute
@@ -109,22 +110,13 @@ class JudgeClient:
         self._received.clear()
         self._stderr = os.memfd_create("judge-stderr", os.MFD_CLOEXEC)
         fcntl.fcntl(self._stderr, fcntl.F_SETFL, os.O_APPEND)  # it is emptied again and again while it is written
-        threads = str(self._options.threads)
-        environment = os.environ | {
-            "NEBULIFT_PARENT": str(os.getpid()),
-            "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime 1.29 and later open sockets without it
-            "OMP_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": threads,
-            "OPENCV_FOR_THREADS_NUM": threads,
-            "PYTHONSAFEPATH": "1",  # never import from the folder we happen to be started in
-        }
         try:
             process = subprocess.Popen(
                 [sys.executable, "-m", "nebulift_daemon.judge_worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=environment,
+                env=environment_for(self._options.threads),
                 bufsize=0,
             )
         except OSError as error:

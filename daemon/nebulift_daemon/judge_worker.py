@@ -5,12 +5,9 @@ parent does not have. Reads lines from stdin, answers on stdout, ends when stdin
 """
 
 import contextlib
-import ctypes
 import hashlib
 import importlib
 import os
-import resource
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -36,11 +33,10 @@ from nebulift_daemon.judge_messages import (
     read_first_line,
     read_task,
 )
+from nebulift_daemon.judging_process import limit_memory, live_and_die_with_parent
 from nebulift_daemon.sighting import Sighting, look
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 NICENESS = 10  # the capture program comes first
-OUT_OF_MEMORY_SCORE = 800  # of 1000: when memory runs out, the kernel takes the judge before the capture program
 HASH_CHUNK_BYTES = 1 << 20
 
 
@@ -111,10 +107,10 @@ class Worker:
 
 def main() -> None:
     """Serve until stdin ends."""
-    _live_and_die_with_parent()
+    live_and_die_with_parent(NICENESS)
     requests, answers = _private_channel()
     options, sessions = read_first_line(requests.readline())
-    _limit_memory(options.memory_mb << 20)
+    limit_memory(options.memory_mb << 20)
     worker = Worker(options, sessions)
     _say(
         answers,
@@ -153,29 +149,6 @@ def _load_model(options: JudgeOptions) -> tuple[Any, Ready]:
     except ModelMismatch as error:
         return None, Ready(None, str(error))
     return classifier, Ready(classifier.card.name, None)
-
-
-def _live_and_die_with_parent() -> None:
-    """Be the first to go when memory runs out, give way to others, ignore the terminal's Ctrl-C, outlive nobody."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent ends us, after the frame in work, by closing stdin
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.environ.get("NEBULIFT_PARENT") not in (None, str(os.getppid())):
-        sys.exit("the parent died before we began")
-    os.nice(NICENESS)
-    with contextlib.suppress(OSError):  # no /proc, or a sandbox that hides it
-        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE), encoding="ascii")
-
-
-def _limit_memory(limit_bytes: int) -> None:
-    """Cap what we may allocate; a lower limit from outside stands.
-
-    RLIMIT_DATA, not RLIMIT_AS: it counts what is written to, not the libraries and reserved addresses, of which
-    onnxruntime alone has gigabytes.
-    """
-    _, outer = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = limit_bytes if outer == resource.RLIM_INFINITY else min(limit_bytes, outer)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def _private_channel() -> tuple[IO[str], IO[str]]:

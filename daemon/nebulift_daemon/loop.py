@@ -7,6 +7,7 @@ only after a turn that has really done something or has really found nothing to 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nebulift_daemon.health import Health
 from nebulift_daemon.intake import Intake
 from nebulift_daemon.judge_client import JudgeUnavailable
 from nebulift_daemon.ledger import RowLost, as_text
+from nebulift_daemon.lookback import Lookback
 from nebulift_daemon.patience import Alarm
 from nebulift_daemon.printing import one_line
 from nebulift_daemon.reviews import OutputTree
@@ -31,6 +33,14 @@ JUDGE_PAUSE_S = 30.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Chores:
+    """The work of idle moments."""
+
+    tree: OutputTree
+    lookback: Lookback | None  # ``None``: nobody is to look back
+
+
 class Loop:
     """Runs the parts until ``alarm`` says stop; with ``once``, until nothing is left to do.
 
@@ -42,7 +52,7 @@ class Loop:
         parts: Parts,
         watcher: Watcher,
         intake: Intake,
-        tree: OutputTree,
+        chores: Chores,
         health: Health,
         alarm: Alarm,
         keep_going: Callable[[], bool],
@@ -52,11 +62,12 @@ class Loop:
         self._parts = parts
         self._watcher = watcher
         self._intake = intake
-        self._tree = tree
+        self._tree, self._lookback = chores.tree, chores.lookback
         self._health = health
         self._alarm = alarm
         self._keep_going = keep_going
         self._once = once
+        self._ready = parts.judge.ready  # what the judge said of itself last; it is not there while we look back
         self._troubles: dict[str, str] = {}  # what is wrong at the moment, by what it concerns
         now = time.monotonic()
         self._due = {"reviews": now, "sessions": now + SESSIONS_EVERY_S, "judge": now}
@@ -88,11 +99,13 @@ class Loop:
     def state(self) -> dict[str, Any]:
         """How things are at the moment, for the status."""
         filer, since = self._parts.filer, self._intake.waiting_since
-        ready = self._parts.judge.ready
+        self._ready = ready = self._parts.judge.ready or self._ready
         problems = [*self._troubles.values(), *([filer.trouble] if filer.trouble else [])]
         problems += [f"{folder}: {why}; check disk and permissions" for folder, why in self._watcher.problems.items()]
         if ready is not None and ready.model_problem:
             problems.append(f"no model, measurements decide alone: {ready.model_problem}")
+        if self._lookback is not None and self._lookback.trouble:
+            problems.append(self._lookback.trouble)
         return {
             "mode": self._watcher.mode,
             "queue": len(self._intake),
@@ -100,6 +113,7 @@ class Loop:
             "settling": self._intake.settling,
             "unfiled": self._parts.filer.waiting,
             "model": None if ready is None else ready.model,
+            "looking_back_on": None if self._lookback is None else self._lookback.night,
             "problems": [one_line(problem) for problem in problems],
         }
 
@@ -115,9 +129,20 @@ class Loop:
         if time.monotonic() >= self._reviews_due():
             self._due["reviews"] = time.monotonic() + REVIEWS_EVERY_S
             self._tree.notice(self._keep_going)
+        self._look_back()
         return False
 
+    def _look_back(self) -> None:
+        if self._lookback is None or len(self._intake):
+            return
+        try:
+            self._lookback.turn(self._parts.judge)
+        except JudgeUnavailable as error:
+            self._trouble("judge", error)
+
     def _take(self, sighting: Sighting, watched: Path) -> None:
+        if self._lookback is not None:
+            self._lookback.give_way()
         try:
             outcome = self._parts.sorter.take(sighting, watched)
         except JudgeUnavailable as error:
@@ -145,6 +170,8 @@ class Loop:
         dues += [due for due in (self._parts.filer.next_retry_s(), self._health.ping_within_s()) if due is not None]
         if len(self._intake):
             dues.append(self._due["judge"] - time.monotonic())
+        elif self._lookback is not None and (due_s := self._lookback.due_in_s()) is not None:
+            dues.append(due_s)
         if self._parts.sessions:
             dues.append(self._due["sessions"] - time.monotonic())
         return max(0.0, min(dues))

@@ -94,6 +94,8 @@ class OutputTree:
         label = Label(found.path.relative_to(self._root).parts[0])
         row = self._known_again(found, missing)
         if row is None:
+            if look(found.path, links_too=True) != found:
+                return None  # moved on since the folder was listed
             if not self._ledger.frames.is_planned(found.path):
                 self._ledger.progress.adopt(self._root / label, found, label)
             return None
@@ -115,7 +117,9 @@ class OutputTree:
 
     def _enter(self, row: FrameRow, label: Label, found: Sighting) -> HandMove | None:
         assert row.destination is not None
-        if row.label == label:
+        if self._is_our_own_move(row, found):
+            return None
+        if row.label == label or row.destination.is_relative_to(self._root / label):
             self._ledger.history.moved(row.id, found)  # renamed, or put into another folder of the same label
             return None
         if not self._ledger.history.refiled(row.id, label, None, HAND, row.destination, found):
@@ -123,8 +127,23 @@ class OutputTree:
         log.info("%s: a person says %s (it was %s)", found.path, label, row.label)
         return HandMove(row, label, found)
 
+    def _is_our_own_move(self, row: FrameRow, found: Sighting) -> bool:
+        """Whether hindsight moved the frame, not a person; what a crash left unsaid of it is said now."""
+        regrade = self._ledger.regrades.under_way(row.id)
+        if regrade is None or regrade.planned != found.path:
+            return False
+        if regrade.state == "undoing":
+            self._ledger.regrades.undone(regrade, found)
+        else:
+            assert row.destination is not None
+            self._ledger.regrades.applied(regrade, row.destination, found)
+        return True
+
     def _note_missing(self, row: FrameRow) -> None:
         """A frame that left the output tree: put back by an undo that was cut short, or taken away by a person."""
+        assert row.destination is not None
+        if look(row.destination, links_too=True) is not None or self._ledger.regrades.under_way(row.id) is not None:
+            return  # it came there after the folder was listed, or is on its way
         original = look(row.path)
         if row.file_by == Act.MOVE and original is not None and signature_of(original) == row.signature:
             self._ledger.progress.gone(row.id, "put back where it appeared", "undone")
@@ -156,15 +175,24 @@ def decide(
     except ValueError:
         raise FilingError(f"{printable(frame.destination)}: lies outside the output folder {output.path}") from None
     wanted = output.path / label / Path(*within.parts[1:])
+    if wanted == frame.destination:  # regraded, and left where it is: there it stays
+        ledger.history.decided(frame.id, label, kind, source)
+        return frame.destination
     done = move_within(here, wanted, output.path, ledger.memory.identity())
     if not ledger.history.refiled(frame.id, label, kind, source, frame.destination, done):
         log.warning("%s: somebody else has moved this frame at the same time", frame.destination)
     return done.path
 
 
-def move_within(here: Sighting, wanted: Path, root: Path, owner: str) -> Sighting:
-    """Move a file inside the output tree to ``wanted`` or a numbered name beside it; where it lies then."""
+def move_within(
+    here: Sighting, wanted: Path, root: Path, owner: str, intend: Callable[[Path], object] = lambda _: None
+) -> Sighting:
+    """Move a file inside the output tree to ``wanted`` or a numbered name beside it; where it lies then.
+
+    ``intend`` is told of each name before it is tried.
+    """
     for candidate in candidate_names(wanted):
+        intend(candidate)
         try:
             done = carry_out(Plan(here, None, candidate, Act.MOVE), root, owner)
         except FileExistsError:

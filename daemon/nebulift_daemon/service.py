@@ -11,19 +11,23 @@ from nebulift import __version__
 from nebulift.errors import LedgerError
 from nebulift.readers.fits_header import is_complete
 from nebulift.settings import Settings
-from nebulift_daemon.assembly import Parts, Workplace, put_together
+from nebulift_daemon.assembly import Parts, Workplace, filing_acts, judge_options, put_together
 from nebulift_daemon.health import Health
 from nebulift_daemon.intake import Intake
 from nebulift_daemon.judge_client import JudgeUnavailable
 from nebulift_daemon.judge_messages import DEFAULT_JUDGE
 from nebulift_daemon.ledger import FrameRow, Ledger, utc_now
-from nebulift_daemon.loop import Loop
+from nebulift_daemon.lookback import Lookback
+from nebulift_daemon.loop import Chores, Loop
 from nebulift_daemon.mounts import mount_of, mount_table
+from nebulift_daemon.naming import subfolder_names
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.patience import Alarm, insist
+from nebulift_daemon.regrade_filing import finish_interrupted, places_of
+from nebulift_daemon.regrade_order import Order
 from nebulift_daemon.reviews import OutputTree
 from nebulift_daemon.settler import Settler
-from nebulift_daemon.state_folder import StateLock, StatusFile
+from nebulift_daemon.state_folder import REGRADE_LOCK_NAME, AlreadyRunning, StateLock, StatusFile
 from nebulift_daemon.systemd import Systemd
 from nebulift_daemon.watcher import Watcher
 from nebulift_daemon.whole import ignore_lease_breaks, writer_test
@@ -92,15 +96,20 @@ def _work(
         health.ping()  # what we wait for, a locked ledger, is not mended by a restart
         return alarm.pause(seconds)
 
+    lookback = None if once else insist(partial(_lookback, settings, ledger), alarm.pause)
+
     def noted(row: FrameRow) -> None:
         health.note(row)
+        if lookback is not None:
+            lookback.note()
         announce(row)
 
     workplace = Workplace(keep_going, pause, noted, is_being_written, judge)
     parts = insist(partial(put_together, settings, ledger, output, workplace), alarm.pause)
     settler = Settler(settings.watch.settle_s, settings.watch.give_up_s, is_being_written, is_complete)
     intake = Intake(ledger, watcher, settler, settings.watch.folders, alive=keep_going)
-    loop = Loop(parts, watcher, intake, OutputTree(ledger, output), health, alarm, keep_going, once=once)
+    chores = Chores(OutputTree(ledger, output), lookback)
+    loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
     try:
         _start_judge(parts)
         insist(intake.look, alarm.pause)
@@ -109,11 +118,39 @@ def _work(
         loop.run()
     finally:
         systemd.stopping()
-        with suppress(LedgerError):  # the newest frames of the session are then missing after the restart
-            parts.sessions.save()
-        parts.judge.close()
-        watcher.close()
+        _close(parts, lookback, watcher)
         health.tell(lambda: loop.state() | {"stopped_at": utc_now()}, at_once=True)
+
+
+def _close(parts: Parts, lookback: Lookback | None, watcher: Watcher) -> None:
+    with suppress(LedgerError):  # the newest frames of the session are then missing after the restart
+        parts.sessions.save()
+    if lookback is not None:
+        lookback.close()
+    parts.judge.close()
+    watcher.close()
+
+
+def _lookback(settings: Settings, ledger: Ledger) -> Lookback | None:
+    """What looks back on the night when its session is over; ``None`` when nobody is to."""
+    if settings.regrade.at_session_end == "off":
+        return None
+    order = Order(
+        settings.output.root,
+        settings.output.state_folder,
+        filing_acts(settings),
+        subfolder_names(settings.watch.folders),
+        apply=settings.regrade.at_session_end == "apply",
+    )
+    return Lookback(ledger, order, judge_options(settings))
+
+
+def _finish_regrades(settings: Settings, ledger: Ledger, output: OutputRoot) -> None:
+    """What a crash cut short while frames were filed anew; left alone while another process is at that."""
+    places = places_of(output, filing_acts(settings), subfolder_names(settings.watch.folders))
+    with suppress(AlreadyRunning), StateLock(settings.output.state_folder, REGRADE_LOCK_NAME):
+        if finished := finish_interrupted(ledger, places):
+            log.info("finished the filing anew of %d frames that a crash had cut short", finished)
 
 
 def _prepare_folders(settings: Settings, ledger: Ledger, output: OutputRoot, alarm: Alarm) -> None:
@@ -127,6 +164,7 @@ def _prepare_folders(settings: Settings, ledger: Ledger, output: OutputRoot, ala
     if output.is_there():
         if swept := output.sweep(owner, *present):
             log.info("removed %d unfinished copies that a crash had left", swept)
+        insist(partial(_finish_regrades, settings, ledger, output), alarm.pause)
         # before anything is filed: frames whose history was lost are recognised by the names they have there
         insist(lambda: OutputTree(ledger, output).notice(lambda: not alarm.stopping), alarm.pause)
     else:

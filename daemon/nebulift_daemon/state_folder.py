@@ -12,7 +12,9 @@ from typing import Any, Self
 from nebulift.errors import NebuliftError
 
 LOCK_NAME = "lock"
+REGRADE_LOCK_NAME = "regrade.lock"
 STATUS_NAME = "status.json"
+SORTING_ALREADY = "is sorting with this state folder already; stop it first, or give this one another state folder"
 SELDOM_S = 2.0  # between two writes of the status: a card wears by the write
 
 
@@ -21,12 +23,15 @@ class AlreadyRunning(NebuliftError):
 
 
 class StateLock:
-    """Held as long as a process sorts with this state folder; given back by the kernel, however the process ends."""
+    """Held as long as a process sorts with this state folder; given back by the kernel, however the process ends.
 
-    def __init__(self, folder: Path) -> None:
+    ``name`` and ``remedy`` are for work of another kind, of which there is only one at a time as well.
+    """
+
+    def __init__(self, folder: Path, name: str = LOCK_NAME, remedy: str = SORTING_ALREADY) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise NebuliftError(
                 f"{folder}: the state folder cannot be written ({error.strerror}); check its disk and permissions"
@@ -38,10 +43,7 @@ class StateLock:
             os.close(self._descriptor)
             if error.errno != errno.EWOULDBLOCK:
                 raise NebuliftError(f"{folder}: the state folder cannot be locked ({error.strerror})") from error
-            raise AlreadyRunning(
-                f"{folder}: process {holder or '?'} is sorting with this state folder already; stop it first, "
-                "or give this one another state folder"
-            ) from error
+            raise AlreadyRunning(f"{folder}: process {holder or '?'} {remedy}") from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 

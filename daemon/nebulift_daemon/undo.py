@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nebulift.errors import FilingError, printable
 from nebulift_daemon.filing import Act, explained
-from nebulift_daemon.ledger import HAND, Action, FrameRow, Ledger, signature_of
+from nebulift_daemon.ledger import HAND, REGRADE, Action, FrameRow, Ledger, Regrade, signature_of
 from nebulift_daemon.placing import SourceChanged, make_folders, move_exclusive, remove_same, sha256_of, sync_folder
 from nebulift_daemon.sighting import Sighting, look
 
@@ -37,9 +37,44 @@ def undo(ledger: Ledger, action: Action, output: Path, owner: str) -> None:
     row = ledger.frames.get(action.frame_id)
     if row is None:
         raise FilingError(f"{printable(action.destination)}: the ledger does not know this frame any more")
+    regrade = ledger.regrades.of_action(action.id)
+    if regrade is not None:
+        _undo_regrade(ledger, regrade, action, row, output)
+        return
+    back_at = _taken_back(action, row, output, owner)
+    if back_at is not None and action.source.is_relative_to(output):
+        ledger.history.refiling_undone(action, back_at, action.source.relative_to(output).parts[0])
+    else:
+        ledger.history.filing_undone(action, back_at)
+    _remove_empty_folders((row.destination or action.destination).parent, output)
+
+
+def _undo_regrade(ledger: Ledger, regrade: Regrade, action: Action, row: FrameRow, output: Path) -> None:
+    """Place, label and judgement are as they were before hindsight changed them. Raises ``FilingError``."""
+    here = row.destination or action.destination
+    if any(later.act == HAND and later.id > action.id for later in ledger.history.actions_of(row.id)):
+        raise FilingError(f"{printable(here)}: a person moved this frame by hand since; move it back by hand")
+    if action.source == action.destination:
+        ledger.regrades.undone(regrade, None if row.destination is None else look(row.destination, links_too=True))
+        return
+    ledger.regrades.undo_begun(regrade, action.source)
+    try:
+        back_at = _taken_back(action, row, output, ledger.memory.identity())
+    except FilingError:
+        ledger.regrades.give_up(regrade)
+        raise
+    if action.act == REGRADE:
+        ledger.regrades.undone(regrade, back_at)
+    else:
+        ledger.regrades.undone(regrade, None, signature=None if back_at is None else signature_of(back_at))
+    _remove_empty_folders(here.parent, output)
+
+
+def _taken_back(action: Action, row: FrameRow, output: Path, owner: str) -> Sighting | None:
+    """``_take_back``, every trouble as a ``FilingError``."""
     here = row.destination or action.destination
     try:
-        back_at = _take_back(action, row, output, owner)
+        return _take_back(action, row, output, owner)
     except FileExistsError as error:
         raise FilingError(
             f"{printable(action.source)}: another file has taken this name; the frame stays at {printable(here)}, "
@@ -49,11 +84,6 @@ def undo(ledger: Ledger, action: Action, output: Path, owner: str) -> None:
         raise FilingError(f"{printable(here)}: this is not the file that was filed; it stays as it is") from error
     except OSError as error:
         raise explained(error, here) from error
-    if back_at is not None and action.source.is_relative_to(output):
-        ledger.history.refiling_undone(action, back_at, action.source.relative_to(output).parts[0])
-    else:
-        ledger.history.filing_undone(action, back_at)
-    _remove_empty_folders(here.parent, output)
 
 
 def undo_decision(ledger: Ledger, frame_id: int, output: Path, owner: str) -> None:
@@ -66,7 +96,8 @@ def undo_decision(ledger: Ledger, frame_id: int, output: Path, owner: str) -> No
     if row is None or not decisions:
         raise FilingError(f"frame {frame_id}: there is no decision to take back")
     (newest, _, decided_at), earlier = decisions[0], decisions[1:]
-    moves = [action for action in ledger.history.actions_of(frame_id) if action.source.is_relative_to(output)]
+    every = ledger.history.actions_of(frame_id)
+    moves = [action for action in every if action.act != REGRADE and action.source.is_relative_to(output)]
     if moves and moves[0].at <= decided_at and not (earlier and earlier[0][2] >= moves[0].at):
         if moves[0].act == HAND:
             raise FilingError(f"{printable(row.destination)}: a person moved this frame by hand; move it back by hand")

@@ -52,6 +52,7 @@ def gather(output: Path, state: Path) -> dict[str, Any]:
         OutputTree(ledger, OutputRoot(output, state)).notice()
         facts["last_24h"] = ledger.frames.counts(as_text(datetime.now(UTC) - timedelta(days=1)))
         facts["in_review"] = len(ledger.frames.in_review())
+        facts["regrade"] = [{"night": night, "frames": number} for night, number in ledger.regrades.waiting()]
         ledger.close()
     except LedgerError as error:
         facts["problems"] = [*facts["problems"], str(error)]
@@ -78,10 +79,18 @@ def describe(facts: dict[str, Any]) -> list[str]:
         lines.append(f"not filed   {counts['waiting']}")
     if facts.get("in_review"):
         lines.append(f"to review   {facts['in_review']} (see `nebulift review`)")
+    if facts.get("looking_back_on") and facts["running"]:
+        lines.append(f"looking back on the night of {facts['looking_back_on']}")
+    lines += [_regrade(**one) for one in facts.get("regrade") or ()]
     if last:
         lines.append(f"last        {last.get('verdict')}  {last.get('path')}  {last.get('reason')}")
     lines += [f"problem     {problem}" for problem in facts["problems"]]
     return [one_line(line, 4096) for line in lines]
+
+
+def _regrade(night: str, frames: int) -> str:
+    would = f"{frames} frame{'' if frames == 1 else 's'} of the night of {night} would be graded otherwise"
+    return f"regrade     {would}: `nebulift regrade --night {night} --apply`"
 
 
 def _since(facts: dict[str, Any]) -> str:

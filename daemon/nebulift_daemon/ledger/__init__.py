@@ -13,12 +13,13 @@ from nebulift_daemon.ledger.frames import Frames
 from nebulift_daemon.ledger.history import HAND, Action, History, HumanLabel
 from nebulift_daemon.ledger.memory import LEDGER_NAME, Memory, remembered_folders
 from nebulift_daemon.ledger.progress import Claim, Judged, Progress, RowLost
+from nebulift_daemon.ledger.regrades import REGRADE, LookedAt, Proposal, Regrade, Regrades
 from nebulift_daemon.ledger.rows import FrameRow, signature_of
 
 
 class Ledger:
     """``frames`` answers questions, ``progress`` writes a frame's way, ``history`` deeds and labels, ``memory`` more;
-    ``browsing`` answers the questions of people who look at many frames.
+    ``browsing`` answers the questions of people who look at many frames, ``regrades`` keeps what hindsight says.
 
     Every method of these raises ``LedgerError`` when the file cannot be used at the moment; call again later.
     """
@@ -30,6 +31,7 @@ class Ledger:
         self.history = History(database)
         self.memory = Memory(database)
         self.browsing = Browsing(database)
+        self.regrades = Regrades(database)
 
     @classmethod
     def open(cls, state_folder: Path, *, busy_timeout_s: float = 30.0, check: bool = False) -> "Ledger":
@@ -61,6 +63,7 @@ __all__ = [
     "HAND",
     "LEDGER_NAME",
     "LISTS",
+    "REGRADE",
     "Action",
     "Claim",
     "Decision",
@@ -68,7 +71,10 @@ __all__ = [
     "HumanLabel",
     "Judged",
     "Ledger",
+    "LookedAt",
+    "Proposal",
     "Recorded",
+    "Regrade",
     "RowLost",
     "Shown",
     "Wanted",

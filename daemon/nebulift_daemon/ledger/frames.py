@@ -73,8 +73,13 @@ class Frames:
 
     def is_planned(self, destination: Path) -> bool:
         """Whether a frame is just on its way to ``destination``."""
+        place = as_value(destination)
         return bool(
-            self._database.rows("SELECT 1 FROM frames WHERE state = 'judged' AND planned = ?", (as_value(destination),))
+            self._database.rows(
+                "SELECT 1 FROM frames WHERE state = 'judged' AND planned = ?"
+                " UNION ALL SELECT 1 FROM regrades WHERE state = 'begun' AND planned = ?",
+                (place, place),
+            )
         )
 
     def adopted_as(self, sighting: Sighting) -> FrameRow | None:

@@ -9,6 +9,8 @@ from nebulift_daemon.ledger.clock import utc_now
 from nebulift_daemon.ledger.database import Database, as_path, as_value, read_without_touching
 from nebulift_daemon.ledger.rows import packed, unpacked
 
+LOOKBACK = "lookback"  # name of the fact
+
 LEDGER_NAME = "ledger.sqlite3"
 
 
@@ -42,6 +44,16 @@ class Memory:
         with self._database.transaction(durable=True) as writing:
             writing.change("INSERT OR IGNORE INTO facts VALUES ('identity', ?)", (uuid.uuid4().hex,))
             return str(writing.rows("SELECT value FROM facts WHERE name = 'identity'")[0][0])
+
+    def lookback(self) -> dict[str, Any]:
+        """Of which night the daemon looked back last, and how that went; empty when it never did."""
+        rows = self._database.rows("SELECT value FROM facts WHERE name = ?", (LOOKBACK,))
+        return dict(unpacked(rows[0][0])) if rows else {}
+
+    def keep_lookback(self, facts: dict[str, Any]) -> None:
+        """What ``lookback`` is to give from now on."""
+        with self._database.transaction() as writing:
+            writing.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", (LOOKBACK, packed(facts)))
 
     def keep_folders(self, folders: Iterable[Path]) -> None:
         """Remember that these folders were there: from now on a missing one is a disk that is not plugged in."""

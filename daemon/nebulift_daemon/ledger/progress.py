@@ -142,7 +142,7 @@ class Progress:
         with self._database.transaction() as writing:
             row = frame_row(_one(writing.rows(f"SELECT {COLUMNS} FROM frames WHERE id = ?", (frame_id,))))  # noqa: S608
             if at is not None:
-                _drop_adopted(writing, at)
+                drop_adopted(writing, at)
             place(writing, frame_id, at, "filed")
             writing.change("UPDATE frames SET filed_at = ? WHERE id = ?", (utc_now(), frame_id))
             if act is not None and at is not None:
@@ -191,7 +191,7 @@ def place(writing: Transaction, frame_id: int, at: Sighting | None, state: str) 
     _expect_one(changed)
 
 
-def _drop_adopted(writing: Transaction, at: Sighting) -> None:
+def drop_adopted(writing: Transaction, at: Sighting) -> None:
     """What was found in the output tree without a history has its history now."""
     writing.change(
         "DELETE FROM frames WHERE destination_folder = ? AND destination_name = ? AND judged_at IS NULL"
@@ -201,9 +201,9 @@ def _drop_adopted(writing: Transaction, at: Sighting) -> None:
     )
 
 
-def add_action(writing: Transaction, frame_id: int, act: str, source: Path, destination: Path) -> None:
-    """Note what was done to a file, for undo, inside a transaction of the caller's."""
-    writing.insert(
+def add_action(writing: Transaction, frame_id: int, act: str, source: Path, destination: Path) -> int:
+    """Note what was done to a file, for undo, inside a transaction of the caller's; the action's id."""
+    return writing.insert(
         "INSERT INTO actions (frame_id, act, source, destination, at) VALUES (?, ?, ?, ?, ?)",
         (frame_id, act, as_value(source), as_value(destination), utc_now()),
     )

@@ -86,4 +86,38 @@ MIGRATIONS: list[tuple[str, str]] = [
         CREATE INDEX frames_by_exposure ON frames (taken_at, label, state);  -- lists and counts need nothing else
         """,
     ),
+    (
+        "m005_regrades",
+        """
+        CREATE TABLE regrades (       -- what hindsight says of a frame; never a person's label
+            id INTEGER PRIMARY KEY,
+            frame_id INTEGER NOT NULL REFERENCES frames (id),
+            night TEXT NOT NULL,      -- date of its evening
+            state TEXT NOT NULL CHECK (state IN ('proposed', 'begun', 'applied', 'undoing', 'undone')),
+            label_before TEXT NOT NULL,
+            label_after TEXT NOT NULL,
+            planned,                  -- intention: where the frame is going to lie
+            act TEXT,                 -- intention: how it gets there
+            action_id INTEGER REFERENCES actions (id),
+            label TEXT,               -- from here on, the judgement that is not in force:
+            score REAL,               -- until the regrade is applied the new one, then the one before
+            kinds TEXT NOT NULL DEFAULT '',
+            reason TEXT,
+            model TEXT,
+            session_group TEXT,
+            record BLOB,
+            file_by TEXT,
+            at TEXT NOT NULL
+        );
+        CREATE INDEX regrades_by_frame ON regrades (frame_id);
+        CREATE INDEX regrades_open ON regrades (night) WHERE state IN ('proposed', 'begun', 'undoing');
+        CREATE TABLE lookbacks (      -- which groups were looked back on, and what they consisted of
+            night TEXT NOT NULL,
+            session_group TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (night, session_group)
+        );
+        """,
+    ),
 ]

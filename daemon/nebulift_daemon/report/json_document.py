@@ -29,6 +29,7 @@ def as_json(report: NightReport) -> str:
         "totals": [asdict(total) for total in totals(report.frames)],
         "causes": [asdict(cause) for cause in causes(report.frames)],
         "decided_by": deciders(report.frames),
+        "regrades_proposed": report.regrades_proposed,
         "frames": [_frame(frame, report.weights[frame.frame_id]) for frame in report.frames],
     }
     return json.dumps(content, indent=1) + "\n"

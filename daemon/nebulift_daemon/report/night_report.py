@@ -19,6 +19,7 @@ class NightReport:
     zone: Zone
     made_at: datetime
     frames: tuple[FrameLine, ...]
+    regrades_proposed: int = 0  # frames that would be graded otherwise, now that their session is known
 
     @cached_property
     def weights(self) -> dict[int, float]:
@@ -40,4 +41,5 @@ class NightReport:
 def gather(ledger: Ledger, night: Night, zone: Zone, made_at: datetime) -> NightReport:
     """The report of a night. Raises ``LedgerError``."""
     found = ledger.browsing.taken_between(night.begin, night.end)
-    return NightReport(night, zone, made_at, tuple(frame_line(frame) for frame in found))
+    proposed = len(ledger.regrades.proposed(night.evening.isoformat()))
+    return NightReport(night, zone, made_at, tuple(frame_line(frame) for frame in found), proposed)

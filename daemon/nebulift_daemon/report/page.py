@@ -47,7 +47,7 @@ def _sections(report: NightReport) -> list[Markup]:
         _section("Causes", causes_table(report.frames)),
         _section("Curves", *_curves(report)),
         _pictures(report),
-        _section("Who decided", _deciders(report)),
+        _section("Who decided", _deciders(report), _regrades(report)),
         troubles_list(report),
         _section("All frames", frames_table(report)),
     ]
@@ -124,6 +124,15 @@ def _deciders(report: NightReport) -> Markup:
     words = {"measurements": "measurements alone, without a model"}
     items = [element("li", f"{words.get(name, name)}: {counted(number, 'frame')}") for name, number in found.items()]
     return element("ul", *items, class_="plainlist")
+
+
+def _regrades(report: NightReport) -> Markup:
+    """How many verdicts hindsight would change, and what to do about it."""
+    if not report.regrades_proposed:
+        return joined([])
+    frames = counted(report.regrades_proposed, "frame")
+    command = element("code", f"nebulift regrade --night {report.night.evening} --apply")
+    return element("p", f"With the whole session known, {frames} would be graded otherwise: ", command, class_="note")
 
 
 def _footer(report: NightReport) -> Markup:
