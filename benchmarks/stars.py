@@ -1,51 +1,389 @@
-"""FWHM, HFR and elongation against known truth, and against sep on the same pixels.
+"""Stars against known truth, and against sep and SExtractor on the same pixels.
 
-    python benchmarks/stars.py --fields 6
+    python benchmarks/stars.py                                    all tables of simulated frames
+    python benchmarks/stars.py --tables widths false --fields 3   some of them, from fewer fields
+    python benchmarks/stars.py --folder ~/frames                  real frames, star by star, against sep
 
-Prints Markdown. sep: ``sep.extract`` at 5 sigma, ``sep.flux_radius`` at half the light within six semi-major axes.
+Prints Markdown. FWHM is that of the image in the file: the diameter of the area above half of the peak of what the
+pixels gathered; truth is taken from the painted profile in that way. sep: ``sep.extract`` at 5 sigma,
+``sep.flux_radius`` at half the light within six semi-major axes. SExtractor's FWHM_IMAGE, where ``source-extractor`` is
+installed, is a line through logarithms of isophotal areas and grows with the wings and the brightness of a star; the
+model-free width is that of the pooled radial profile of the matched stars.
 """
 
 import argparse
+import math
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import sep
+from astropy.io import fits
 
 from nebulift.cv_prefilter import ArtifactDetector
+from nebulift.errors import NebuliftError
 from nebulift.exposure import Exposure
 from nebulift.frame import frame_from_array
-from nebulift.simulate import star_field
+from nebulift.readers import open_frame
+from nebulift.simulate.evidence import star_widths
+from nebulift.simulate.psf import StarShape
+from nebulift.simulate.sensor import FixedPattern, digitised
+from nebulift.simulate.star_field import PERFECT, PERFECT_OPTICS
+from nebulift.simulate.star_painting import Stars, paint_stars
+from nebulift.simulate.tracking import drift
+from nebulift.simulate.turbulence import turbulence
+from nebulift.stars.stamps import green_filled
+from nebulift.training.metrics import binomial_upper_bound
 
 SIDE = 1600
+SKY_ADU = 1000.0
+NOISE_ADU = math.sqrt(SKY_ADU + PERFECT.read_noise_e**2)
 WIDTHS_PX = (1.5, 2.0, 3.0, 4.5, 6.0, 9.0, 12.0)
+PROFILES = {"normal": 20.0, "beta 4": 4.0, "beta 3": 3.0, "beta 2.5": 2.5}
+SNRS = (5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
+MATCH_SNR, MIN_MATCHES = 20.0, 5
+UNSATURATED = 0.85
 
 
-def by_sep(pixels):
-    """Median half-flux radius of the stars whose peak is above 30 sigma."""
-    image = np.ascontiguousarray(pixels, dtype=np.float32)
+def shape_of(fwhm_px, **changed):
+    """A star's image; fields of ``Telescope`` and of ``StarShape`` may be given."""
+    optics = {key: changed.pop(key) for key in list(changed) if key in type(PERFECT_OPTICS).__slots__}
+    # an aureole too weak to be seen: the painter asks how far a star reaches, and a normal one reaches nowhere
+    return StarShape(fwhm_px, replace(PERFECT_OPTICS, scatter_share=1e-6, **optics), **changed)
+
+
+def painted(shape, *, count, seed, snr=40.0, snr_to=3000.0, side=SIDE, glow=None):
+    """(pixels, x, y): ``count`` stars of total S/N ``snr`` and more (in the area over which their light lies)."""
+    rng = np.random.default_rng([seed, 77])
+    x, y = rng.uniform(0.0, side, (2, count)).astype(np.float32)
+    wide = math.hypot(shape.fwhm_px, max(shape.defocus_px, 2.355 * shape.blur_sigma_px))
+    lowest = (snr_to / snr) ** -0.8
+    flux = snr * NOISE_ADU * math.sqrt(4.0 * math.pi) * wide / 2.355
+    flux = flux * (lowest + rng.random(count) * (1.0 - lowest)) ** -1.25
+    light = np.full((side, side), SKY_ADU, np.float32) if glow is None else (SKY_ADU + glow).astype(np.float32)
+    stars = Stars(x, y, flux.astype(np.float32), np.ones((count, 3), np.float32))
+    paint_stars(light, stars, shape, NOISE_ADU)
+    nothing = np.zeros(0, np.float32)
+    flat = FixedPattern(np.ones((1, 1), np.float32), None, np.zeros(0, np.int64), nothing, np.zeros(side), ())
+    return digitised(light, replace(PERFECT, width_px=side, height_px=side), flat, rng), x, y
+
+
+def seen(pixels):
+    return ArtifactDetector().analyse(frame_from_array(pixels, Exposure()))
+
+
+def by_sep(image, ceiling=np.inf):
+    """(x, y, half-flux radius) of the stars above 20 sigma that are neither blended nor saturated."""
+    image = np.ascontiguousarray(image, dtype=np.float32)
     background = sep.Background(image)
-    background.subfrom(image)
-    found = sep.extract(image, 5.0, err=background.globalrms)
-    bright = found[(found["flag"] == 0) & (found["peak"] > 30.0 * background.globalrms)]
-    radius, _ = sep.flux_radius(image, bright["x"], bright["y"], 6.0 * bright["a"], 0.5)
-    return float(np.median(radius))
+    above = image - background.back()
+    found = sep.extract(above, 5.0, err=background.globalrms)
+    peak = found["peak"]
+    good = (found["flag"] == 0) & (peak > MATCH_SNR * background.globalrms)
+    found = found[good & (peak + background.globalback < UNSATURATED * ceiling)]
+    radius, _ = sep.flux_radius(above, found["x"], found["y"], 6.0 * found["a"], 0.5)
+    return found["x"], found["y"], radius
+
+
+def matched(x, y, others_x, others_y, within=2.0):
+    """Pairs of indices of positions that lie within so many pixels of each other."""
+    if len(x) == 0 or len(others_x) == 0:
+        return np.empty(0, int), np.empty(0, int)
+    distance = np.hypot(np.subtract.outer(x, others_x), np.subtract.outer(y, others_y))
+    nearest = distance.argmin(axis=1)
+    near = np.flatnonzero(distance[np.arange(len(x)), nearest] < within)
+    return near, nearest[near]
+
+
+# simulated frames -----------------------------------------------------------------------------------------------------
+
+
+def widths(fields):
+    print(f"Widths: {SIDE} x {SIDE} pixels, 200 stars of S/N 40 and more, {fields} fields a line; medians.\n")
+    print("| profile | FWHM before the pixels | in the file | measured over true | HFR over sep's | elongation (1) |")
+    print("|---|---|---|---|---|---|")
+    for name, beta in PROFILES.items():
+        for width in WIDTHS_PX:
+            shape = shape_of(width, beta=beta)
+            true, rows = star_widths(shape).fwhm_px, []
+            for seed in range(fields):
+                pixels, _, _ = painted(shape, count=200, seed=seed)
+                analysis = seen(pixels)
+                shapes = analysis.views.stars.shapes
+                x, y, radius = by_sep(pixels)
+                ours, theirs = matched(shapes.x_px, shapes.y_px, x, y)
+                ratio = np.nanmedian(shapes.hfr_px[ours] / radius[theirs])
+                rows.append((analysis.measurements.stars.fwhm_px / true, ratio, analysis.measurements.stars.elongation))
+            fwhm, hfr, elongation = np.median(rows, axis=0)
+            print(f"| {name} | {width} | {true:.2f} | {fwhm:.3f} | {hfr:.3f} | {elongation:.3f} |", flush=True)
+
+
+def elongations(fields):
+    print(f"\nElongation: 200 stars, {fields} fields a line; median +- scatter. Truth: its moments in the file.\n")
+    print("| FWHM px | S/N | true | measured | coherence |\n|---|---|---|---|---|")
+    for width in (2.0, 3.0, 6.0):
+        for snr in (20.0, 100.0):
+            for true in (1.0, 1.2, 1.5, 2.0):
+                shape = shape_of(width, elongation=true, elongation_angle_deg=30.0)
+                fields_seen = [painted(shape, count=200, seed=seed, snr=snr)[0] for seed in range(fields)]
+                stars = [seen(pixels).measurements.stars for pixels in fields_seen]
+                found = [one.elongation for one in stars]
+                coherence = np.median([one.angle_coherence for one in stars])
+                print(
+                    f"| {width} | {snr:.0f} | {star_widths(shape).elongation:.2f} "
+                    f"| {np.median(found):.3f} +- {np.std(found):.3f} | {coherence:.2f} |",
+                    flush=True,
+                )
+
+
+SCENES = {
+    "round": {},
+    "trailed 5 px towards 30 deg": {"track": drift(5.0, 30.0)},
+    "tilt, 40 % wider towards 30 deg": {"tilt": 0.4, "tilt_angle_deg": 30.0},
+    "coma, twice as long in the corners": {"coma": 1.0},
+    "seeing, 5.9 px more": {"blur_sigma_px": 2.5},
+    "defocus 8 px, no obstruction": {"defocus_px": 8.0},
+    "defocus 15 px, obstruction 0.35": {"defocus_px": 15.0, "obstruction": 0.35},
+}
+
+
+def forms(fields):
+    print(f"\nForm over the field: FWHM 3 px, {fields} fields a line; medians.\n")
+    heads = ("scene", "stars", "FWHM", "FWHM / 2 HFR", "elongation", "coherence", "rings", "tilt", "corners", "radial")
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for name, changed in SCENES.items():
+        for count in (40, 5000):
+            shape = shape_of(3.0, **changed)
+            rows = []
+            for seed in range(fields):
+                found = seen(painted(shape, count=count, seed=seed)[0]).measurements.stars
+                numbers = (found.fwhm_px, found.fwhm_px / found.hfr_px / 2.0, found.elongation, found.angle_coherence)
+                form = (found.donut_fraction, found.fwhm_tilt, found.fwhm_curvature, found.radial_coherence)
+                rows.append([np.nan if number is None else number for number in (*numbers, *form)])
+            print(
+                f"| {name} | {count} | {' | '.join(f'{one:.2f}' for one in np.nanmedian(rows, axis=0))} |", flush=True
+            )
+
+
+def completeness(fields):
+    print(f"\nFound of 150 stars of one S/N (total, matched), and false beside them; {fields} fields a line.\n")
+    print(f"| FWHM px | {' | '.join(f'S/N {snr:.0f}' for snr in SNRS)} | false per Mpx |\n|{'---|' * (len(SNRS) + 2)}")
+    for width in (1.5, 3.0, 6.0):
+        cells, false = [], 0
+        for snr in SNRS:
+            hits = 0
+            for seed in range(fields):
+                pixels, x, y = painted(shape_of(width), count=150, seed=seed, snr=snr, snr_to=1.001 * snr)
+                stars = seen(pixels).views.stars
+                hits += len(matched(x, y, stars.x_px, stars.y_px, width + 2.0)[0])
+                false += len(stars.x_px) - len(matched(stars.x_px, stars.y_px, x, y, width + 2.0)[0])
+            cells.append(f"{hits / (150 * fields):.2f}")
+        print(f"| {width} | {' | '.join(cells)} | {false / (SIDE**2 / 1e6 * fields * len(SNRS)):.2f} |", flush=True)
+
+
+def starless(kind, seed):
+    """A frame without a star."""
+    rng = np.random.default_rng([seed, 5])
+    light = np.full((SIDE, SIDE), SKY_ADU)
+    if kind.startswith("nebula"):
+        glow = np.exp(turbulence(rng, (SIDE, SIDE), 11 / 3))
+        light += float(kind.split()[-2]) * NOISE_ADU * glow / glow.mean()
+    pixels = light + rng.normal(0.0, 1.0, light.shape) * np.sqrt(light + PERFECT.read_noise_e**2)
+    if kind.startswith("hot"):
+        number = int(float(kind.split()[2]) * SIDE**2 / 1e6)
+        pixels[rng.integers(0, SIDE, number), rng.integers(0, SIDE, number)] += (
+            rng.exponential(30.0, number) * NOISE_ADU
+        )
+    if kind.startswith("cosmic"):
+        for _ in range(int(float(kind.split()[2]) * SIDE**2 / 1e6)):
+            x, y, angle = *rng.uniform(10, SIDE - 10, 2), rng.uniform(0.0, math.pi)
+            steps = np.arange(rng.integers(1, 9))
+            rows, columns = np.rint(y + steps * math.sin(angle)), np.rint(x + steps * math.cos(angle))
+            pixels[rows.astype(int), columns.astype(int)] += rng.uniform(20.0, 200.0) * NOISE_ADU
+    return np.rint(pixels).clip(0, 65535).astype(np.uint16)
+
+
+STARLESS = ("noise", "hot pixels: 100 /Mpx", "hot pixels: 1000 /Mpx", "cosmic rays: 20 /Mpx", "nebula of 5 sigma",
+            "nebula of 30 sigma")  # fmt: skip
+
+
+def false_stars(fields):
+    area = SIDE**2 / 1e6 * fields
+    print(f"\nFrames without a star, {fields} of {SIDE} x {SIDE} pixels a line:\n")
+    print("| what | taken for stars | per Mpx | below (95 %) | with a shape | sep per Mpx |\n|---|---|---|---|---|---|")
+    for kind in STARLESS:
+        count = measured = theirs = 0
+        for seed in range(fields):
+            pixels = starless(kind, seed)
+            stars = seen(pixels).measurements.stars
+            count, measured = count + stars.count, measured + stars.measured
+            image = pixels.astype(np.float32)
+            background = sep.Background(image)
+            theirs += len(sep.extract(image - background.back(), 5.0, err=background.globalrms))
+        bound = binomial_upper_bound(count, 10**6) * 10**6 / area
+        print(f"| {kind} | {count} | {count / area:.2f} | {bound:.2f} | {measured} | {theirs / area:.1f} |", flush=True)
+
+
+def speed(fields):
+    """CPU time of the stage ``stars`` over that of sep on the same pixels, interleaved."""
+    print(f"\nCPU time of the stage over that of sep (Background, extract, flux_radius), {fields} rounds, median:\n")
+    print("| stars/Mpx of 6.8 Mpx | stars | ours ms | of sep |\n|---|---|---|---|")
+    for density in (0, 60, 600, 7500):
+        pixels, _, _ = painted(shape_of(3.2), count=int(density * 6.76), seed=1, snr=5.0, side=2600)
+        frame, rows = frame_from_array(pixels, Exposure()), []
+        for _ in range(fields + 1):
+            marks = {}
+            analysis = ArtifactDetector().analyse(frame, lambda stage, m=marks: m.update({stage: time.process_time()}))
+            start = time.process_time()
+            image = pixels.astype(np.float32)
+            background = sep.Background(image)
+            background.subfrom(image)
+            found = sep.extract(image, 5.0, err=background.globalrms)
+            sep.flux_radius(image, found["x"], found["y"], 6.0 * found["a"], 0.5)
+            rows.append((1e3 * (marks["stars"] - marks["sensor"]), 1e3 * (time.process_time() - start)))
+        ours, theirs = np.median(rows[1:], axis=0)
+        print(f"| {density} | {analysis.measurements.stars.count} | {ours:.0f} | {ours / theirs:.2f} |", flush=True)
+
+
+# real frames ----------------------------------------------------------------------------------------------------------
+
+
+def in_one_colour(frame):
+    """The whole frame as float32, of a mosaic its green with the gaps filled."""
+    image = np.nan_to_num(frame.array().astype(np.float32))
+    if frame.exposure.bayer is None:
+        return image
+    sites = np.zeros(image.shape, dtype=bool)
+    for place, letter in enumerate(frame.exposure.bayer):
+        sites[place // 2 :: 2, place % 2 :: 2] = letter == "G"
+    return green_filled(image[None], sites[None])[0]
+
+
+def pooled_fwhm(image, x, y, radius):
+    """FWHM of the radial profile of all these stars together, each over its own light; no model."""
+    reach = math.ceil(4.0 * radius)
+    away = np.arange(-reach, reach + 1)
+    distances, lights = [], []
+    for cx, cy in zip(x, y, strict=True):
+        column, row = round(cx), round(cy)
+        if min(row, column) < reach or row + reach >= image.shape[0] or column + reach >= image.shape[1]:
+            continue
+        cut = image[row - reach : row + reach + 1, column - reach : column + reach + 1]
+        distance = np.hypot(away - (cx - column), (away - (cy - row))[:, None])
+        distances.append(distance.ravel())
+        lights.append((cut / max(cut[distance < 2.0 * radius].sum(), 1e-9)).ravel())
+    if not distances:
+        return None
+    distance, light = np.concatenate(distances), np.concatenate(lights)
+    bins = (distance / max(0.25, radius / 12.0)).astype(int)
+    rings = [bins == number for number in range(bins.max() + 1)]
+    profile = [(distance[ring].mean(), np.median(light[ring])) for ring in rings if ring.sum() >= MIN_MATCHES]
+    at, height = np.array(profile).T
+    core = max(3, int((at < 0.5 * radius).sum()))
+    peak = max(float(np.polyfit(at[:core] ** 2, height[:core], 1)[1]), height.max())
+    below = np.flatnonzero(height < 0.5 * peak)
+    if len(below) == 0 or below[0] == 0:
+        return None
+    first = below[0]
+    share = (height[first - 1] - 0.5 * peak) / (height[first - 1] - height[first])
+    return 2.0 * (at[first - 1] + share * (at[first] - at[first - 1]))
+
+
+def by_source_extractor(image):
+    """(x, y, FWHM_IMAGE) of its unflagged detections; ``None`` where it is not installed."""
+    tool = shutil.which("source-extractor") or shutil.which("sex")
+    if tool is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        fits.PrimaryHDU(image).writeto(place / "image.fits")
+        (place / "wanted").write_text("X_IMAGE\nY_IMAGE\nFWHM_IMAGE\nFLAGS\n", encoding="ascii")
+        (place / "config").write_text("", encoding="ascii")
+        options = {"-c": "config", "-PARAMETERS_NAME": "wanted", "-CATALOG_NAME": "found", "-CATALOG_TYPE": "ASCII"}
+        options |= {"-FILTER": "N", "-DETECT_THRESH": "3", "-VERBOSE_TYPE": "QUIET"}
+        subprocess.run(
+            [tool, "image.fits", *(word for pair in options.items() for word in pair)], cwd=place, check=True
+        )
+        rows = np.loadtxt(place / "found", ndmin=2).reshape(-1, 4)
+    rows = rows[rows[:, 3] == 0]
+    return rows[:, 0] - 1.0, rows[:, 1] - 1.0, rows[:, 2]
+
+
+def compared(path):
+    """One row of the table of real frames, or ``None`` with fewer than five matched stars."""
+    with open_frame(path) as frame:
+        analysis = ArtifactDetector().analyse(frame)
+        image = in_one_colour(frame)
+        mosaic = frame.exposure.bayer is not None
+    shapes, ceiling = analysis.views.stars.shapes, analysis.measurements.saturation.ceiling_adu
+    x, y, radius = by_sep(image, ceiling or np.inf)
+    ours, theirs = matched(shapes.x_px, shapes.y_px, x, y)
+    if len(ours) < MIN_MATCHES:
+        return None
+    hfr = float(np.nanmedian(shapes.hfr_px[ours] / radius[theirs]))
+    above = image - sep.Background(image).back()
+    pooled = pooled_fwhm(above, shapes.x_px[ours], shapes.y_px[ours], float(np.nanmedian(radius[theirs])))
+    fwhm = float(np.median(shapes.fwhm_px[ours]))
+    other = by_source_extractor(image)
+    extractor = None
+    if other is not None:
+        mine, its = matched(shapes.x_px[ours], shapes.y_px[ours], other[0], other[1])
+        extractor = float(np.median(shapes.fwhm_px[ours][mine] / other[2][its])) if len(mine) >= MIN_MATCHES else None
+    return mosaic, len(ours), fwhm, hfr, None if pooled is None else fwhm / pooled, extractor
+
+
+def real_frames(folder):
+    rows, refused = [], 0
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        try:
+            row = compared(path)
+        except NebuliftError:
+            refused += 1
+            continue
+        rows += [row] if row is not None else []
+    print(f"\nReal frames, {len(rows)} with {MIN_MATCHES} matched stars and more ({refused} files are no images).")
+    print("Medians of the per-frame medians, with 5 and 95 %; model-free width: mono frames of FWHM 2 px and more.\n")
+    print("| sensor | frames | stars | FWHM px | HFR over sep's | FWHM over model-free | over SExtractor's |")
+    print("|---|---|---|---|---|---|---|")
+    for mosaic, name in ((False, "mono"), (True, "mosaic")):
+        chosen = [row for row in rows if row[0] is mosaic]
+        if chosen:
+            widths_px = [row[2] for row in chosen]
+            pooled = [None if mosaic or row[2] < 2.0 else row[4] for row in chosen]
+            parts = [quantiles([row[3] for row in chosen]), quantiles(pooled), quantiles([row[5] for row in chosen])]
+            print(
+                f"| {name} | {len(chosen)} | {sum(row[1] for row in chosen)} "
+                f"| {min(widths_px):.1f} .. {max(widths_px):.1f} | {' | '.join(parts)} |"
+            )
+
+
+def quantiles(values):
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return "-"
+    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
+    return f"{middle:.3f} ({low:.2f} .. {high:.2f}, n {len(known)})"
+
+
+TABLES = {"widths": widths, "elongations": elongations, "forms": forms, "completeness": completeness,
+          "false": false_stars, "speed": speed}  # fmt: skip
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fields", type=int, default=6)
-    fields = parser.parse_args().fields
-    print(f"Star fields of {SIDE} x {SIDE} pixels, 150 stars/Mpx, {fields} fields a line; median +- scatter:\n")
-    print("| FWHM before the pixels, px | FWHM, px | HFR, px | elongation (true 1) | flux radius by sep, px |")
-    print("|---|---|---|---|---|")
-    for width in WIDTHS_PX:
-        rows = []
-        for seed in range(fields):
-            field = star_field(SIDE, SIDE, fwhm_px=width, density_per_mpx=150.0, seed=seed)
-            seen = ArtifactDetector().analyse(frame_from_array(field.pixels, Exposure())).measurements.stars
-            rows.append((seen.fwhm_px, seen.hfr_px, seen.elongation, by_sep(field.pixels)))
-        middle, scatter = np.median(rows, axis=0), np.std(rows, axis=0)
-        cells = " | ".join(f"{value:.2f} +- {spread:.2f}" for value, spread in zip(middle, scatter, strict=True))
-        print(f"| {width} | {cells} |", flush=True)
+    parser.add_argument("--tables", nargs="*", choices=TABLES, default=list(TABLES))
+    parser.add_argument("--folder", type=Path, help="compare on the frames in it instead")
+    asked = parser.parse_args()
+    if asked.folder is not None:
+        real_frames(asked.folder)
+        return
+    for name in asked.tables:
+        TABLES[name](asked.fields)
 
 
 if __name__ == "__main__":

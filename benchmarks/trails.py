@@ -1,27 +1,45 @@
 """How faint a trail may be and still be found, and how often there is none where one is found.
 
     python benchmarks/trails.py --frames 40 --side 2000 --scenes 150
+    python benchmarks/trails.py --tables shapes lookalikes kinds --frames 20
 
 Crossing trails of known total S/N (matched filter over the whole trail; Nir et al. 2018, AJ 156, 229) in simulated star
 fields; the same and crowded fields without any; and whole random scenes without any (galaxies, nebulae, spikes, glow of
-the amplifier, clouds ...). Prints Markdown.
+the amplifier, clouds ...); trails of every shape by height; what trails are mistaken for, one by one; kinds told
+against kinds simulated. Prints Markdown.
 """
 
 import argparse
 import math
+from collections import Counter
 
 import numpy as np
+from lookalikes import LOOKALIKES
 
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.exposure import Exposure
 from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
-from nebulift.simulate import add_streak, random_frame, star_field
+from nebulift.simulate import add_streak, inject, random_frame, star_field
+from nebulift.simulate.trails import Trail, clipped_to_frame, random_trail
 from nebulift.training.metrics import binomial_upper_bound
 
 WIDTH_PX = 3.0
 FIRST_SCENE = 5000
 SNRS = (5.0, 6.0, 7.0, 8.0, 10.0, 14.0)
+HEIGHTS = (0.3, 0.6, 1.0, 3.0, 10.0)
+SHAPES = {
+    "plain": {},
+    "partial, 20 to 50 %": {"part": True},
+    "out of focus by 8 to 20 px": {"widening": (8.0, 20.0)},
+    "two side by side": {"twin": True},
+    "flaring": {"pattern": "flare"},
+    "tumbling": {"pattern": "tumbling"},
+    "strobes": {"pattern": "strobes", "widening": (0.0, 6.0)},
+    "strobes, two side by side": {"pattern": "strobes", "widening": (0.0, 6.0), "twin": True},
+    "meteor, 20 to 50 %": {"pattern": "spindle", "part": True},
+}
+FORMS = {"strobes": "aircraft", "spindle": "meteor"}
 DENSITIES = {"sparse": 60.0, "usual": 300.0, "crowded": 3000.0}
 
 
@@ -50,8 +68,8 @@ def is_this(streak, ends):
     return max(apart) < 6.0
 
 
-def streaks_of(pixels):
-    return ArtifactDetector().analyse(frame_from_array(pixels, Exposure())).measurements.streaks
+def streaks_of(pixels, bayer=None):
+    return ArtifactDetector().analyse(frame_from_array(pixels, Exposure(bayer=bayer))).measurements.streaks
 
 
 def completeness(side, frames, snr):
@@ -75,7 +93,7 @@ def false_in_scenes(frames):
     wrong = clear = 0
     for seed in range(FIRST_SCENE, FIRST_SCENE + frames):
         scene = random_frame(seed)
-        if Kind.STREAK in scene.truth.kinds:
+        if any(artefact.kind == Kind.STREAK for artefact in scene.truth.artefacts):
             continue
         clear += 1
         seen = ArtifactDetector().analyse(frame_from_array(scene.pixels, scene.exposure))
@@ -83,27 +101,107 @@ def false_in_scenes(frames):
     return wrong, clear
 
 
+def shaped(rng, side, height, *, part=False, widening=(0.0, 0.0), twin=False, pattern="steady"):
+    """A trail of a shape, whose ridge is on average ``height`` noise of a pixel high."""
+    ends = crossing(rng, side)
+    if part:
+        share = rng.uniform(0.2, 0.5)
+        start = rng.uniform(0.0, 1.0 - share)
+        run, rise = ends[2] - ends[0], ends[3] - ends[1]
+        ends = (ends[0] + start * run, ends[1] + start * rise,
+                ends[0] + (start + share) * run, ends[1] + (start + share) * rise)  # fmt: skip
+    apart = float(rng.uniform(8.0, 60.0)) if twin else 0.0
+    form = FORMS.get(pattern, "satellite")
+    return Trail(form, *ends, height, float(rng.uniform(*widening)), apart, pattern, int(rng.integers(2**31)))
+
+
+def lies_on(streak, trail):
+    """Whether the found trail is the simulated one, or one of its two lines."""
+    ends = (trail.x0_px, trail.y0_px, trail.x1_px, trail.y1_px)
+    run, rise = ends[2] - ends[0], ends[3] - ends[1]
+    apart = [abs((x - ends[0]) * rise - (y - ends[1]) * run) / math.hypot(run, rise)
+             for x, y in ((streak.x0_px, streak.y0_px), (streak.x1_px, streak.y1_px))]  # fmt: skip
+    return max(apart) < 10.0 + trail.twin_px / 2.0
+
+
+def shapes_table(side, frames, first):
+    print(f"\nFound by shape and mean height over the pixel noise, {frames} frames each, {side} x {side} pixels:\n")
+    print("| shape |" + "".join(f" {height} |" for height in HEIGHTS) + "\n|---|" + "---|" * len(HEIGHTS))
+    for number, (name, shape) in enumerate(SHAPES.items()):
+        row = []
+        for height in HEIGHTS:
+            hits = 0
+            for seed in range(first, first + frames):
+                field = star_field(side, side, fwhm_px=WIDTH_PX, density_per_mpx=300.0, seed=seed)
+                trail = shaped(np.random.default_rng([seed, number, int(10 * height)]), side, height, **shape)
+                pixels, _ = inject(field.pixels, [trail], seed, noise=field.noise, fwhm_px=WIDTH_PX)
+                hits += any(lies_on(streak, trail) for streak in streaks_of(pixels))
+            row.append(f"{hits}/{frames}")
+        print(f"| {name} | " + " | ".join(row) + " |", flush=True)
+
+
+def lookalikes_table(frames, first):
+    print("\n| no trail, but | frames | false trails | rate below (95 %) |\n|---|---|---|---|")
+    for name, made in LOOKALIKES.items():
+        wrong = sum(bool(streaks_of(*made(seed))) for seed in range(first, first + frames))
+        print(f"| {name} | {frames} | {wrong} | {binomial_upper_bound(wrong, frames):.3f} |", flush=True)
+
+
+def kinds_table(side, frames, first):
+    print("\n| simulated | satellite | aircraft | meteor | unknown | not found |\n|---|---|---|---|---|---|")
+    for form in ("satellite", "aircraft", "meteor"):
+        told = Counter()
+        for seed in range(first, first + frames):
+            field = star_field(side, side, fwhm_px=WIDTH_PX, density_per_mpx=200.0, seed=seed)
+            rng = np.random.default_rng([seed, 3])
+            trail = random_trail(rng, (side, side), WIDTH_PX, float(rng.uniform(0.55, 0.95)), form)
+            if clipped_to_frame(trail, (side, side)) is None:
+                continue
+            pixels, _ = inject(field.pixels, [trail], seed, noise=field.noise, fwhm_px=WIDTH_PX)
+            own = [streak for streak in streaks_of(pixels) if lies_on(streak, trail)]
+            told[max(own, key=lambda streak: streak.snr).object_kind if own else "not found"] += 1
+        columns = ("satellite", "aircraft", "meteor", "unknown", "not found")
+        print(f"| {form} | " + " | ".join(str(told[name]) for name in columns) + " |", flush=True)
+
+
+def completeness_table(side, frames):
+    print(f"Crossing trails, {side} x {side} pixels, FWHM {WIDTH_PX} px, {frames} frames a line:\n")
+    print("| total S/N | height over pixel noise | found | S/N found over true | false beside |\n|---|---|---|---|---|")
+    for snr in SNRS:
+        hits, of, ratio, false = completeness(side, frames, snr)
+        print(f"| {snr:.0f} | {peak_for(snr, side):.3f} | {hits}/{of} | {ratio:.2f} | {false} |", flush=True)
+
+
+def false_table(side, frames, scenes):
+    print("\nThe same without a trail:\n\n| stars | frames | false trails | rate below (95 %) |\n|---|---|---|---|")
+    for name, density in DENSITIES.items():
+        false = sum(
+            bool(streaks_of(star_field(side, side, density_per_mpx=density, seed=1000 + seed).pixels))
+            for seed in range(frames)
+        )
+        bound = binomial_upper_bound(false, frames)
+        print(f"| {name} ({density:.0f}/Mpx) | {frames} | {false} | {bound:.3f} |", flush=True)
+    wrong, clear = false_in_scenes(scenes)
+    print(f"| whole scenes | {clear} | {wrong} | {binomial_upper_bound(wrong, clear):.3f} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--side", type=int, default=2000)
     parser.add_argument("--scenes", type=int, default=150)
+    parser.add_argument("--first", type=int, default=FIRST_SCENE, help="first seed of shapes, lookalikes and kinds")
+    parser.add_argument("--tables", nargs="+", default=["completeness", "false", "shapes", "lookalikes", "kinds"])
     asked = parser.parse_args()
-    print(f"Crossing trails, {asked.side} x {asked.side} pixels, FWHM {WIDTH_PX} px, {asked.frames} frames a line:\n")
-    print("| total S/N | height over pixel noise | found | S/N found over true | false beside |\n|---|---|---|---|---|")
-    for snr in SNRS:
-        hits, of, ratio, false = completeness(asked.side, asked.frames, snr)
-        print(f"| {snr:.0f} | {peak_for(snr, asked.side):.3f} | {hits}/{of} | {ratio:.2f} | {false} |", flush=True)
-    print("\nThe same without a trail:\n\n| stars | frames | false trails | rate below (95 %) |\n|---|---|---|---|")
-    for name, density in DENSITIES.items():
-        false = sum(
-            bool(streaks_of(star_field(asked.side, asked.side, density_per_mpx=density, seed=1000 + seed).pixels))
-            for seed in range(asked.frames)
-        )
-        bound = binomial_upper_bound(false, asked.frames)
-        print(f"| {name} ({density:.0f}/Mpx) | {asked.frames} | {false} | {bound:.3f} |", flush=True)
-    wrong, clear = false_in_scenes(asked.scenes)
-    print(f"| whole scenes | {clear} | {wrong} | {binomial_upper_bound(wrong, clear):.3f} |")
+    tables = {
+        "completeness": lambda: completeness_table(asked.side, asked.frames),
+        "false": lambda: false_table(asked.side, asked.frames, asked.scenes),
+        "shapes": lambda: shapes_table(asked.side, asked.frames, asked.first),
+        "lookalikes": lambda: lookalikes_table(asked.frames, asked.first),
+        "kinds": lambda: kinds_table(asked.side, asked.frames, asked.first),
+    }
+    for name in asked.tables:
+        tables[name]()
 
 
 if __name__ == "__main__":

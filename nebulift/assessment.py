@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from nebulift.findings import Cells, Ellipse, Finding, Kind, Line
-from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
+from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
+from nebulift.measurements import Coverage, Measurements, Saturation, Sky, Stars, Streak
 
 Table = Sequence[tuple[float, float]]
 
@@ -33,15 +33,38 @@ DEFOCUS_PX_SEVERITY: Table = ((8.0, 0.0), (11.0, 0.3), (15.0, 0.55), (20.0, 0.75
 # Donuts: a hole is defocus beyond doubt; how bad is a matter of its size.
 DONUT_SEVERITY: Table = ((6.0, 0.3), (10.0, 0.45), (14.0, 0.6), (18.0, 0.75), (30.0, 0.95))
 DONUT_SHARE = 0.5
+# FWHM over twice the half-flux radius: 1 of a normal profile, 0.7 to 0.9 with the wings that the air gives, 1.41 of a
+# disc of even light. Wide stars above this are flat on top: defocus, not seeing.
+FLAT_TOPPED = 1.04
+# What the words of a finding mention of the field, never its severity: a rig's tilt is there every night.
+TILT_SEEN, CORNERS_SEEN = 0.25, 1.2  # about what side-by-side crops of the corners show
+FAN_COHERENCE, FAN_ELONGATION = 0.5, 1.2
 # Share of the frame at the ceiling. Star cores take 0.01 to 0.1 %; the core of a bright nebula a per cent.
 SATURATION_SEVERITY: Table = ((0.003, 0.0), (0.01, 0.3), (0.03, 0.55), (0.1, 0.8), (0.5, 1.0))
 # Share of the frame that holds one constant value along a border: trimmed borders are thin.
 FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.1  # pure noise gives one or two at 26 megapixels, none with a shape
-DEAD_SEVERITY: Table = ((0.01, 0.0), (0.03, 0.5), (0.1, 0.8), (0.5, 1.0))
-# Scatter of row or column means over the noise of one pixel: the eye sees bands from about a tenth.
-BANDING_SEVERITY: Table = ((0.1, 0.0), (0.3, 0.3), (0.6, 0.5), (1.2, 0.7), (3.0, 0.9))
+FEW_STARS, HARDLY_EMPTY = 5, 0.5  # glow and hot pixels of a covered sensor look like as many; a poor field, too
+DEAD_SEVERITY: Table = ((0.004, 0.0), (0.01, 0.3), (0.03, 0.6), (0.05, 0.7), (0.1, 0.8), (0.5, 1.0))
+# Share of the frame in rectangles of one value amid it, or in rows that are there twice. No sky is like that: a strip
+# of a per cent is seen at once, one of a thousandth when looked for.
+LOST_SEVERITY: Table = ((0.0003, 0.1), (0.001, 0.3), (0.004, 0.5), (0.012, 0.7), (0.05, 0.85), (0.3, 1.0))
+TORN = 0.9  # the light of stars ends at a row: neither part can be registered with the other
+# Jump of the sky at one row alone, in noise of one pixel: a tear, or a read-out of two amplifiers: a person decides.
+STEP_SEVERITY: Table = ((0.1, 0.2), (0.2, 0.4), (0.35, 0.6), (0.6, 0.7), (2.0, 0.85))
+# Scatter of row or column heights over the noise of one pixel: the eye sees bands from about a third of it when it
+# looks for them, and cheap cameras draw such in every frame; as high as the noise they are plain.
+BANDING_SEVERITY: Table = ((0.2, 0.0), (0.55, 0.3), (0.8, 0.5), (1.0, 0.7), (3.0, 0.9))
+# Share of rows or columns that stand out from those beside them by more than the noise of the map. Single ones are hot
+# columns, which calibration takes off.
+OUTSTANDING_SEVERITY: Table = ((0.05, 0.0), (0.1, 0.3), (0.2, 0.5), (0.3, 0.7), (0.5, 0.9))
+STUCK_SEVERITY: Table = ((8.0, 0.1), (16.0, 0.35), (32.0, 0.55), (64.0, 0.72))  # columns; a sensor has some for life
+# Longest run of full pixels along a column over the height of the frame.
+BLEED_SEVERITY: Table = ((0.05, 0.0), (0.15, 0.3), (0.3, 0.5), (0.6, 0.7), (1.0, 0.85))
 # Share of the field without stars.
 MISSING_SEVERITY: Table = ((0.05, 0.0), (0.1, 0.3), (0.2, 0.5), (0.3, 0.7), (0.6, 0.95))
+# Share of the field's light that something takes, where the darker side of the field says so itself.
+BLOCKED_SEVERITY: Table = ((0.02, 0.1), (0.05, 0.4), (0.1, 0.6), (0.15, 0.7), (0.5, 0.95))
+UNPROVEN = 0.5  # where there are too few stars to say so: a person looks
 BRIGHT_PATCH_WEIGHT = 0.6  # bright and without stars may be a nebula, too: one frame alone does not condemn it
 BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a dark nebula hardly does
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
@@ -67,7 +90,7 @@ def findings_of(measured: Measurements) -> tuple[Finding, ...]:
         *_trailed(measured.stars),
         *_defocus(measured.stars),
         *_saturation(measured.saturation),
-        *_readout(measured.sensor),
+        *_readout(measured),
         *_gradient(measured.sky),
         *_missing_stars(measured.coverage),
     ]
@@ -87,17 +110,16 @@ def _streak(streak: Streak) -> Finding:
 
 
 def _empty(measured: Measurements) -> Iterator[Finding]:
-    megapixels = measured.width_px * measured.height_px / 1e6
-    none = measured.stars.measured == 0 and measured.stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels
-    if none and measured.sensor.dead_fraction < 0.5:
+    stars, megapixels = measured.stars, measured.width_px * measured.height_px / 1e6
+    if stars.measured > 0 or measured.sensor.dead_fraction >= 0.5:
+        return
+    evidence = {"stars": float(stars.count), "hot_pixels": float(stars.hot_pixels)}
+    if stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels:
         text = "no star in the frame: cover or dome closed, thick cloud, or not an exposure of the sky"
-        yield Finding(
-            Kind.EMPTY,
-            0.95,
-            text,
-            {"stars": float(measured.stars.count), "hot_pixels": float(measured.stars.hot_pixels)},
-            strong=True,
-        )
+        yield Finding(Kind.EMPTY, 0.95, text, evidence, strong=True)
+    elif stars.count <= FEW_STARS:
+        text = f"hardly a star in the frame ({stars.count}, none with a shape): is the cover closed?"
+        yield Finding(Kind.EMPTY, HARDLY_EMPTY, text, evidence)
 
 
 def _trailed(stars: Stars) -> Iterator[Finding]:
@@ -112,7 +134,7 @@ def _trailed(stars: Stars) -> Iterator[Finding]:
     yield Finding(
         Kind.TRAILED,
         severity(TRAILED_SEVERITY, seen_elongation(stars.fwhm_px, stars.elongation)),
-        f"stars drawn out {stars.elongation:.1f} : 1 towards {stars.angle_deg:.0f} deg",
+        f"stars drawn out {stars.elongation:.1f} : 1 towards {stars.angle_deg:.0f} deg, all over the field",
         {"elongation": stars.elongation, "coherence": stars.angle_coherence, "stars": float(stars.measured)},
         Ellipse(stars.fwhm_px * root, stars.fwhm_px / root, stars.angle_deg),
     )
@@ -134,11 +156,28 @@ def _defocus(stars: Stars) -> Iterator[Finding]:
     shape = Ellipse(stars.fwhm_px, stars.fwhm_px, 0.0)
     if stars.donut_fraction > DONUT_SHARE:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
-        yield Finding(Kind.DEFOCUS, bad, f"out of focus: stars are rings, {width}", evidence, shape, strong=True)
+        text = f"out of focus: stars are rings (donuts), {width}{_over_the_field(stars)}"
+        yield Finding(Kind.DEFOCUS, bad, text, evidence, shape, strong=True)
     elif stars.measured >= MIN_SHAPES and stars.elongation < ROUND_ELONGATION:
         in_arcsec = severity(DEFOCUS_ARCSEC_SEVERITY, stars.fwhm_arcsec) if stars.fwhm_arcsec is not None else 1.0
         bad = min(severity(DEFOCUS_PX_SEVERITY, stars.fwhm_px), in_arcsec)
-        yield Finding(Kind.DEFOCUS, bad, f"stars are wide: {width}", evidence, shape)
+        is_flat = stars.hfr_px is not None and stars.fwhm_px > FLAT_TOPPED * 2.0 * stars.hfr_px
+        cause = "flat on top as out of focus" if is_flat else "by seeing, haze or focus"
+        text = f"stars are wide, {cause}: {width}{_over_the_field(stars)}"
+        yield Finding(Kind.DEFOCUS, bad, text, evidence, shape)
+
+
+def _over_the_field(stars: Stars) -> str:
+    """What differs over the field, in words that follow the width; empty where nothing does or nobody knows."""
+    words = []
+    if stars.fwhm_tilt is not None and stars.fwhm_tilt > TILT_SEEN:
+        assert stars.fwhm_tilt_angle_deg is not None
+        words.append(f"wider by {stars.fwhm_tilt:.0%} on the side towards {stars.fwhm_tilt_angle_deg:.0f} deg: tilt")
+    if stars.fwhm_curvature is not None and stars.fwhm_curvature > CORNERS_SEEN:
+        words.append(f"wider by {stars.fwhm_curvature - 1.0:.0%} in the corners than in the centre")
+    if (stars.radial_coherence or 0.0) > FAN_COHERENCE and (stars.elongation or 1.0) > FAN_ELONGATION:
+        words.append(f"drawn out {stars.elongation:.1f} : 1 away from the centre: coma or spacing")
+    return "".join(f"; {word}" for word in words)
 
 
 def _saturation(saturation: Saturation) -> Iterator[Finding]:
@@ -147,15 +186,78 @@ def _saturation(saturation: Saturation) -> Iterator[Finding]:
     yield Finding(
         Kind.SATURATION, severity(SATURATION_SEVERITY, share), text, {"saturated_fraction": share}, strong=True
     )
+    bleed = saturation.bleed_fraction or 0.0
+    text = f"charge of a burnt-out star runs along {bleed:.0%} of the frame's height"
+    yield Finding(Kind.SATURATION, severity(BLEED_SEVERITY, bleed), text, {"bleed_fraction": bleed})
 
 
-def _readout(sensor: Sensor) -> Iterator[Finding]:
+def _readout(measured: Measurements) -> Iterator[Finding]:
+    sensor = measured.sensor
     dead = sensor.dead_fraction
     text = f"{dead:.0%} of the frame holds one value: it was not read out or not written whole"
-    yield Finding(Kind.READOUT, severity(DEAD_SEVERITY, dead), text, {"dead_fraction": dead}, strong=True)
-    for name, banding in (("rows", sensor.row_banding_sigma), ("columns", sensor.column_banding_sigma)):
-        text = f"{name} differ by {banding:.2f} of the pixel noise: banding"
-        yield Finding(Kind.READOUT, severity(BANDING_SEVERITY, banding), text, {"banding_sigma": banding})
+    whole_lines = severity(DEAD_SEVERITY, dead)
+    yield Finding(Kind.READOUT, whole_lines, text, {"dead_fraction": dead}, strong=True)
+    yield from _lost(measured, whole_lines)
+    yield from _out_of_place(measured)
+    yield from _banding(measured)
+    if sensor.stuck_columns and not measured.sky.is_all_sky:
+        text = f"{sensor.stuck_columns} columns hold one value"
+        bad = severity(STUCK_SEVERITY, sensor.stuck_columns)
+        yield Finding(Kind.READOUT, bad, text, {"stuck_columns": float(sensor.stuck_columns)})
+
+
+def _lost(measured: Measurements, whole_lines: float) -> Iterator[Finding]:
+    """Rectangles of one value amid the frame; along a border they may be trimmed on purpose."""
+    width, height = measured.width_px, measured.height_px
+    amid = [box for box in measured.sensor.lost_boxes_px if not _is_margin(box, width, height)]
+    if not amid or measured.sky.is_all_sky:  # beyond the horizon nothing shines: many pixels are equal there
+        return
+    share = sum((right - left) * (bottom - top) for left, top, right, bottom in amid) / (width * height)
+    bad = severity(LOST_SEVERITY, share)
+    if bad > whole_lines:
+        text = f"{share:.1%} of the frame holds one value in {len(amid)} blocks: lost on the way from the camera"
+        largest = Box(*(float(edge) for edge in amid[0]))
+        yield Finding(Kind.READOUT, bad, text, {"lost_fraction": share}, largest, strong=True)
+
+
+def _is_margin(box: tuple[int, int, int, int], width: int, height: int) -> bool:
+    """Whether the box is a strip along a whole side of the frame (a map may lack the last line of an odd one)."""
+    left, top, right, bottom = box
+    wide, tall = left == 0 and right >= width - 1, top == 0 and bottom >= height - 1
+    return (wide and (top == 0 or bottom >= height - 1)) or (tall and (left == 0 or right >= width - 1))
+
+
+def _out_of_place(measured: Measurements) -> Iterator[Finding]:
+    """Rows that are there twice, and parts that belong elsewhere."""
+    sensor, width, height = measured.sensor, float(measured.width_px), float(measured.height_px)
+    if sensor.repeated_rows and sensor.repeated_top_px is not None:
+        top, share = float(sensor.repeated_top_px), sensor.repeated_rows / height
+        text = f"{sensor.repeated_rows} rows are those above them once more: the camera sent them twice"
+        where = Box(0.0, top, width, top + sensor.repeated_rows)
+        evidence = {"repeated_rows": float(sensor.repeated_rows)}
+        yield Finding(Kind.READOUT, severity(LOST_SEVERITY, share), text, evidence, where, strong=True)
+    if sensor.torn_at_px is not None:
+        step = sensor.torn_step_sigma or 0.0
+        bad = TORN if sensor.torn_stars else severity(STEP_SEVERITY, step)
+        what = "stars are cut off" if sensor.torn_stars else f"the sky jumps by {step:.1f} sigma"
+        text = f"torn at row {sensor.torn_at_px}: {what} there"
+        where = Box(0.0, float(sensor.torn_at_px), width, height)
+        evidence = {"torn_at_px": float(sensor.torn_at_px), "step_sigma": step}
+        yield Finding(Kind.READOUT, bad, text, evidence, where, strong=bool(sensor.torn_stars))
+
+
+def _banding(measured: Measurements) -> Iterator[Finding]:
+    sensor = measured.sensor
+    lines = (
+        ("rows", sensor.row_banding_sigma, sensor.row_bands_sigma, sensor.outstanding_rows),
+        ("columns", sensor.column_banding_sigma, sensor.column_bands_sigma, sensor.outstanding_columns),
+    )
+    for name, everywhere, somewhere, outstanding in lines:
+        banding = everywhere if somewhere is None else somewhere
+        share = 0.0 if measured.sky.is_all_sky else outstanding or 0.0
+        bad = max(severity(BANDING_SEVERITY, banding), severity(OUTSTANDING_SEVERITY, share))
+        text = f"{name} differ by {banding:.2f} of the pixel noise, {share:.0%} of them by more than the noise: banding"
+        yield Finding(Kind.READOUT, bad, text, {"banding_sigma": banding, "outstanding_share": share})
 
 
 def _gradient(sky: Sky) -> Iterator[Finding]:
@@ -175,9 +277,12 @@ def _missing_stars(coverage: Coverage | None) -> Iterator[Finding]:
     kind = Kind.OBSTRUCTION if step < 0 else Kind.CLOUD
     what = "blocked: dark and" if step < 0 else "covered: brighter and"
     weight = 1.0 if step < 0 else BRIGHT_PATCH_WEIGHT
+    bad = weight * severity(MISSING_SEVERITY if coverage.light_loss is None else BLOCKED_SEVERITY, share)
+    if coverage.is_proven is False:
+        bad, what = min(bad, UNPROVEN), "in a shade with an edge, perhaps"
     yield Finding(
         kind,
-        weight * severity(MISSING_SEVERITY, share),
+        bad,
         f"{share:.0%} of the field is {what} without stars",
         {"missing_fraction": share, "step_sigma": step},
         Cells(coverage.rows, coverage.columns, coverage.cells),

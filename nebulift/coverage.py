@@ -1,7 +1,8 @@
 """Where in the field stars are missing: behind a dome, a tree, a patch of cloud. One frame, no reference.
 
-Two witnesses: the background splits into two levels with a step between (``_dark_side``), or, in fields rich in stars,
-cells of a grid hold next to none (``_empty_cells``). Either way the stars have the last word.
+Three witnesses: the background splits into two levels with a step between (``_dark_side``); a side is darker and less
+noisy than the opposite one (``shaded_side``); or, in fields rich in stars, cells of a grid hold next to none
+(``_empty_cells``). The stars have the last word: without them nothing is proven.
 """
 
 import math
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from nebulift.measurements import Coverage
 from nebulift.scan import Scan
+from nebulift.shaded_side import Shade, proof_of_shade, shaded_side
 from nebulift.sky import Background
 from nebulift.stars import StarList
 
@@ -33,7 +35,32 @@ def measure_coverage(scan: Scan, background: Background, stars: StarList, shape_
     """Cells without stars and the step of the background into them; ``None`` when neither witness can say anything."""
     if background.inside is not None:
         return None  # the horizon of an all-sky frame is lined with trees
-    return _dark_side(scan, background, stars, shape_px) or _empty_cells(scan, background, stars, shape_px)
+    return (
+        _dark_side(scan, background, stars, shape_px)
+        or _shade(scan, background, stars, shape_px)
+        or _empty_cells(scan, background, stars, shape_px)
+    )
+
+
+def _shade(scan: Scan, background: Background, stars: StarList, shape_px: tuple[int, int]) -> Coverage | None:
+    """A side that is darker than the opposite one, with proof by stars or by its edge."""
+    shade = shaded_side(background)
+    if shade is None:
+        return None
+    inside, opposite = _as_bright_stars(shade, background, stars, shape_px)
+    proof = proof_of_shade(shade, inside, opposite, _otsu(background.level)[1])
+    if proof is None:
+        return None
+    lost = max(shade.light_loss, 1.0 - inside / opposite if opposite else 0.0)
+    return Coverage(
+        float(shade.cells.mean()) * lost,
+        shade.step_noises * _raw_sigmas(scan),
+        _cells(shade.cells),
+        background.level.shape[0],
+        background.level.shape[1],
+        light_loss=shade.light_loss,
+        is_proven=proof == "stars",
+    )
 
 
 def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tuple[int, int]) -> Coverage | None:
@@ -57,6 +84,20 @@ def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tu
         return None
     missing = share * (1.0 - inside / expected)
     return Coverage(missing, step, _cells(dark), GRID, GRID)
+
+
+def _as_bright_stars(
+    shade: Shade, background: Background, stars: StarList, shape_px: tuple[int, int]
+) -> tuple[int, int]:
+    """(stars in the shade, stars opposite), of those that would be found on either side.
+
+    In the shade there is less noise, so that fainter stars are found: they are left out.
+    """
+    row, column = _cell_of(stars, shape_px, background.level.shape)
+    height = stars.snr * background.noise[row, column]
+    limit = float(stars.snr.min(initial=np.inf)) * float(np.median(background.noise[shade.opposite]))
+    bright = height >= limit
+    return int((bright & shade.cells[row, column]).sum()), int((bright & shade.opposite[row, column]).sum())
 
 
 def _otsu(values: NDArray[np.float32]) -> tuple[float, float]:
@@ -90,10 +131,23 @@ def _poisson_below(found: int, expected: float) -> float:
 
 
 def _on_grid(stars: StarList, shape_px: tuple[int, int], side: int) -> NDArray[np.intp]:
-    height, width = shape_px
-    rows = (stars.y_px * side / height).astype(np.intp).clip(0, side - 1)
-    columns = (stars.x_px * side / width).astype(np.intp).clip(0, side - 1)
-    return np.bincount(rows * side + columns, minlength=side * side).reshape(side, side)
+    return _on_mesh(stars, shape_px, (side, side))
+
+
+def _on_mesh(stars: StarList, shape_px: tuple[int, int], mesh: tuple[int, int]) -> NDArray[np.intp]:
+    """How many stars are in each cell of a mesh of so many rows and columns."""
+    row, column = _cell_of(stars, shape_px, mesh)
+    return np.bincount(row * mesh[1] + column, minlength=mesh[0] * mesh[1]).reshape(mesh)
+
+
+def _cell_of(
+    stars: StarList, shape_px: tuple[int, int], mesh: tuple[int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(row, column) of the cell of each star."""
+    (height, width), (rows, columns) = shape_px, mesh
+    row = (stars.y_px * rows / height).astype(np.intp).clip(0, rows - 1)
+    column = (stars.x_px * columns / width).astype(np.intp).clip(0, columns - 1)
+    return row, column
 
 
 def _empty_cells(scan: Scan, background: Background, stars: StarList, shape_px: tuple[int, int]) -> Coverage | None:

@@ -19,7 +19,7 @@ from nebulift.measurements import Measurements
 from nebulift.readers import open_frame
 from nebulift.saturation import measure_saturation
 from nebulift.scan import Scan, scan_frame
-from nebulift.sensor import constant_lines, measure_sensor
+from nebulift.sensor import first_look, measure_sensor
 from nebulift.sky import Background
 from nebulift.stars import StarList
 from nebulift.streaks import find_streaks
@@ -63,13 +63,13 @@ class ArtifactDetector:
         scan = scan_frame(frame)
         on_stage("read and bin")
         saturation = measure_saturation(frame, scan)
-        constant = constant_lines(scan)
+        look = first_look(scan)
         on_stage("saturation")
         background = sky.measure_background(scan)
         sky_summary = sky.summarise(scan, background)
         flat = sky.subtract_background(scan, background)
         on_stage("sky")
-        sensor = measure_sensor(scan, flat, constant)
+        sensor = measure_sensor(frame, scan, flat, look)
         remove_stripes(flat)
         on_stage("sensor")
         maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)

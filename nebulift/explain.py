@@ -25,13 +25,16 @@ def explain(judgement: Judgement, folder: Path) -> Path | None:
     score = "" if verdict.score is None else f" ({verdict.score:.2f})"
     title = f"{judgement.path.name}: {verdict.label}{score}: {verdict.reason}"
     folder.mkdir(parents=True, exist_ok=True)
-    return _write_new(folder, stem(judgement.path.name), as_png(annotated(picture, verdict.findings, shape, title)))
+    return write_new(
+        folder, stem(judgement.path.name), "png", as_png(annotated(picture, verdict.findings, shape, title))
+    )
 
 
-def _write_new(folder: Path, name: str, content: bytes) -> Path:
+def write_new(folder: Path, name: str, ending: str, content: bytes) -> Path:
+    """Writes ``<name>.<ending>``, or ``<name>~2.<ending>`` and so on where that is taken; returns the path."""
     number = 1
     while True:
-        path = folder / (f"{name}.png" if number == 1 else f"{name}~{number}.png")
+        path = folder / (f"{name}.{ending}" if number == 1 else f"{name}~{number}.{ending}")
         try:
             with path.open("xb") as file:
                 file.write(content)

@@ -37,6 +37,12 @@ class Stars:
     angle_coherence: float | None  # 1 = all stars point the same way, 0 = at random
     donut_fraction: float | None  # share of measured stars that are darker in the middle than in a ring around it
     hot_pixels: int  # detections refused because nothing but one pixel stands out
+    # over the field; ``None`` where stars are too few or too close together to tell
+    fwhm_tilt: float | None = None  # range of the best plane through FWHM over the frame, over its middle
+    fwhm_tilt_angle_deg: float | None = None  # 0..360, in which the images widen
+    fwhm_curvature: float | None = None  # of the best bowl, corners over centre
+    radial_coherence: float | None = None  # 1 = stars point at the centre, -1 = around it, 0 = neither
+    limiting_flux_adu: float | None = None  # of a star five times as bright as the noise within its matched area
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Streak:
     snr: float  # total, along the whole trail
     peak_sigma: float  # mean height of the ridge over the noise of one raw pixel
     object_kind: str  # "satellite", "aircraft", "meteor" or "unknown"
+    end_errors_px: tuple[float, float] | None = None  # standard errors along the trail of (x0, y0) and (x1, y1)
+    brightness_sigma: tuple[float | None, ...] = ()  # height over raw pixel noise along the trail; None under a star
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Saturation:
     ceiling_adu: float | None  # ``None``: no ceiling is reached or known
     saturated_fraction: float
     largest_blob_fraction: float  # of the frame's area, one connected region
+    bleed_fraction: float | None = None  # longest run of full pixels along a column, of the frame's height
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,19 @@ class Sensor:
     dead_fraction: float  # largest block of rows or columns of one value, as of a half-read frame
     row_banding_sigma: float  # scatter of row medians beyond what noise explains, in units of the pixel noise
     column_banding_sigma: float
+    lost_fraction: float | None = None  # of the frame, in rectangles of one value, of whatever width
+    lost_boxes_px: tuple[tuple[int, int, int, int], ...] = ()  # (left, top, right, bottom) of the largest of them
+    repeated_rows: int | None = None  # that are those above them once more, number by number
+    repeated_top_px: int | None = None  # the first of them
+    torn_at_px: int | None = None  # row from which on the frame lies sideways or comes from elsewhere
+    torn_stars: bool | None = None  # the light of stars ends at that row
+    torn_step_sigma: float | None = None  # by which the sky jumps at that row, in units of the pixel noise
+    row_bands_sigma: float | None = None  # scatter of rows where it is greatest, in noise along the rows
+    column_bands_sigma: float | None = None  # scatter of columns over most of the frame, in noise along the columns
+    outstanding_rows: float | None = None  # share of rows that differ from those beside them by more than the noise
+    outstanding_columns: float | None = None
+    stuck_columns: int | None = None  # that hold one value
+    dead_pixels: int | None = None  # far below the sky, alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +106,8 @@ class Coverage:
     cells: tuple[tuple[int, int], ...]  # (row, column) on a grid of ``rows`` x ``columns``
     rows: int
     columns: int
+    light_loss: float | None = None  # share of the sky's light that is missing there, at least
+    is_proven: bool | None = None  # by stars; False: by the edge of the shade alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,46 +1,95 @@
-"""Read-out faults: rows and columns that hold one value, half-read frames, banding."""
+"""Read-out faults: parts of one value, rows sent twice, torn frames, banding, stuck columns, dead pixels."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.banding import bands, noise_along
+from nebulift.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
+from nebulift.constant_blocks import ConstantParts, constant_parts
+from nebulift.frame import Frame
 from nebulift.measurements import Sensor
+from nebulift.repeated_rows import repeated_rows, row_codes
 from nebulift.scan import UNITS_PER_SIGMA, Scan
+from nebulift.torn_frame import find_tear
 
-CLIP_UNITS = 3 * UNITS_PER_SIGMA
 RUNNING_ROWS = 31  # banding is what changes faster than this many rows
+BAND_BLOCKS = 24  # along a line, of whose means the middle one is its height
+DEAD_UNITS = -8 * UNITS_PER_SIGMA  # a dead pixel takes its whole share of the sky from the mean of four
+STUCK_PROBES = 6  # strips of the frame in which columns are looked at
+STUCK_ROWS = 48  # of each: even where a converter hardly sees the noise no column is constant over so many
+STUCK_STRIPS = 2  # at least, so that a short defect is none
+QUIET_SHARE = 0.05  # of all columns: so many are not stuck, the frame has no noise there
 
 
-def constant_lines(scan: Scan) -> tuple[int, int, float]:
-    """(constant rows, constant columns, share of the frame in the largest block of constant lines), raw pixels.
+@dataclass(frozen=True, slots=True, eq=False)
+class FirstLook:
+    """What only the map shows that is not flattened yet."""
 
-    Call before the map is flattened. A frame that was read only in part ends in a block of one value; one of which a
-    packet was lost has it in the middle.
-    """
-    units = scan.units
-    rows = (units[:, 1:] == units[:, :-1]).all(axis=1)
-    columns = (units[1:] == units[:-1]).all(axis=0)
-    largest = max(_longest_run(rows) / len(rows), _longest_run(columns) / len(columns))
-    return int(rows.sum()) * scan.bin_px, int(columns.sum()) * scan.bin_px, largest
+    constant: ConstantParts
+    row_codes: NDArray[np.int64]
 
 
-def _longest_run(mask: NDArray[np.bool_]) -> int:
-    """How many True stand together at most."""
-    borders = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return int((borders[1::2] - borders[::2]).max(initial=0))
+def first_look(scan: Scan) -> FirstLook:
+    """Call before the map is flattened."""
+    return FirstLook(constant_parts(scan), row_codes(scan))
 
 
-def measure_sensor(scan: Scan, flat: NDArray[np.int16], constant: tuple[int, int, float]) -> Sensor:
-    """Read-out faults in numbers; ``constant`` from ``constant_lines``, ``flat`` the flattened map."""
-    clipped = np.clip(flat, -CLIP_UNITS, CLIP_UNITS).astype(np.float32) / UNITS_PER_SIGMA
+def measure_sensor(frame: Frame, scan: Scan, flat: NDArray[np.int16], look: FirstLook) -> Sensor:
+    """Read-out faults in numbers; ``look`` from ``first_look``, ``flat`` the flattened map."""
+    constant = look.constant
     to_raw = scan.sigma_adu / scan.raw_noise_adu if scan.raw_noise_adu > 0.0 else 1.0
+    row_sums, column_sums = _line_sums(flat, 1), _line_sums(flat, 0)
+    row_means = row_sums.means(flat.shape[1])
+    rows = bands(row_sums.blocks, row_sums.block_px, noise_along(flat, 1))
+    columns = bands(column_sums.blocks, column_sums.block_px, noise_along(flat, 0))
+    repeated = repeated_rows(frame, scan.bin_px, look.row_codes, row_means) or (0, 0)
+    whole = not constant.boxes_px and not constant.rows and repeated == (0, 0)
+    tear = find_tear(flat, row_sums.blocks, row_sums.block_px) if whole else None  # every lost part has edges
     return Sensor(
-        constant_rows=constant[0],
-        constant_columns=constant[1],
-        dead_fraction=constant[2],
-        row_banding_sigma=_banding(clipped.mean(axis=1), clipped.shape[1]) * to_raw,
-        column_banding_sigma=_banding(clipped.mean(axis=0), clipped.shape[0]) * to_raw,
+        constant_rows=constant.rows,
+        constant_columns=constant.columns,
+        dead_fraction=constant.largest_fraction,
+        row_banding_sigma=_banding(row_means, flat.shape[1]) * to_raw,
+        column_banding_sigma=_banding(column_sums.means(flat.shape[0]), flat.shape[0]) * to_raw,
+        lost_fraction=constant.fraction,
+        lost_boxes_px=constant.boxes_px,
+        repeated_top_px=repeated[0],
+        repeated_rows=repeated[1] - repeated[0],
+        torn_at_px=None if tear is None else tear.row * scan.bin_px,
+        torn_stars=tear is not None and tear.by_stars,
+        torn_step_sigma=0.0 if tear is None else tear.step_sigma * to_raw,
+        row_bands_sigma=rows.somewhere_sigma * to_raw,
+        column_bands_sigma=columns.everywhere_sigma * to_raw,
+        outstanding_rows=rows.outstanding_fraction,
+        outstanding_columns=columns.outstanding_fraction,
+        stuck_columns=stuck_columns(frame),
+        dead_pixels=_dead_pixels(flat),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LineSums:
+    """Clipped sums of the lines of a map: of blocks along them (blocks, lines), and of the rest at their end."""
+
+    blocks: NDArray[np.int16]
+    block_px: int
+    rest: NDArray[np.int64]
+
+    def means(self, pixels: int) -> NDArray[np.float32]:
+        """Clipped mean of each line of so many pixels, in sigma."""
+        total = self.blocks.sum(axis=0, dtype=np.int64) + self.rest
+        return np.asarray(total / (pixels * UNITS_PER_SIGMA), dtype=np.float32)
+
+
+def _line_sums(flat: NDArray[np.int16], axis: int) -> _LineSums:
+    length = flat.shape[axis]
+    block = min(max(length // BAND_BLOCKS, 1), LARGEST_BLOCK_PX)
+    rest = flat[length // block * block :] if axis == 0 else flat[:, length // block * block :]
+    clipped = np.clip(rest, -CLIP_UNITS, CLIP_UNITS).sum(axis=axis, dtype=np.int64)
+    return _LineSums(block_sums(flat, block, axis), block, clipped)
 
 
 def _banding(means: NDArray[np.float32], pixels: int) -> float:
@@ -49,3 +98,30 @@ def _banding(means: NDArray[np.float32], pixels: int) -> float:
     left = means - smooth
     scatter = 1.4826 * float(np.median(np.abs(left - np.median(left))))
     return float(np.sqrt(max(scatter**2 - 1.0 / pixels, 0.0)))
+
+
+def stuck_columns(frame: Frame) -> int | None:
+    """How many raw columns hold one value over at least a good part of their length; ``None`` in a noiseless frame.
+
+    A few strips are looked at. Hot columns are none of these: they are brighter, but as noisy as others.
+    """
+    height, width = frame.shape
+    rows = min(STUCK_ROWS, height // STUCK_PROBES)
+    if rows < STUCK_ROWS // 2:
+        return None
+    found = np.zeros(width, dtype=np.int64)
+    for top in np.linspace(0, height - rows, STUCK_PROBES).astype(int).tolist():
+        strip = frame.pixels.rows(top, top + rows)
+        found += strip.max(axis=0) == strip.min(axis=0)
+    stuck = int((found >= STUCK_STRIPS).sum())
+    return stuck if stuck <= QUIET_SHARE * width else None
+
+
+def _dead_pixels(flat: NDArray[np.int16]) -> int:
+    """Map pixels far below the sky whose neighbours are not: dead pixels, which dust and shadows are wider than."""
+    dark = np.flatnonzero(flat.min(axis=1) < DEAD_UNITS)
+    dark = dark[(dark > 0) & (dark < len(flat) - 1)]
+    rows, columns = np.nonzero(flat[dark, 1:-1] < DEAD_UNITS)
+    rows, columns = dark[rows], columns + 1
+    beside = np.stack([flat[rows + down, columns + across] for down, across in ((-1, 0), (1, 0), (0, -1), (0, 1))])
+    return int((beside > DEAD_UNITS // 2).all(axis=0).sum())

@@ -5,8 +5,9 @@ between cell centres and *extrapolated* linearly beyond the outermost ones: a fl
 borders of every vignetted frame, and a ramp is a line to a streak detector.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -14,16 +15,14 @@ from numpy.typing import NDArray
 
 from nebulift.measurements import Sky
 from nebulift.scan import UNITS_PER_SIGMA, Scan
+from nebulift.sky_cells import LARGEST, QUIETEST, cell_levels, cell_noise
 
 CELL_MAP_PX = 32  # one mesh cell is 64 raw pixels: wide against stars, narrow against gradients
-SAMPLES_PER_SIDE = 16  # 256 of the 1024 map pixels of a cell: the median is then good to 8 % of the noise
-NOISE_SAMPLES_PER_SIDE = 8
-CLIP_SIGMA = 2.5
-CLIP_ROUNDS = 3
-STRIP_MAP_ROWS = 32  # of the subtraction: its intermediates stay in cache
+BAND_MAP_ROWS = 16  # of the subtraction: its intermediates stay in cache
 DARK_SHARE = 0.25  # of the way from the darkest to the median cell: what lies outside a fisheye's image circle
 BOWL_SHARE = 0.1  # of its own range: what nine tenths of the mesh keep to it
 STEEP_SHARE = 0.08  # at most so many cells on the slope between dark and bright: vignetting has all shades, a stop none
+SMALLEST_DISC = 0.1  # of the cells: what leaves less is a frame of which most is lost
 STOP_SIGMA = 8.0  # the step at the rim of an image circle is enormous
 
 
@@ -44,8 +43,8 @@ def measure_background(scan: Scan, cell_px: float = CELL_MAP_PX) -> Background:
     """
     height, width = scan.units.shape
     rows, columns = max(round(height / cell_px), 1), max(round(width / cell_px), 1)
-    level = _cell_level(scan, rows, columns)
-    noise = _cell_noise(scan, rows, columns)
+    level = cell_levels(scan, rows, columns)
+    noise = cell_noise(scan, rows, columns)
     inside = image_circle(level)
     return Background(_smoothed(level), _smoothed(noise), (height, width), inside)
 
@@ -69,88 +68,8 @@ def image_circle(level: NDArray[np.float32]) -> NDArray[np.bool_] | None:
     if corners < 3 or dark.mean() < 0.05 or slope > STEEP_SHARE:
         return None
     outside = cv2.dilate(dark.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
-    return np.asarray(outside == 0)
-
-
-def _cell_level(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
-    ys = _positions(scan.units.shape[0], rows * SAMPLES_PER_SIDE)
-    xs = _positions(scan.units.shape[1], columns * SAMPLES_PER_SIDE)
-    cells = _by_cell(scan.units[ys[:, None], xs], rows, columns)
-    bad = None if scan.valid is None else _by_cell(~scan.valid[ys[:, None], xs], rows, columns)
-    if bad is not None:
-        cells[bad] = np.iinfo(np.int16).max  # sorted to the end and not counted
-    cells.sort(axis=-1)
-    counts = np.full((rows, columns), cells.shape[-1]) if bad is None else cells.shape[-1] - bad.sum(axis=-1)
-    level = _clipped_midmean(cells, counts) / UNITS_PER_SIGMA
-    return _filled(level.astype(np.float32), counts >= cells.shape[-1] // 8)
-
-
-def _cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
-    """Pixel noise from differences of neighbours (median absolute difference): blind to gradients and nebulae."""
-    ys = _positions(scan.units.shape[0], rows * NOISE_SAMPLES_PER_SIDE)
-    xs = np.minimum(_positions(scan.units.shape[1], columns * NOISE_SAMPLES_PER_SIDE), scan.units.shape[1] - 2)
-    left, right = scan.units[ys[:, None], xs], scan.units[ys[:, None], xs + 1]
-    cells = _by_cell(np.abs(left.astype(np.int32) - right), rows, columns)
-    cells.sort(axis=-1)
-    middle = cells.shape[-1] // 2
-    median = (cells[..., middle - 1] + cells[..., middle]) / 2.0
-    noise = (median / (0.6745 * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
-    good = noise > 0.0
-    return _filled(np.maximum(noise, 0.05), good) if good.any() else np.ones_like(noise)
-
-
-def _positions(length: int, count: int) -> NDArray[np.intp]:
-    """``count`` indices spread evenly over ``length``."""
-    return ((np.arange(count) + 0.5) * length / count).astype(np.intp)
-
-
-def _by_cell(samples: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    """(rows * k, columns * k) samples as (rows, columns, k * k), contiguous."""
-    side = samples.shape[0] // rows
-    blocks = samples.reshape(rows, side, columns, side).swapaxes(1, 2)
-    return np.ascontiguousarray(blocks).reshape(rows, columns, side * side)
-
-
-def _clipped_midmean(cells: NDArray[Any], counts: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Mean of the middle half of each sorted cell after cutting off what lies more than 2.5 sigma above the median.
-
-    The width is taken from the lower half alone: stars and nebulae only add light. The mean of the middle half is as
-    robust as the median here and does not jump by whole steps where a 12-bit converter writes every 16th value.
-    """
-    kept = counts.copy()
-    median = _quantile(cells, kept / 2)
-    for _ in range(CLIP_ROUNDS):
-        sigma = np.maximum(median - _quantile(cells, kept * 0.1587), 1.0)
-        inside = cells <= (median + CLIP_SIGMA * sigma)[..., None]
-        kept = np.minimum(inside.sum(axis=-1), counts)
-        median = _quantile(cells, kept / 2)
-    sums = np.cumsum(cells, axis=-1, dtype=np.float64)
-    first = np.minimum(kept // 4, cells.shape[-1] - 1)
-    last = np.maximum(first + 1, kept - kept // 4 - 1).clip(max=cells.shape[-1] - 1)
-    total = np.take_along_axis(sums, last[..., None], -1) - np.take_along_axis(sums, first[..., None], -1)
-    return np.asarray(total[..., 0] / np.maximum(last - first, 1))
-
-
-def _quantile(cells: NDArray[Any], rank: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Value at a fractional rank of each sorted cell (linear between neighbours)."""
-    position = np.clip(rank - 0.5, 0, cells.shape[-1] - 1)
-    lower = position.astype(np.intp)
-    upper = np.minimum(lower + 1, cells.shape[-1] - 1)
-    share = position - lower
-    low = np.take_along_axis(cells, lower[..., None], axis=-1)[..., 0].astype(np.float64)
-    high = np.take_along_axis(cells, upper[..., None], axis=-1)[..., 0].astype(np.float64)
-    return np.asarray(low + share * (high - low))
-
-
-def _filled(mesh: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Bad cells take the value of the nearest good one."""
-    if good.all() or not good.any():
-        return mesh
-    good_at = np.argwhere(good)
-    for row, column in np.argwhere(~good):
-        nearest = good_at[((good_at - (row, column)) ** 2).sum(axis=1).argmin()]
-        mesh[row, column] = mesh[tuple(nearest)]
-    return mesh
+    inside = np.asarray(outside == 0)
+    return inside if float(inside.mean()) >= SMALLEST_DISC else None
 
 
 def _smoothed(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -186,35 +105,68 @@ def subtract_background(scan: Scan, background: Background) -> NDArray[np.int16]
     those outside the image circle are 0.
     """
     units = scan.units
-    for top in range(0, units.shape[0], STRIP_MAP_ROWS):
-        bottom = min(top + STRIP_MAP_ROWS, units.shape[0])
-        level = interpolated(background.level, background.map_shape, top, bottom)
-        noise = interpolated(background.noise, background.map_shape, top, bottom)
-        strip = units[top:bottom]
-        flat = (strip - level * UNITS_PER_SIGMA) / np.maximum(noise, 0.05)
-        np.clip(flat, -32767, 32767, out=flat)
-        strip[:] = np.rint(flat, out=flat)
-        if scan.valid is not None:
-            strip[~scan.valid[top:bottom]] = 0
-        if background.inside is not None:
-            inside = background.inside.astype(np.float32)
-            strip[interpolated(inside, background.map_shape, top, bottom) < 0.5] = 0
+    level = _drawn_across(background.level * np.float32(UNITS_PER_SIGMA), units.shape[1])
+    noise = _drawn_across(background.noise, units.shape[1])
+    np.maximum(noise, QUIETEST, out=noise)  # beyond the outermost cells it may fall below
+    # written again and again: fresh arrays of this size would be fresh pages each time, at twice the cost of the work
+    height, drawn = np.empty((2, BAND_MAP_ROWS, units.shape[1]), dtype=np.float32)
+    for top, upper, weights in _bands(background):
+        strip, of_strip, by = units[top : top + len(weights)], height[: len(weights)], drawn[: len(weights)]
+        np.matmul(weights, level[upper : upper + 2], out=by)
+        cv2.subtract(strip, by, dst=of_strip, dtype=cv2.CV_32F)
+        np.matmul(weights, noise[upper : upper + 2], out=by)
+        cv2.divide(of_strip, by, dst=strip, dtype=cv2.CV_16S)
+        np.maximum(strip, -LARGEST, out=strip)  # so that its negative fits, too
+    _blank(units, scan, background)
     return units
+
+
+def _blank(units: NDArray[np.int16], scan: Scan, background: Background) -> None:
+    """Zeros where there is no sky."""
+    if scan.valid is not None:
+        units[~scan.valid] = 0
+    if background.inside is not None:
+        inside = background.inside.astype(np.float32)
+        units[interpolated(inside, background.map_shape, 0, len(units)) < 0.5] = 0
 
 
 def interpolated(mesh: NDArray[np.float32], map_shape: tuple[int, int], top: int, bottom: int) -> NDArray[np.float32]:
     """Rows ``top`` to ``bottom`` of the mesh drawn out to the map: linear between cell centres and beyond them."""
-    height, width = map_shape
-    rows = _extended(mesh, 0)
-    rows = _extended(rows, 1)
-    scale_y, scale_x = height / mesh.shape[0], width / mesh.shape[1]
-    # destination pixel (x, y) lies at mesh coordinate ((x + 0.5) / scale - 0.5), + 1 for the extra border
-    to_mesh = np.array(
-        [[1 / scale_x, 0.0, 0.5 / scale_x + 0.5], [0.0, 1 / scale_y, (top + 0.5) / scale_y + 0.5]], dtype=np.float64
-    )
-    size = (width, bottom - top)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(rows, to_mesh, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+    across = _drawn_across(mesh, map_shape[1])
+    row = _mesh_positions(map_shape[0], mesh.shape[0])[top:bottom]
+    upper = row.astype(np.intp)
+    share = (row - upper).astype(np.float32)[:, None]
+    return np.asarray(across[upper] + share * (across[upper + 1] - across[upper]))
+
+
+def _bands(background: Background) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """The map in bands of a few rows, each between the centres of two rows of cells of the continued mesh.
+
+    (first row of the band, upper row of cells, what the upper and the lower one weigh at each row, shape (rows, 2))
+    """
+    position = _mesh_positions(background.map_shape[0], background.level.shape[0])
+    upper = position.astype(np.intp)
+    lower_share = (position - upper).astype(np.float32)
+    weights = np.stack([1 - lower_share, lower_share], axis=1)
+    edges = [0, *(np.flatnonzero(np.diff(upper)) + 1).tolist(), len(upper)]
+    for top, bottom in pairwise(edges):
+        for first in range(top, bottom, BAND_MAP_ROWS):
+            yield first, int(upper[top]), weights[first : min(first + BAND_MAP_ROWS, bottom)]
+
+
+def _drawn_across(mesh: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """The mesh, continued by a cell on all sides, at every column of the map: (rows + 2, width)."""
+    extended = _extended(_extended(mesh, 0), 1)
+    column = _mesh_positions(width, mesh.shape[1])
+    left = column.astype(np.intp)
+    share = (column - left).astype(np.float32)
+    before = extended.take(left, axis=1)  # not by index: that would lay the columns one after the other
+    return np.asarray(before + share * (extended.take(left + 1, axis=1) - before), dtype=np.float32)
+
+
+def _mesh_positions(length: int, cells: int) -> NDArray[np.float64]:
+    """Where ``length`` pixels lie between the centres of ``cells`` + 2 cells, of which the outermost are added."""
+    return np.asarray((np.arange(length) + 0.5) * cells / length + 0.5)
 
 
 def _extended(mesh: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -257,12 +209,18 @@ def summarise(scan: Scan, background: Background) -> Sky:
 
 
 def _robust_fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    coefficients = np.linalg.lstsq(terms, values, rcond=None)[0]
+    """Coefficients of the least-squares fit without the tenth of the values farthest from it, twice over."""
+    coefficients = _least_squares(terms, values)
     for _ in range(2):
         distance = np.abs(values - terms @ coefficients)
         kept = distance <= np.quantile(distance, 0.9)
-        coefficients = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
-    return np.asarray(coefficients)
+        coefficients = _least_squares(terms[kept], values[kept])
+    return coefficients
+
+
+def _least_squares(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By the normal equations: terms over the unit square are far from degenerate, or zero as a whole."""
+    return np.asarray(np.linalg.lstsq(terms.T @ terms, terms.T @ values, rcond=1e-10)[0])
 
 
 def _patchiness(left: NDArray[np.float64]) -> float:

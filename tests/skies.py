@@ -12,7 +12,7 @@ from nebulift.frame import Frame, frame_from_array
 from nebulift.measurements import Saturation, Sensor, Sky, Stars, Streak
 from nebulift.saturation import measure_saturation
 from nebulift.scan import Scan, scan_frame
-from nebulift.sensor import constant_lines, measure_sensor
+from nebulift.sensor import first_look, measure_sensor
 from nebulift.simulate import StarField, add_streak
 from nebulift.simulate.psf import StarShape
 from nebulift.simulate.sensor import FixedPattern, digitised
@@ -53,11 +53,11 @@ def see(pixels: Any, bayer: str | None = None) -> Seen:
     frame = frame_from_array(pixels, Exposure(bayer=bayer))
     scan = scan_frame(frame)
     saturation = measure_saturation(frame, scan)
-    constant = constant_lines(scan)
+    look = first_look(scan)
     background = sky.measure_background(scan)
     summary = sky.summarise(scan, background)
     flat = sky.subtract_background(scan, background)
-    sensor = measure_sensor(scan, flat, constant)
+    sensor = measure_sensor(frame, scan, flat, look)
     remove_stripes(flat)
     maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)
     found = stars.find_stars(frame, scan, maps, saturation.ceiling_adu)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nebulift import assessment
 from nebulift.assessment import findings_of, seen_elongation, severity
-from nebulift.findings import Cells, Ellipse, Kind, Line
+from nebulift.findings import Box, Cells, Ellipse, Kind, Line
 from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
 
 SKY = Sky(1000.0, 30.0, 2.0, 45.0, 0.1, 3.0, is_all_sky=False)
@@ -36,6 +36,22 @@ BAD = {
     "half read": (with_sensor(dead_fraction=0.4), Kind.READOUT, type(None)),
     "rows": (with_sensor(row_banding_sigma=1.3), Kind.READOUT, type(None)),
     "columns": (with_sensor(column_banding_sigma=1.3), Kind.READOUT, type(None)),
+    "lost packet": (
+        with_sensor(lost_fraction=0.02, lost_boxes_px=((100, 200, 400, 310),)),
+        Kind.READOUT,
+        Box,
+    ),
+    "sent twice": (with_sensor(repeated_rows=100, repeated_top_px=400), Kind.READOUT, Box),
+    "torn": (with_sensor(torn_at_px=400, torn_stars=True, torn_step_sigma=0.0), Kind.READOUT, Box),
+    "sky that jumps": (with_sensor(torn_at_px=400, torn_stars=False, torn_step_sigma=0.5), Kind.READOUT, Box),
+    "columns all over": (with_sensor(column_bands_sigma=1.0, outstanding_columns=0.3), Kind.READOUT, type(None)),
+    "stuck columns": (with_sensor(stuck_columns=40), Kind.READOUT, type(None)),
+    "bleeding": (replace(GOOD, saturation=Saturation(65535.0, 0.0, 0.0, 0.5)), Kind.SATURATION, type(None)),
+    "half a dome": (
+        replace(GOOD, coverage=Coverage(0.2, -20.0, ((0, 0), (0, 1)), 4, 4, light_loss=0.6, is_proven=True)),
+        Kind.OBSTRUCTION,
+        Cells,
+    ),
     "moon": (replace(GOOD, sky=replace(SKY, gradient_sigma=100.0)), Kind.GRADIENT, type(None)),
     "dome": (replace(GOOD, coverage=Coverage(0.4, -20.0, ((0, 0), (0, 1)), 4, 4)), Kind.OBSTRUCTION, Cells),
     "bank of cloud": (replace(GOOD, coverage=Coverage(0.6, 20.0, ((0, 0), (0, 1)), 4, 4)), Kind.CLOUD, Cells),
@@ -121,4 +137,26 @@ def test_a_frame_with_no_more_stars_than_noise_gives_is_empty(megapixels, count,
     side = round(1000 * megapixels**0.5)
     stars = replace(STARS, count=count, measured=0, fwhm_px=None, elongation=None, donut_fraction=None)
     found = findings_of(replace(GOOD, width_px=side, height_px=side, stars=stars))
-    assert (Kind.EMPTY in {finding.kind for finding in found}) is empty
+    assert (Kind.EMPTY in {finding.kind for finding in found if finding.severity >= 0.7}) is empty
+
+
+def test_a_strip_along_a_border_is_trimmed_and_a_packet_amid_the_frame_is_lost():
+    trimmed = with_sensor(lost_fraction=0.02, lost_boxes_px=((0, 0, 1500, 22), (0, 1090, 1500, 1100)))
+    lost = with_sensor(lost_fraction=0.02, lost_boxes_px=((0, 500, 1500, 522),))
+    assert findings_of(trimmed) == ()
+    assert findings_of(lost)[0].severity >= 0.7
+
+
+def test_a_shade_without_proof_by_stars_asks_a_person():
+    shade = Coverage(0.5, -50.0, ((0, 0), (0, 1)), 4, 4, light_loss=0.8, is_proven=False)
+    assert 0.3 <= findings_of(replace(GOOD, coverage=shade))[0].severity < 0.7
+
+
+def test_few_stars_without_a_shape_are_a_question_whether_the_cover_is_closed():
+    few = with_stars(count=4, measured=0, fwhm_px=None, elongation=None)
+    assert 0.3 <= findings_of(few)[0].severity < 0.7
+
+
+@pytest.mark.parametrize("columns", [1, 3, 8])
+def test_a_sensor_has_some_stuck_columns_for_life(columns):
+    assert all(one.severity < 0.3 for one in findings_of(with_sensor(stuck_columns=columns)))

@@ -139,6 +139,23 @@ def test_explanations_that_cannot_be_written_are_told_in_one_line(nebulift, nigh
     assert "choose another folder" in called.err
 
 
+def test_masks_are_written_for_frames_with_trails_only(nebulift, night, tmp_path):  # noqa: F811
+    before = contents(night)
+    assert nebulift("classify", "--no-model", "--masks", tmp_path / "masks", night).status == 0
+    assert [path.name for path in (tmp_path / "masks").iterdir()] == ["c_trail_trails.fits"]
+    asked = ("--masks", tmp_path / "png", "--mask-format", "png", "--json")
+    assert nebulift("classify", "--no-model", *asked, night).status == 0
+    assert [path.name for path in (tmp_path / "png").iterdir()] == ["c_trail_trails.png"]
+    assert contents(night) == before
+
+
+def test_masks_that_cannot_be_written_are_told_in_one_line(nebulift, night, tmp_path):  # noqa: F811
+    (tmp_path / "masks").write_text("a file, not a folder")
+    called = nebulift("classify", "--no-model", "--masks", tmp_path / "masks", night)
+    assert called.status == 1
+    assert "choose another folder" in called.err
+
+
 # trouble --------------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skies import noise, see
 
+from nebulift.simulate import star_field
+
 SIDE = 400
 CEILINGS = {"8 bits": 255, "12 bits": 4095, "14 bits": 16383, "16 bits": 65535, "12 bits in 16": 65520, "odd": 51234}
 
@@ -31,6 +33,40 @@ def test_the_ceiling_of_every_converter_is_found_with_its_area(ceiling):
 @given(seed=st.integers(0, 1000), level=st.floats(200.0, 50_000.0), sigma=st.floats(2.0, 60.0))
 def test_noise_of_any_level_is_not_saturated(seed, level, sigma):
     assert see(noise(300, 300, level=level, sigma=sigma, seed=seed)).saturation.saturated_fraction < 1e-4
+
+
+@pytest.mark.parametrize("scale", [1.0, 65535.0, 1.0 / 65535.0])
+def test_the_ceiling_of_numbers_that_are_not_whole_is_found_whatever_their_scale(scale):
+    image = burnt(65535, 40).astype(np.float32) * np.float32(scale / 65535.0)
+    seen = see(image).saturation
+    assert seen.ceiling_adu == pytest.approx(scale, rel=0.01)
+    assert seen.saturated_fraction == pytest.approx((40 / SIDE) ** 2, rel=0.02)
+
+
+def test_a_ceiling_that_a_flat_field_tilted_is_found():
+    image = burnt(65535, 30).astype(np.float32)
+    image[300:330, 300:330] = 65535.0
+    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE - 0.5
+    seen = see((image / (1.0 - 0.2 * (x**2 + y**2))).astype(np.float32)).saturation
+    assert seen.ceiling_adu is not None
+    assert seen.saturated_fraction == pytest.approx(2 * (30 / SIDE) ** 2, rel=0.05)
+
+
+def test_stars_in_numbers_that_are_not_whole_do_not_make_a_ceiling():
+    field = star_field(SIDE, SIDE, density_per_mpx=2000.0, seed=4).pixels
+    flattened = field.astype(np.float32) / np.linspace(0.8, 1.0, SIDE, dtype=np.float32)
+    assert see(flattened).saturation.ceiling_adu is None
+
+
+def test_charge_that_runs_along_a_column_is_told_by_its_length():
+    image = burnt(65535, 20, at=(200, 100))
+    image[60:360, 108:111] = 65535
+    assert see(image).saturation.bleed_fraction == pytest.approx(300 / SIDE, abs=0.03)
+
+
+def test_a_burnt_out_star_or_nebula_bleeds_nothing():
+    assert see(burnt(65535, 60)).saturation.bleed_fraction == 0.0
+    assert see(burnt(4095, 200)).saturation.bleed_fraction == 0.0
 
 
 def test_bright_stars_below_the_ceiling_do_not_make_one():

@@ -131,6 +131,14 @@ def test_a_dome_that_covers_a_side_is_no_all_sky_disc():
     assert not see(noise(1000, 1000, level=level)).sky.is_all_sky
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_frame_of_which_most_is_lost_can_still_be_measured(share):
+    image = noise(900, 900)
+    image[: round(900 * share)] = 0
+    image[:, : round(900 * share)] = 0
+    assert math.isfinite(see(image).sky.level_adu)
+
+
 def test_a_border_without_values_stays_zero_and_disturbs_nothing():
     pixels = noise(1300, 1300, level=SKY_ADU + plane(1300, 1300, 6.0, 0), dtype=np.float32)
     pixels[:90] = np.nan

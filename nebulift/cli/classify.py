@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ COLOURS = {"clean": "green", "contaminated": "red", "review": "yellow", "skipped
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes; 0: one a core.")
 @click.option("--policy", "preset", default="strict", show_default=True, type=click.Choice(["strict", "stacking"]))
 @click.option("--explain", "explain_dir", type=click.Path(path_type=Path), help="Write annotated pictures here.")
+@click.option("--masks", "mask_dir", type=click.Path(path_type=Path), help="Write a mask of each frame's trails here.")
+@click.option("--mask-format", default="fits", show_default=True, type=click.Choice(["fits", "png"]))
 def classify(
     paths: tuple[Path, ...],
     as_json: bool,
@@ -39,6 +42,8 @@ def classify(
     workers: int,
     preset: str,
     explain_dir: Path | None,
+    mask_dir: Path | None,
+    mask_format: str,
 ) -> None:
     """Judge files or folders in order of time and print the verdicts. Changes nothing.
 
@@ -47,6 +52,7 @@ def classify(
       nebulift classify ~/Pictures/M31
       nebulift classify --json --workers 4 night/ > night.jsonl
       nebulift classify --explain why/ Light_042.fits
+      nebulift classify --masks masks/ night/
 
     Exit code: 0 all judged, 1 some files could not be read (they are listed), 2 wrong usage.
     """
@@ -64,7 +70,8 @@ def classify(
         judgements = judge_all(frames, rules, sessions=None, workers=workers)
     else:
         judgements = judge_all(in_order_of_time(frames), rules, sessions={}, workers=workers)
-    shown = _as_json(judgements, explain_dir) if as_json else _as_table(judgements, len(frames), paths, explain_dir)
+    judgements = _with_pictures(judgements, explain_dir, mask_dir, mask_format)
+    shown = _as_json(judgements) if as_json else _as_table(judgements, len(frames), paths)
     if shown:
         click.get_current_context().exit(1)
 
@@ -86,7 +93,7 @@ def _rules(model: str | None, preset: str, *, given: bool) -> Rules:
     return Rules(classifier, None, Policy(preset))
 
 
-def _as_json(judgements: Iterator[Judgement], explain_dir: Path | None) -> int:
+def _as_json(judgements: Iterator[Judgement]) -> int:
     """Prints one object a line; returns how many files were unreadable."""
     from nebulift.judgement import as_record
 
@@ -94,11 +101,10 @@ def _as_json(judgements: Iterator[Judgement], explain_dir: Path | None) -> int:
     for judgement in judgements:
         click.echo(json.dumps(as_record(judgement), ensure_ascii=True, allow_nan=False))
         unreadable += judgement.error is not None
-        _explain(judgement, explain_dir)
     return unreadable
 
 
-def _as_table(judgements: Iterator[Judgement], count: int, paths: Sequence[Path], explain_dir: Path | None) -> int:
+def _as_table(judgements: Iterator[Judgement], count: int, paths: Sequence[Path]) -> int:
     """Prints a line a frame as it is judged and a summary; returns how many files were unreadable."""
     from rich.console import Console
     from rich.markup import escape
@@ -118,7 +124,6 @@ def _as_table(judgements: Iterator[Judgement], count: int, paths: Sequence[Path]
             style = COLOURS[label]
             progress.console.file.flush()
             console.print(f"[{style}]{label:<12}[/{style}] {score:>5}  {escape(name)}  [dim]{escape(text)}[/dim]")
-            _explain(judgement, explain_dir)
             progress.advance(task)
     console.print("  ".join(f"{counts[label]} {label}" for label in COLOURS if counts[label]))
     return unreadable
@@ -132,13 +137,29 @@ def _columns(judgement: Judgement) -> tuple[str, str, str]:
     return str(verdict.label), score, verdict.reason
 
 
-def _explain(judgement: Judgement, explain_dir: Path | None) -> None:
-    if explain_dir is None:
-        return
-    from nebulift.explain import explain
+def _with_pictures(
+    judgements: Iterator[Judgement], explain_dir: Path | None, mask_dir: Path | None, mask_format: str
+) -> Iterator[Judgement]:
+    """The judgements as they come, each after its pictures have been written."""
+    for judgement in judgements:
+        if explain_dir is not None:
+            from nebulift.explain import explain
 
+            with _writing(explain_dir, "pictures"):
+                explain(judgement, explain_dir)
+        if mask_dir is not None:
+            from nebulift.mask_files import write_mask
+
+            with _writing(mask_dir, "masks"):
+                write_mask(judgement, mask_dir, mask_format)
+        yield judgement
+
+
+@contextmanager
+def _writing(folder: Path, what: str) -> Iterator[None]:
+    """Turns what the system says about a folder into a sentence."""
     try:
-        explain(judgement, explain_dir)
+        yield
     except OSError as error:
         cause = error.strerror or str(error)
-        raise NebuliftError(f"{explain_dir}: pictures cannot be written ({cause}); choose another folder") from error
+        raise NebuliftError(f"{folder}: {what} cannot be written ({cause}); choose another folder") from error

@@ -11,10 +11,14 @@ MEETING_PX = 24.0  # in pixels of the map on which the lines were measured
 APART_DEG = 6.0  # lines nearer in angle are one ray found twice
 BEYOND_SHARE = 0.6  # the point lies on the line or this share of its length beyond an end
 RAY_SNR = 5.0
+ALIKE_SHARE = 0.35
 
 
 def rays(fits: Sequence[TrailFit]) -> list[bool]:
-    """For each line whether it is one of at least three that meet in a point."""
+    """For each line whether it is one of at least three that meet in a point, of which none outshines the others.
+
+    Round a bright trail false lines through its brightest part are found, too: they do not make it a ray.
+    """
     lines = [fit if fit.snr >= RAY_SNR else None for fit in fits]
     is_ray = [False] * len(fits)
     for first in range(len(fits)):
@@ -23,9 +27,9 @@ def rays(fits: Sequence[TrailFit]) -> list[bool]:
             if one is None or other is None or _apart_deg(one, other) < APART_DEG:
                 continue
             through = _through(_meeting(one, other), lines)
-            if len(_distinct(through, fits)) >= MIN_RAYS:
-                for index in through:
-                    is_ray[index] = True
+            for index in through:
+                alike = [near for near in through if fits[near].snr >= ALIKE_SHARE * fits[index].snr]
+                is_ray[index] |= len(_distinct(alike, fits)) >= MIN_RAYS
     return is_ray
 
 

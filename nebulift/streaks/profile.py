@@ -1,29 +1,21 @@
-"""The exact measurement of one trail candidate: place, tilt, ends, width and S/N, from the pixels around the line.
+"""The exact measurement of one trail candidate: place, tilt, ends, width and S/N, from the pixels around the line."""
 
-No pixel is interpolated: each enters with its own perpendicular distance from the line, so white noise stays white and
-the matched-filter signal-to-noise ratio needs no correction for the direction.
-"""
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.streaks.band import CENTRES_PX, HALF_PX, SEGMENTS, Band, Ends, gather
 
-SEGMENTS = 48  # along the line; ends are found to one of them
-BIN_PX = 0.5  # of the distance from the line
-HALF_PX = 24.0
-BINS = round(2 * HALF_PX / BIN_PX)
-CENTRES_PX = (np.arange(BINS) + 0.5) * BIN_PX - HALF_PX  # distance of each bin from the line
 SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
+NEAR_SHIFTS = slice(14, 27)  # of them, those within 3 pixels
 TILT_KERNEL_PX = 1.7  # standard deviation: blunt enough to see a line that the search missed by some pixels
 KERNELS_PX = (0.6, 0.85, 1.2, 1.7, 2.4, 3.4)  # wider trails are measured on a coarser map
 SIDE_INNER = 2.5  # sides begin so many standard deviations of the kernel from the line, and a pixel
 SIDE_WIDTH_PX = 10.0
 MAX_TILTS = 4  # a candidate found on a short piece is off by more than the search reaches at its far end
-CLIP_SIGMA = 8.0  # a single star must not make a trail; a trail brighter than this needs no more
 MIN_SEGMENTS = 4
 MIN_POWER = 0.15  # of the typical segment
 MIN_LENGTH_PX = 24.0
@@ -31,14 +23,6 @@ MIN_BLUNT_SNR = 4.5  # with the blunt kernel, before width and ends are fitted; 
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 CONTROL_LINES = 8
 FWHM_PER_SIGMA = 2.3548
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Band:
-    """Pixels within ``HALF_PX`` of a line: sums and counts by segment along and bin across, (segments, bins)."""
-
-    sums: NDArray[np.float64]  # in sigma
-    counts: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +44,8 @@ class TrailFit:
     widening: float  # width of the wider half over that of the narrower; 1 if not sure
     ridge_sigma: float  # mean height over the noise of one map pixel
     along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
-
-
-Ends = tuple[float, float, float, float]
+    end_errors: tuple[float, float] | None = None  # standard errors of both ends along the trail
+    trough: float = 0.0  # how far both sides lie below the sky, in sigma of one map pixel
 
 
 def measure_trail(
@@ -98,6 +81,11 @@ def measure_trail(
     return _measured(gather(flat, covered, covered_scale, trail), trail, noise)
 
 
+def line_snr(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends) -> float:
+    """Greatest S/N of a line with both ends within 3 pixels of these, by the blunt kernel; 3 where there is nothing."""
+    return _best_tilt(gather(flat, covered, covered_scale, ends), NEAR_SHIFTS)[2]
+
+
 def _part(ends: Ends, start: float, stop: float) -> Ends:
     x0, y0, x1, y1 = ends
     return x0 + start * (x1 - x0), y0 + start * (y1 - y0), x0 + stop * (x1 - x0), y0 + stop * (y1 - y0)
@@ -118,38 +106,6 @@ def across_map(ends: Ends, shape: tuple[int, int]) -> Ends | None:
     if not np.isfinite(enter) or (leave - enter) * np.hypot(run, rise) < 16.0:
         return None
     return x0 + enter * run, y0 + enter * rise, x0 + leave * run, y0 + leave * rise
-
-
-def gather(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, chord: Ends) -> Band:
-    """Sums and counts of the open pixels along ``chord``."""
-    x0, y0, x1, y1 = chord
-    steep = abs(y1 - y0) > abs(x1 - x0)
-    u0, v0, u1, v1 = (y0, x0, y1, x1) if steep else (x0, y0, x1, y1)
-    if u1 < u0:
-        u0, v0, u1, v1 = u1, v1, u0, v0
-    slope = (v1 - v0) / (u1 - u0)
-    cosine = 1.0 / np.hypot(1.0, slope)
-    reach = int(np.ceil(HALF_PX / cosine))
-    longest = flat.shape[0] if steep else flat.shape[1]
-    u = np.arange(max(int(np.ceil(u0)), 0), min(int(np.floor(u1)), longest - 1) + 1)
-    centre = v0 + slope * (u - u0)
-    v = np.rint(centre).astype(np.intp)[:, None] + np.arange(-reach, reach + 1)
-    distance = (v - centre[:, None]) * cosine
-    rows, columns = (u[:, None], v) if steep else (v, u[:, None])
-    limit = flat.shape[1] if steep else flat.shape[0]
-    usable = (v >= 0) & (v < limit) & (np.abs(distance) < HALF_PX)
-    v_safe = v.clip(0, limit - 1)
-    rows, columns = (u[:, None], v_safe) if steep else (v_safe, u[:, None])
-    coarse_rows = (rows // covered_scale).clip(max=covered.shape[0] - 1)
-    coarse_columns = (columns // covered_scale).clip(max=covered.shape[1] - 1)
-    usable &= ~covered[coarse_rows, coarse_columns]
-    values = np.clip(flat[rows, columns] / UNITS_PER_SIGMA, -CLIP_SIGMA, CLIP_SIGMA)
-    segment = (np.arange(len(u)) * SEGMENTS // max(len(u), 1))[:, None]
-    index = segment * BINS + ((distance + HALF_PX) / BIN_PX).astype(np.intp).clip(0, BINS - 1)
-    index = np.broadcast_to(index, values.shape)[usable]
-    sums = np.bincount(index, values[usable], SEGMENTS * BINS).astype(np.float64).reshape(SEGMENTS, BINS)
-    counts = np.bincount(index, minlength=SEGMENTS * BINS).reshape(SEGMENTS, BINS).astype(np.float64)
-    return Band(sums, counts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,34 +154,49 @@ def _shifted_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.stack([kernel for kernel, _ in pairs], axis=1), np.stack([beside for _, beside in pairs], axis=1)
 
 
-def _best_tilt(band: Band) -> tuple[float, float, float]:
-    """Shifts at both ends of the chord, in pixels, for which the S/N over the best part is greatest, and that S/N."""
-    kernels, beside = _shifted_weights()
+def _best_tilt(band: Band, among: slice = slice(None)) -> tuple[float, float, float]:
+    """Shifts at both ends of the chord, in pixels, for which the S/N over the best part is greatest, and that S/N.
+
+    ``among``: which of ``SHIFTS_PX`` are tried.
+    """
+    shifts = SHIFTS_PX[among]
+    kernels, beside = (weight[:, among] for weight in _shifted_weights())
     side_count = np.maximum(band.counts @ beside, 1.0)
     reach = band.counts @ kernels
     response = band.sums @ kernels - band.sums @ beside / side_count * reach  # (segments, shifts)
     power = band.counts @ kernels**2 + reach**2 / side_count
-    along = (np.arange(SEGMENTS) + 0.5) / SEGMENTS
-    steps = len(SHIFTS_PX)
-    first, last = np.meshgrid(np.arange(steps), np.arange(steps), indexing="ij")
-    index = np.rint(first[..., None] + (last - first)[..., None] * along).astype(np.intp)
-    rows = np.arange(SEGMENTS)
-    signal = response[rows, index]  # (steps, steps, segments)
-    weight = power[rows, index]
-    snr = np.stack([_window_snr(signal, weight, part) for part in (1, 2, 4)]).max(axis=0)
+    at = _tilts(len(shifts))
+    signal = np.cumsum(response.ravel().take(at), axis=0)  # (segments, steps, steps)
+    weight = np.cumsum(power.ravel().take(at), axis=0)
+    snr = reduce(np.maximum, (_part_snr(signal, weight, part) for part in _parts()))
     best = np.unravel_index(snr.argmax(), snr.shape)
-    return float(SHIFTS_PX[best[0]]), float(SHIFTS_PX[best[1]]), float(snr[best])
+    return float(shifts[best[0]]), float(shifts[best[1]]), float(snr[best])
 
 
-def _window_snr(signal: NDArray[np.float64], weight: NDArray[np.float64], part: int) -> NDArray[np.float64]:
-    """Greatest S/N over windows of 1/``part`` of the chord, stepped by half a window."""
-    width = SEGMENTS // part
-    best = np.full(signal.shape[:2], -np.inf)
-    for start in range(0, SEGMENTS - width + 1, max(width // 2, 1)):
-        window = slice(start, start + width)
-        snr = signal[..., window].sum(axis=-1) / np.sqrt(np.maximum(weight[..., window].sum(axis=-1), 1.0))
-        best = np.maximum(best, snr)
-    return best
+@lru_cache(maxsize=4)
+def _tilts(steps: int) -> NDArray[np.intp]:
+    """Places of each line in a flat array (segments, steps), by segment and by its shifts at the first and last end."""
+    along = (np.arange(SEGMENTS)[:, None, None] + 0.5) / SEGMENTS
+    first, last = np.meshgrid(np.arange(steps), np.arange(steps), indexing="ij")
+    return np.asarray(
+        np.rint(first + (last - first) * along).astype(np.intp) + np.arange(SEGMENTS)[:, None, None] * steps
+    )
+
+
+def _parts() -> Iterator[slice]:
+    """The whole chord, halves and quarters, stepped by half of their length."""
+    for part in (1, 2, 4):
+        width = SEGMENTS // part
+        for start in range(0, SEGMENTS - width + 1, max(width // 2, 1)):
+            yield slice(start, start + width)
+
+
+def _part_snr(signal: NDArray[np.float64], weight: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
+    """S/N of each line over ``part`` of its segments, from running sums."""
+    total, variance = signal[part.stop - 1], weight[part.stop - 1]
+    if part.start:
+        total, variance = total - signal[part.start - 1], variance - weight[part.start - 1]
+    return np.asarray(total / np.sqrt(np.maximum(variance, 1.0)))
 
 
 def _moved(chord: Ends, first_px: float, last_px: float) -> Ends:
@@ -316,7 +287,16 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         widening=_widening(band),
         ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
         along=ridge,
+        trough=_trough(band, sigma),
     )
+
+
+def _trough(band: Band, sigma: float) -> float:
+    """Depth of the sides below the level 0 of the map: what a background mesh that cannot follow leaves goes up and
+    down in waves, a trail stands on the sky.
+    """
+    _, beside = weights(sigma, 0.0, "both")
+    return float(-(band.sums @ beside).sum() / max((band.counts @ beside).sum(), 1.0))
 
 
 def _steady(ridge: NDArray[np.float64]) -> float:

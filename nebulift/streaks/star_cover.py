@@ -1,5 +1,8 @@
 """What a search for faint structure must not see: discs over stars, and patches over galaxies and nebula cores."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +14,11 @@ WING_EXPONENT = 2.5  # of a Moffat profile with the wide wings of real optics
 COVER_TO_SIGMA = 0.17  # discs reach to where a star's light is so faint: a line of a thousand pixels feels wings
 MAX_COVERED = 0.35  # of the frame: in the Milky Way only the brighter stars are covered, the rest is clipped
 PATCH_SIGMA = 6.0
+PATCH_STEP = 1.5  # by which the limit rises as long as patches cover too much
+MAX_PATCHED = 0.25  # of the frame: rich fields merge to patches on the coarse map
 PATCH_MAX_ASPECT = 4.0  # longer and thinner patches may be trails: they stay open
+MIN_PATCH_PX = 4
+RIM_PX = 13  # covers six pixels beyond
 LINE_LIKE_SHARE = 0.5  # when more of the stars than this look like lines, the whole frame is trailed
 
 
@@ -27,9 +34,9 @@ def star_cover(stars: StarList, shape: tuple[int, int], scale_px: int) -> NDArra
     chosen = chosen[: int(np.searchsorted(area, MAX_COVERED * cover.size))]
     x, y = (stars.x_px + 0.5) / scale_px - 0.5, (stars.y_px + 0.5) / scale_px - 0.5
     fractional = 16  # cv2.circle takes fixed-point centres and radii: four bits behind the point
-    for star in chosen:
-        centre = (round(float(x[star]) * fractional), round(float(y[star]) * fractional))
-        cv2.circle(cover, centre, round(float(max(radius[star], 0.5)) * fractional), 1, -1, shift=4)
+    places = np.rint(np.stack([x, y, np.maximum(radius, 0.5)], axis=1)[chosen] * fractional).astype(int).tolist()
+    for column, row, reach in places:
+        cv2.circle(cover, (column, row), reach, 1, -1, shift=4)
     return cover.astype(bool)
 
 
@@ -41,22 +48,70 @@ def cover_radius_px(stars: StarList) -> NDArray[np.float64]:
     return np.asarray(fwhm * np.sqrt(ratio ** (1.0 / WING_EXPONENT) - 1.0) + 0.5)
 
 
-def patch_cover(coarse_map: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Mask of a coarse pyramid level: True on compact bright patches (galaxies, halos, nebula cores)."""
-    bright = (coarse_map > PATCH_SIGMA * UNITS_PER_SIGMA).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
-    cover = np.zeros(coarse_map.shape, dtype=bool)
-    for label in range(1, count):
-        if stats[label, cv2.CC_STAT_AREA] < 4:
-            continue
-        rows, columns = np.nonzero(labels == label)
-        if _aspect(rows, columns) < PATCH_MAX_ASPECT:
-            cover[rows, columns] = True
-    return np.asarray(cv2.dilate(cover.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+def no_data(level_map: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """True where the map holds nothing (outside the image circle, invalid pixels) and a little beyond.
+
+    There it is exactly 0, which noise is not over nine pixels at once. The rim of such a region is no line in the sky.
+    """
+    empty = cv2.erode((level_map == 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+    if not np.asarray(empty).any():
+        return np.zeros(level_map.shape, dtype=bool)
+    return np.asarray(cv2.dilate(empty, np.ones((RIM_PX, RIM_PX), np.uint8)) > 0)
 
 
-def _aspect(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> float:
-    """Length over width of a set of pixels, from second moments."""
-    covariance = np.cov(np.stack([columns, rows])) + np.eye(2) / 12.0
-    small, large = np.linalg.eigvalsh(covariance)
-    return float(np.sqrt(large / small))
+def patch_cover(coarse_map: NDArray[np.int16]) -> tuple[NDArray[np.bool_], bool]:
+    """(mask of a coarse level: True on compact bright patches as of galaxies and halos; whether the field is rich).
+
+    Where such patches would take more than a quarter of the frame (rich fields of the Milky Way), only the brighter
+    ones are covered: light is everywhere then.
+    """
+    limit = PATCH_SIGMA
+    while limit * UNITS_PER_SIGMA < np.iinfo(np.int16).max:
+        cover = _patches_above(coarse_map, limit)
+        if cover.mean() <= MAX_PATCHED:
+            break
+        limit *= PATCH_STEP
+    return cover, limit > PATCH_SIGMA
+
+
+def _patches_above(coarse_map: NDArray[np.int16], limit_sigma: float) -> NDArray[np.bool_]:
+    """Compact patches. A bright trail that touches one is no part of it: what is thin is looked at by itself."""
+    bright = coarse_map > limit_sigma * UNITS_PER_SIGMA
+    square = np.ones((3, 3), np.uint8)
+    thick = np.asarray(cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
+    cover = _compact(thick) | _compact(bright & ~thick)
+    return np.asarray(cv2.dilate(cover.astype(np.uint8), square) > 0)
+
+
+def _compact(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Regions that are large enough and not drawn out."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8), connectivity=8)
+    compact = (stats[:, cv2.CC_STAT_AREA] >= MIN_PATCH_PX) & (second_moments(labels, count).aspect < PATCH_MAX_ASPECT)
+    compact[0] = False
+    return np.asarray(compact[labels])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """One value a label: length over width, and direction of the longer axis in radians from x towards y."""
+
+    aspect: NDArray[np.float64]
+    angle: NDArray[np.float64]
+
+
+def second_moments(labels: NDArray[Any], count: int) -> Moments:
+    """Form of each labelled region, from the second moments of its pixels; label 0 (no region) counts as round."""
+    rows, columns = np.nonzero(labels)
+    label = labels[rows, columns]
+    pixels = np.maximum(np.bincount(label, minlength=count), 1).astype(np.float64)
+    x, y = columns.astype(np.float64), rows.astype(np.float64)
+    mean_x, mean_y = np.bincount(label, x, count) / pixels, np.bincount(label, y, count) / pixels
+    x -= mean_x[label]
+    y -= mean_y[label]
+    # a pixel has a width of its own: a twelfth is the variance of a square of side 1; unbiased as np.cov is
+    norm = np.maximum(pixels - 1.0, 1.0)
+    xx, yy, xy = (np.bincount(label, product, count) / norm for product in (x * x, y * y, x * y))
+    xx, yy = xx + 1.0 / 12.0, yy + 1.0 / 12.0
+    root = np.sqrt((xx - yy) ** 2 / 4.0 + xy**2)
+    mean = (xx + yy) / 2.0
+    return Moments(np.sqrt((mean + root) / np.maximum(mean - root, 1e-9)), np.arctan2(2.0 * xy, xx - yy) / 2.0)

@@ -4,18 +4,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars import StarList
+from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
 AXIS_SLACK_SHARE = 0.004  # of its length: a quarter of a degree
+AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
+BORDER_SHARE = 0.06  # of the frame: borders of dithered and turned stacks lie so far inside, and run all along it
+BORDER_LENGTH_SHARE = 0.6
+FAINT_AXIS_PX, FAINT_AXIS_SNR = 6.0, 12.0  # the direction of faint and short ones is less well known
+BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
 BORDER_PX = 12.0  # lines along the border of the frame: residues of the background, dither and amplifier edges
 SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
+UNKNOWN_FWHM_PX = 4.0
+BURNT_REACH_PX, BURNT_REACH_SHARE = 6.0, 0.3  # the middle of a blob is known to a share of its size
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
 SPIKE_FADING = 1.8  # brightness of the half near the star over that of the far half
 SHORT_SPIKE_FADING = 1.3  # for both arms of a spike, with the star in their middle
 BORDER_SPIKE_DIAGONAL_SHARE = 0.15
-BORDER_SPIKE_SIGMA = 2.0
+BORDER_SPIKE_SIGMA = 5.0
+BORDER_FADING_SHARE = 0.4  # of the diagonal: longer spikes than this, of stars that are not in the frame, are rare
+BORDER_FADING = 1.25
+BORDER_SPIKE_FWHM = 2.0  # spikes are as wide as their star
+SHORT_SHARE, SHORT_SPINDLE_FWHM = 0.15, 2.5
 GALAXY_PX = 6.0  # discs are wider than star images
 GALAXY_SIGMA = 4.0
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
@@ -27,15 +39,15 @@ TRAILED_ANGLE_DEG = 6.0
 TRAILED_FREE_SNR = 40.0  # a trail among trailed stars must be far stronger than a chance row of them
 
 
-def veto(trail: TrailFit, shape_px: tuple[int, int], stars: StarList) -> str | None:
+def veto(trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt: BurntStars) -> str | None:
     """Why this line is no trail, in a few words, or ``None``. All in raw pixels."""
     ends = (trail.x0, trail.y0, trail.x1, trail.y1)
-    across = min(abs(trail.x1 - trail.x0), abs(trail.y1 - trail.y0))
-    if across < max(2 * AXIS_SLACK_PX, AXIS_SLACK_SHARE * float(np.hypot(ends[2] - ends[0], ends[3] - ends[1]))):
-        return "row or column of the sensor"
+    along_axis = _along_axis(trail, shape_px, burnt)
+    if along_axis is not None:
+        return along_axis
     if _along_border(ends, shape_px):
         return "border of the frame"
-    if _is_spike(trail, ends, shape_px, stars) or _comes_in_from_border(trail, ends, shape_px):
+    if _is_spike(trail, shape_px, stars, burnt) or _comes_in_from_border(trail, shape_px, stars):
         return "diffraction spike"
     if _is_galaxy(trail) or _is_wide_spindle(trail, ends, shape_px, stars):
         return "edge-on galaxy"
@@ -44,33 +56,63 @@ def veto(trail: TrailFit, shape_px: tuple[int, int], stars: StarList) -> str | N
     return None
 
 
+def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -> str | None:
+    """Why a line along rows or columns is none of the sky, or ``None``."""
+    across = min(abs(trail.x1 - trail.x0), abs(trail.y1 - trail.y0))
+    length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
+    wide = 1.5 * trail.fwhm if trail.fwhm > AXIS_WIDE_PX else 0.0
+    vague = trail.snr < FAINT_AXIS_SNR or length < SHORT_SHARE * np.hypot(*shape_px)
+    faint = FAINT_AXIS_PX if vague else 0.0
+    if across < max(2 * AXIS_SLACK_PX, AXIS_SLACK_SHARE * length, wide, faint):
+        return "row or column of the sensor"
+    if across < BLEEDING_SHARE * length and len(_places_on(trail, burnt.x_px, burnt.y_px, _burnt_reach(burnt))):
+        return "charge that bleeds from a burnt-out star"
+    return None
+
+
 def _along_border(ends: tuple[float, float, float, float], shape_px: tuple[int, int]) -> bool:
     x0, y0, x1, y1 = ends
     height, width = shape_px
     for first, last, size in ((x0, x1, width), (y0, y1, height)):
-        if max(first, last) < BORDER_PX or min(first, last) > size - 1 - BORDER_PX:
+        whole = np.hypot(x1 - x0, y1 - y0) > BORDER_LENGTH_SHARE * (height + width - size)
+        margin = max(BORDER_PX, BORDER_SHARE * size) if whole else BORDER_PX
+        if max(first, last) < margin or min(first, last) > size - 1 - margin:
             return True
     return False
 
 
-def _is_spike(
-    trail: TrailFit, ends: tuple[float, float, float, float], shape_px: tuple[int, int], stars: StarList
-) -> bool:
+def _is_spike(trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt: BurntStars) -> bool:
     """The line goes through a bright star and is brightest beside it, or is short and has the star in its middle."""
     bright = stars.snr > SPIKE_STAR_SNR
-    if not bright.any():
-        return False
-    x0, y0, x1, y1 = ends
-    length = np.hypot(x1 - x0, y1 - y0)
-    dx, dy = stars.x_px[bright] - x0, stars.y_px[bright] - y0
-    distance = np.abs(dx * (y1 - y0) - dy * (x1 - x0)) / length
-    position = (dx * (x1 - x0) + dy * (y1 - y0)) / length**2
-    widths = stars.shapes.fwhm_px
-    reach = SPIKE_REACH_FWHM * (float(np.median(widths)) if len(widths) else 4.0)
-    on_line = position[(distance < reach) & (position > -0.3) & (position < 1.3)]
+    reach = np.full(np.count_nonzero(bright), SPIKE_REACH_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX))
+    x = np.concatenate([stars.x_px[bright], burnt.x_px])
+    y = np.concatenate([stars.y_px[bright], burnt.y_px])
+    on_line = _places_on(trail, x, y, np.concatenate([reach, _burnt_reach(burnt)]))
+    length = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0)
     short = length < SPIKE_DIAGONAL_SHARE * np.hypot(*shape_px)
     fading = np.where(short & (np.abs(on_line - 0.5) < 0.2), SHORT_SPIKE_FADING, SPIKE_FADING)
     return any(_fades_from(trail.along, float(at), float(much)) for at, much in zip(on_line, fading, strict=True))
+
+
+def _burnt_reach(burnt: BurntStars) -> NDArray[np.float64]:
+    return BURNT_REACH_PX + BURNT_REACH_SHARE * burnt.radius_px
+
+
+def _places_on(
+    trail: TrailFit, x: NDArray[np.floating], y: NDArray[np.floating], reach: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where along the trail, or a little beyond its ends, the stars lie that it passes within ``reach``; 0..1 on it."""
+    run, rise = trail.x1 - trail.x0, trail.y1 - trail.y0
+    length = np.hypot(run, rise)
+    distance = np.abs((x - trail.x0) * rise - (y - trail.y0) * run) / length
+    position = ((x - trail.x0) * run + (y - trail.y0) * rise) / length**2
+    return np.asarray(position[(distance < reach) & (position > -0.3) & (position < 1.3)])
+
+
+def star_fwhm_px(stars: StarList) -> float:
+    """Median width of the star images, 0 when none was measured."""
+    widths = stars.shapes.fwhm_px
+    return float(np.median(widths)) if len(widths) else 0.0
 
 
 def _fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
@@ -85,14 +127,23 @@ def _fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
     return bool(inner > much * max(outer, 1e-6))
 
 
-def _comes_in_from_border(trail: TrailFit, ends: tuple[float, float, float, float], shape_px: tuple[int, int]) -> bool:
-    """Short, faint and beginning at the border: trails that enter a frame seldom stop there at once."""
+def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: StarList) -> bool:
+    """Begins at the border and ends within the frame, short and faint or fading inwards: of a star beyond the border.
+
+    Trails that enter a frame seldom stop there at once, and do not fade as they go.
+    """
     height, width = shape_px
-    length = np.hypot(ends[2] - ends[0], ends[3] - ends[1])
-    if length > BORDER_SPIKE_DIAGONAL_SHARE * np.hypot(height, width) or trail.ridge_sigma > BORDER_SPIKE_SIGMA:
+    share = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0) / np.hypot(height, width)
+    ends = (trail.x0, trail.y0), (trail.x1, trail.y1)
+    to_border = [min(x, y, width - 1 - x, height - 1 - y) for x, y in ends]
+    if min(to_border) >= BORDER_PX:
         return False
-    to_border = [min(x, y, width - 1 - x, height - 1 - y) for x, y in (ends[:2], ends[2:])]
-    return min(to_border) < BORDER_PX
+    if share < BORDER_SPIKE_DIAGONAL_SHARE and trail.ridge_sigma < BORDER_SPIKE_SIGMA:
+        return True
+    sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX)
+    if share > BORDER_FADING_SHARE or max(to_border) < BORDER_PX or not sharp:
+        return False
+    return _fades_from(trail.along, 0.0 if to_border[0] < to_border[1] else 1.0, BORDER_FADING) and trail.drop > 0.0
 
 
 def _is_galaxy(trail: TrailFit) -> bool:
@@ -115,8 +166,10 @@ def _is_wide_spindle(
 
     The middle of a bright galaxy is as high as the clipped map goes, so only its ends show that it is none.
     """
-    widths = stars.shapes.fwhm_px
-    if len(widths) == 0 or trail.fwhm < max(GALAXY_PX, SPINDLE_FWHM * float(np.median(widths))):
+    fwhm = star_fwhm_px(stars)
+    short = np.hypot(ends[2] - ends[0], ends[3] - ends[1]) < SHORT_SHARE * np.hypot(*shape_px)
+    least = SHORT_SPINDLE_FWHM * fwhm if short else max(GALAXY_PX, SPINDLE_FWHM * fwhm)
+    if fwhm == 0.0 or trail.fwhm < least:
         return False
     height, width = shape_px
     margin = SPINDLE_MARGIN * min(shape_px)

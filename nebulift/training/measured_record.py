@@ -79,12 +79,23 @@ def _measurements(record: dict[str, Any]) -> Measurements:
         record["height_px"],
         Sky(**record["sky"]),
         Stars(**record["stars"]),
-        tuple(Streak(**streak) for streak in record["streaks"]),
+        tuple(map(_streak, record["streaks"])),
         Saturation(**record["saturation"]),
-        Sensor(**record["sensor"]),
+        _sensor(record["sensor"]),
         coverage,
         record["detector_version"],
     )
+
+
+def _sensor(record: dict[str, Any]) -> Sensor:
+    return Sensor(**{**record, "lost_boxes_px": tuple(tuple(box) for box in record.get("lost_boxes_px", ()))})
+
+
+def _streak(record: dict[str, Any]) -> Streak:
+    """Lists are tuples again; records of older versions lack both."""
+    errors, brightness = record.get("end_errors_px"), record.get("brightness_sigma", ())
+    errors = None if errors is None else (float(errors[0]), float(errors[1]))
+    return Streak(**{**record, "end_errors_px": errors, "brightness_sigma": tuple(brightness)})
 
 
 def _exposure(record: dict[str, Any]) -> Exposure:

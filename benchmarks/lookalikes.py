@@ -1,0 +1,185 @@
+"""Frames without a trail that hold what is mistaken for one: ``LOOKALIKES[name](seed)`` gives (pixels, Bayer or None).
+
+Each draws its own strength, place and direction from the seed, from hardly visible to glaring.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nebulift.simulate.charge import bleed_columns
+from nebulift.simulate.psf import StarShape
+from nebulift.simulate.readout_faults import Fault, apply_fault
+from nebulift.simulate.sensor import FixedPattern, digitised, fixed_pattern
+from nebulift.simulate.star_field import PERFECT, PERFECT_OPTICS
+from nebulift.simulate.star_painting import Stars, paint_stars
+from nebulift.simulate.tracking import drift
+from nebulift.simulate.turbulence import ridges, turbulence
+
+HEIGHT, WIDTH = 1200, 1600
+SKY_E = 1000.0
+NOISE_E = (SKY_E + PERFECT.read_noise_e**2) ** 0.5
+FWHM_PX = 3.0
+BODY = replace(PERFECT, width_px=WIDTH, height_px=HEIGHT)
+
+
+def rng_of(name, seed):
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def sky(rng, *, telescope=PERFECT_OPTICS, track=None, burnt=0, density=200.0):
+    """Electrons of a field of stars, ``burnt`` of them far too bright."""
+    count = rng.poisson(density * HEIGHT * WIDTH / 1e6)
+    flux = 300.0 * NOISE_E * rng.random(count) ** -1.25 / 10.0
+    flux = np.concatenate([np.minimum(flux, 1e6), 10 ** rng.uniform(6.5, 8.0, burnt)]).astype(np.float32)
+    x, y = rng.uniform(0, WIDTH, len(flux)), rng.uniform(0, HEIGHT, len(flux))
+    light = np.full((HEIGHT, WIDTH), SKY_E, np.float32)
+    stars = Stars(x.astype(np.float32), y.astype(np.float32), flux, np.ones((len(flux), 3), np.float32))
+    paint_stars(light, stars, StarShape(FWHM_PX, telescope, track), NOISE_E)
+    return light
+
+
+def recorded(light, rng, camera=BODY):
+    plain = FixedPattern(np.ones((1, 1), np.float32), None, np.zeros(0, np.int64), np.zeros(0, np.float32),
+                         np.zeros(WIDTH, np.float32), ())  # fmt: skip
+    return digitised(light, camera, plain, rng)
+
+
+def grid():
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    return x, y
+
+
+def diffraction_spikes(seed):
+    rng = rng_of("spikes", seed)
+    share, arms, angle = rng.uniform(0.005, 0.04), int(rng.choice([4, 6])), rng.uniform(0.0, 90.0)
+    optics = replace(PERFECT_OPTICS, spikes=arms, spike_share=share, spike_angle_deg=angle, scatter_share=0.01)
+    return recorded(sky(rng, telescope=optics, burnt=int(rng.integers(1, 4))), rng), None
+
+
+def bleeding_columns(seed):
+    rng = rng_of("bleeding", seed)
+    light = sky(rng, burnt=int(rng.integers(1, 4)))
+    bleed_columns(light, 40_000.0)
+    return recorded(light, rng), None
+
+
+def hot_lines(seed):
+    """Rows or columns that are brighter, whole or in part."""
+    rng = rng_of("hot", seed)
+    pixels = recorded(sky(rng), rng).astype(np.float64)
+    for _ in range(rng.integers(1, 6)):
+        lines = pixels if rng.random() < 0.5 else pixels.T
+        start = 0 if rng.random() < 0.4 else int(rng.uniform(0.0, 0.8) * lines.shape[1])
+        stop = lines.shape[1] if rng.random() < 0.5 else int(rng.uniform(start + 40, lines.shape[1]))
+        lines[rng.integers(lines.shape[0]), start:stop] += NOISE_E * 10 ** rng.uniform(-0.5, 2.0)
+    return np.rint(pixels.clip(0, 65535)).astype(np.uint16), None
+
+
+def row_banding(seed):
+    rng = rng_of("banding", seed)
+    pixels = recorded(sky(rng), rng)
+    fault = Fault("bands", float(rng.uniform(0.2, 1.0)), float(10 ** rng.uniform(-0.7, 0.7)), 5, seed)
+    apply_fault(pixels, fault, NOISE_E, 65535)
+    return (pixels if rng.random() < 0.6 else np.ascontiguousarray(pixels[:, :])), None
+
+
+def mosaic_unannounced(seed):
+    """A mosaic of uneven colours; in half of the frames the header does not say so."""
+    rng = rng_of("mosaic", seed)
+    light = sky(rng)
+    for (row, column), gain in zip(((0, 0), (0, 1), (1, 0), (1, 1)), rng.uniform(0.4, 1.6, 4), strict=True):
+        light[row::2, column::2] *= np.float32(gain)
+    return recorded(light, rng), "RGGB" if seed % 2 else None
+
+
+def amplifier_glow(seed):
+    rng = rng_of("glow", seed)
+    camera = replace(BODY, amp_glow_e_s=float(10 ** rng.uniform(1.0, 3.5)), serial=seed)
+    light = sky(rng) + fixed_pattern(camera).glow_e_s
+    return recorded(light.astype(np.float32), rng), None
+
+
+def edge_on_galaxies(seed):
+    rng = rng_of("edge", seed)
+    x, y = grid()
+    light = sky(rng)
+    for _ in range(rng.integers(1, 3)):
+        angle, length = rng.uniform(0.0, np.pi), 10 ** rng.uniform(1.2, 2.2)
+        dx, dy = x - rng.uniform(0.2, 0.8) * WIDTH, y - rng.uniform(0.2, 0.8) * HEIGHT
+        along, across = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle) - dx * np.sin(angle)
+        height = NOISE_E * 10 ** rng.uniform(-0.3, 1.8)
+        thickness = max(length * rng.uniform(0.06, 0.15), 1.5)
+        light += (height * np.exp(-np.abs(along) / length - np.abs(across) / thickness)).astype(np.float32)
+        core = np.exp(-0.5 * (along**2 + 2.0 * across**2) / (0.2 * length) ** 2)
+        light += (rng.uniform(0.0, 2.0) * height * core).astype(np.float32)
+    return recorded(light, rng), None
+
+
+def nebula_filaments(seed):
+    rng = rng_of("filaments", seed)
+    fine = ridges(turbulence(rng, (HEIGHT, WIDTH), rng.uniform(3.2, 4.2)), rng.uniform(5.0, 20.0))
+    patches = np.clip(turbulence(rng, (HEIGHT, WIDTH), 3.6) + 0.4, 0.0, 2.0)
+    return recorded(sky(rng) + (NOISE_E * 10 ** rng.uniform(-0.3, 1.3) * fine * patches).astype(np.float32), rng), None
+
+
+def trailed_stars(seed):
+    rng = rng_of("trailed", seed)
+    track = drift(float(10 ** rng.uniform(0.8, 1.8)), float(rng.uniform(0.0, 180.0)))
+    return recorded(sky(rng, track=track, density=float(10 ** rng.uniform(1.5, 3.0))), rng), None
+
+
+def vignetted_corners(seed):
+    rng = rng_of("corners", seed)
+    x, y = grid()
+    r2 = ((x / WIDTH - rng.uniform(0.4, 0.6)) ** 2 + (y / HEIGHT - rng.uniform(0.4, 0.6)) ** 2) * 2.0
+    passing = 1.0 - rng.uniform(0.2, 0.85) * r2 ** rng.uniform(1.0, 3.0)
+    return recorded(sky(rng) * np.maximum(passing, 0.05).astype(np.float32), rng), None
+
+
+def dither_borders(seed):
+    """The mean of some frames that were shifted and turned a little: fewer frames, another level along the borders."""
+    rng = rng_of("dither", seed)
+    x, y = grid()
+    frames = int(rng.integers(3, 9))
+    weight = np.zeros((HEIGHT, WIDTH), np.float32)
+    for _ in range(frames):
+        slope = rng.normal(0.0, 0.01)
+        left, top, right, bottom = np.maximum(rng.normal(0.0, 20.0, 4), 0.0)
+        weight += ((x > left + slope * y) & (y > top - slope * x) & (x < WIDTH - 1 - right + slope * y)
+                   & (y < HEIGHT - 1 - bottom - slope * x))  # fmt: skip
+    mean = sky(rng) + rng.normal(0.0, NOISE_E / np.sqrt(np.maximum(weight, 1.0)))
+    level = 200.0 + mean * weight / frames if rng.random() < 0.5 else np.where(weight > 0, 200.0 + mean, 0.0)
+    return np.rint(level.clip(0, 65535)).astype(np.uint16), None
+
+
+def edge_residues(seed):
+    """Glow and ramps along the borders, overscan strips, a last row of another level."""
+    rng = rng_of("residues", seed)
+    x, y = grid()
+    light = sky(rng)
+    for distance in (x, WIDTH - 1 - x, y, HEIGHT - 1 - y):
+        if rng.random() < 0.6:
+            light += (NOISE_E * 10 ** rng.uniform(-0.5, 1.5) * np.exp(-distance / 10 ** rng.uniform(0.3, 1.8))).astype(
+                np.float32
+            )
+    pixels = recorded(light, rng)
+    if rng.random() < 0.5:
+        pixels[:, : rng.integers(1, 24)] = int(rng.uniform(150.0, 1300.0))
+    return pixels, None
+
+
+LOOKALIKES = {
+    "diffraction spikes": diffraction_spikes,
+    "bleeding columns": bleeding_columns,
+    "hot rows and columns": hot_lines,
+    "row banding": row_banding,
+    "mosaic, announced or not": mosaic_unannounced,
+    "amplifier glow": amplifier_glow,
+    "edge-on galaxies": edge_on_galaxies,
+    "filaments of nebulae": nebula_filaments,
+    "trailed stars": trailed_stars,
+    "vignetted corners": vignetted_corners,
+    "dither borders": dither_borders,
+    "residues along borders": edge_residues,
+}

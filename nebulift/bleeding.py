@@ -1,0 +1,54 @@
+"""Charge that runs over: from a pixel that is full into those above and below, as a CCD without a drain shows it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.frame import Frame
+from nebulift.scan import UNITS_PER_SIGMA, Scan
+
+HALF = 0.45  # of the ceiling: the mean of a full pixel and an empty one beside it
+MIN_RUN_MAP_PX = 12  # shorter ones are stars
+SLENDER = 4.0  # times as long as wide: a burnt-out star is round
+FULL_SHARE = 0.8  # of the rows of a run that are at the ceiling in truth
+MAX_COLUMNS = 400  # looked at, the fullest: more are the core of something bright
+
+
+def longest_bleed_px(frame: Frame, scan: Scan, ceiling_adu: float) -> float:
+    """Length, in raw rows, of the longest narrow run of full pixels along a column; 0 without one.
+
+    Of the map only what is near the ceiling is looked at; a run found there is checked in the raw rows.
+    """
+    limit = (HALF * (ceiling_adu - scan.zero_adu)) / scan.sigma_adu * UNITS_PER_SIGMA
+    full = scan.units >= int(min(limit, np.iinfo(np.int16).max - 1))
+    heights = np.add.reduce(full, axis=0, dtype=np.int16)
+    columns = np.flatnonzero(heights >= MIN_RUN_MAP_PX)
+    longest = 0.0
+    for column in columns[np.argsort(-heights[columns], kind="stable")][:MAX_COLUMNS]:
+        if heights[column] * scan.bin_px <= longest:
+            break
+        top, bottom = _longest_run(full[:, column])
+        length = bottom - top
+        if length < MIN_RUN_MAP_PX or length < SLENDER * _width(full[top:bottom], int(column)):
+            continue
+        if _is_full(frame, scan, (top, bottom), int(column), ceiling_adu):
+            longest = max(longest, float(length * scan.bin_px))
+    return longest
+
+
+def _longest_run(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    best = int((edges[1::2] - edges[::2]).argmax())
+    return int(edges[2 * best]), int(edges[2 * best + 1])
+
+
+def _width(rows: NDArray[np.bool_], column: int) -> float:
+    """Median number of full pixels that hang together with ``column``."""
+    right = np.argmin(np.concatenate([rows[:, column:], np.zeros((len(rows), 1), bool)], axis=1), axis=1)
+    left = np.argmin(np.concatenate([rows[:, column::-1], np.zeros((len(rows), 1), bool)], axis=1), axis=1)
+    return float(np.median(left + right - 1))
+
+
+def _is_full(frame: Frame, scan: Scan, run: tuple[int, int], column: int, ceiling_adu: float) -> bool:
+    left = max(column - 1, 0) * scan.bin_px
+    raw = frame.pixels.rows(run[0] * scan.bin_px, run[1] * scan.bin_px)[:, left : (column + 2) * scan.bin_px]
+    return bool((raw >= ceiling_adu).any(axis=1).mean() >= FULL_SHARE)

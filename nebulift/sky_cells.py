@@ -1,0 +1,134 @@
+"""Level and noise of every cell of the background mesh, from a few samples each; stars are clipped.
+
+Samples are gathered one row of cells at a time, so that they never leave the cache, and stay int16: sorting them costs
+next to nothing, and from a sorted cell every quantile and every clipped sum can be read off.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.scan import UNITS_PER_SIGMA, Scan
+
+SAMPLES_PER_SIDE = 16  # 256 of the 1024 map pixels of a cell: the median is then good to 8 % of the noise
+NOISE_SAMPLES_PER_SIDE = 8
+CLIP_SIGMA = 2.5
+CLIP_ROUNDS = 3
+QUIETEST = 0.05  # of the map's noise: a cell may be quieter, a division by its noise may not
+LARGEST = np.iinfo(np.int16).max
+
+
+def cell_levels(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
+    """Clipped level of each cell, shape (rows, columns), in sigma of the map above its zero level.
+
+    Cells of which less than an eighth is valid take the level of the nearest good one.
+    """
+    y, x = _positions(scan.units.shape, rows, columns, SAMPLES_PER_SIDE)
+    cells = _samples(scan.units, y, x)
+    counts = np.full((rows, columns), cells.shape[-1])
+    if scan.valid is not None:
+        bad = ~_samples(scan.valid, y, x)
+        cells[bad] = LARGEST  # sorted to the end and not counted
+        counts -= bad.sum(axis=-1)
+    cells.sort(axis=-1)
+    level = _clipped_midmean(cells, counts) / UNITS_PER_SIGMA
+    return _filled(level.astype(np.float32), counts >= cells.shape[-1] // 8)
+
+
+def cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
+    """Pixel noise from differences of neighbours (median absolute difference): blind to gradients and nebulae."""
+    y, x = _positions(scan.units.shape, rows, columns, NOISE_SAMPLES_PER_SIDE)
+    x = np.minimum(x, scan.units.shape[1] - 2)
+    left, right = _samples(scan.units, y, x), _samples(scan.units, y, x + 1)
+    cells = np.minimum(np.abs(left.astype(np.int32) - right), LARGEST).astype(np.int16)
+    cells.sort(axis=-1)
+    middle = cells.shape[-1] // 2
+    median = (cells[..., middle - 1].astype(np.float64) + cells[..., middle]) / 2.0
+    noise = (median / (0.6745 * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
+    good = noise > 0.0
+    return _filled(np.maximum(noise, QUIETEST), good) if good.any() else np.ones_like(noise)
+
+
+def _positions(shape: tuple[int, int], rows: int, columns: int, side: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Pixels spread evenly over the map, ``side`` a cell each way: their rows (rows, side), their columns, flat."""
+    return _spread(shape[0], rows * side).reshape(rows, side), _spread(shape[1], columns * side)
+
+
+def _spread(length: int, count: int) -> NDArray[np.intp]:
+    return ((np.arange(count) + 0.5) * length / count).astype(np.intp)
+
+
+def _samples(image: NDArray[Any], y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[Any]:
+    """The pixels at ``y`` x ``x`` by cell: (rows, columns, side * side), contiguous."""
+    rows, side = y.shape
+    cells = np.empty((rows, len(x) // side, side, side), dtype=image.dtype)
+    for number, of_cells in enumerate(y):
+        picked = image.take(of_cells, axis=0).take(x, axis=1)
+        cells[number] = picked.reshape(side, -1, side).swapaxes(0, 1)
+    return cells.reshape(rows, -1, side * side)
+
+
+def _clipped_midmean(cells: NDArray[np.int16], counts: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Mean of the middle half of each sorted cell after cutting off what lies more than 2.5 sigma above the median.
+
+    The width is taken from the lower half alone: stars and nebulae only add light. The mean of the middle half is as
+    robust as the median here and does not jump by whole steps where a 12-bit converter writes every 16th value.
+    """
+    kept = counts.copy()
+    median = _quantile(cells, kept / 2)
+    for _ in range(CLIP_ROUNDS):
+        sigma = np.maximum(median - _quantile(cells, kept * 0.1587), 1.0)
+        kept = np.minimum(_count_up_to(cells, median + CLIP_SIGMA * sigma), counts)
+        median = _quantile(cells, kept / 2)
+    size = cells.shape[-1]
+    first = np.minimum(kept // 4, size - 1)
+    last = np.maximum(first + 1, kept - kept // 4 - 1).clip(max=size - 1)
+    return np.asarray(_sums(cells, first, last) / np.maximum(last - first, 1))
+
+
+def _sums(cells: NDArray[np.int16], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Sum of each cell's values after ``first`` up to ``last``."""
+    size = cells.shape[-1]
+    offsets = np.arange(first.size) * size
+    edges = np.stack([offsets + np.minimum(first.ravel() + 1, size - 1), offsets + last.ravel()], axis=1)
+    # up to, not including, ``last``: an index one past the end of the last cell is none that reduceat takes
+    inner = np.add.reduceat(cells.ravel(), edges.ravel(), dtype=np.int64)[::2].reshape(first.shape)
+    inner = np.where(edges[:, 1] > edges[:, 0], inner.ravel(), 0).reshape(first.shape)
+    return np.asarray(inner + np.where(last > first, _at(cells, last).astype(np.float64), 0.0))
+
+
+def _count_up_to(cells: NDArray[np.int16], limit: NDArray[np.float64]) -> NDArray[np.intp]:
+    """How many values of each sorted cell do not exceed ``limit``, by halving."""
+    size = cells.shape[-1]
+    count = np.zeros(limit.shape, dtype=np.intp)
+    step = 1 << size.bit_length()
+    while step := step >> 1:
+        further = np.minimum(count + step, size)
+        count = np.where(_at(cells, further - 1) <= limit, further, count)
+    return count
+
+
+def _quantile(cells: NDArray[np.int16], rank: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Value at a fractional rank of each sorted cell (linear between neighbours)."""
+    position = np.clip(rank - 0.5, 0, cells.shape[-1] - 1)
+    lower = position.astype(np.intp)
+    low, high = _at(cells, lower), _at(cells, np.minimum(lower + 1, cells.shape[-1] - 1))
+    return np.asarray(low + (position - lower) * (high.astype(np.float64) - low))
+
+
+def _at(cells: NDArray[np.int16], index: NDArray[np.intp]) -> NDArray[np.int16]:
+    """One value of each cell."""
+    starts = np.arange(index.size).reshape(index.shape) * cells.shape[-1]
+    return np.asarray(cells.ravel().take(starts + index))
+
+
+def _filled(mesh: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Bad cells take the value of the nearest good one."""
+    if good.all() or not good.any():
+        return mesh
+    good_at = np.argwhere(good)
+    for row, column in np.argwhere(~good):
+        nearest = good_at[((good_at - (row, column)) ** 2).sum(axis=1).argmin()]
+        mesh[row, column] = mesh[tuple(nearest)]
+    return mesh

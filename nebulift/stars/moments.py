@@ -1,0 +1,58 @@
+"""Shapes of images by their second moments: of trails and rings, which have no core to fit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5  # 2.3548 of a normal profile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shapes:
+    """One row a star, all float64, shape (n,); NaN where that star could not be measured."""
+
+    x: NDArray[np.float64]  # centroid relative to the middle pixel
+    y: NDArray[np.float64]
+    fwhm: NDArray[np.float64]  # geometric mean of both axes, in pixels of the cut-out
+    elongation: NDArray[np.float64]  # major / minor axis
+    angle_deg: NDArray[np.float64]  # 0..180 from x towards y
+    ellipticity_variance: NDArray[np.float64]  # noise's share in the square of either ellipticity component
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Centre and second moments of images, shape (n,) each."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    xx: NDArray[np.float64]
+    yy: NDArray[np.float64]
+    xy: NDArray[np.float64]
+
+
+def from_moments(m: Moments, ellipticity_variance: NDArray[np.float64] | None = None) -> Shapes:
+    """Shapes of Gaussians with these centres and second moments."""
+    with np.errstate(invalid="ignore"):
+        mean, half_difference = (m.xx + m.yy) / 2.0, np.hypot((m.xx - m.yy) / 2.0, m.xy)
+        major, minor = np.sqrt(mean + half_difference), np.sqrt(mean - half_difference)
+        angle = np.degrees(0.5 * np.arctan2(2.0 * m.xy, m.xx - m.yy)) % 180.0
+        noise = np.zeros_like(m.x) if ellipticity_variance is None else ellipticity_variance
+        return Shapes(m.x, m.y, FWHM_PER_SIGMA * np.sqrt(major * minor), major / minor, angle, noise)
+
+
+def moments(stamps: NDArray[np.float32], connected: NDArray[np.bool_]) -> Shapes:
+    """Flux-weighted second moments over the pixels in ``connected`` (n, k, k) of background-free cut-outs.
+
+    What noise adds to them is not known: ``ellipticity_variance`` is 0.
+    """
+    half = stamps.shape[1] // 2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
+    powers = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y]).reshape(6, -1)
+    flux = np.where(connected, np.nan_to_num(stamps), 0.0).clip(min=0.0).reshape(len(stamps), x.size)
+    total, sx, sy, sxx, syy, sxy = (flux.astype(np.float64) @ powers.T).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x0, y0 = sx / total, sy / total
+        # a pixel is not a point: one pixel alone has the variance 1/12 of its own width
+        xx, yy = sxx / total - x0**2 + 1 / 12, syy / total - y0**2 + 1 / 12
+        return from_moments(Moments(x0, y0, xx, yy, sxy / total - x0 * y0))

@@ -1,0 +1,177 @@
+"""Which peaks are stars, by their raw pixels: hot pixels, particles, knots of nebulae and pieces of trails are not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.frame import Frame
+from nebulift.scan import MAD_TO_SIGMA, Scan
+from nebulift.stars.lines import lines_among
+from nebulift.stars.peaks import Peaks
+from nebulift.stars.stamps import Places, raw_position, raw_stamps
+from nebulift.stars.star_shapes import SATURATED_SHARE
+
+HOT_NEIGHBOURS = (
+    0.45  # eight neighbours of a star of FWHM 1 px still hold 0.7 of its peak, those of a hot pixel nothing
+)
+THIN_NEIGHBOURS = 0.25  # two opposite neighbours of a star of FWHM 1 px, gathered by pixels, hold 0.3 of its peak
+NEIGHBOUR_SIGMA = 6.0  # in noise of one pixel: two standard deviations of the sum of eight
+BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
+DOUBT_SIGMA = 1.5
+STAR_SIGMA = 4.0
+COARSE_STAR_SIGMA = 3.5  # of coarse maps: fewer pixels, fewer false ones
+BORDER_QUANTILE = 0.8
+BORDER_NOISE = 0.84  # of the pixel noise: where that quantile of a normal distribution lies
+COMPACT_VOTERS = 20
+MIN_COMPACT_VOTERS = 5
+COMPACT_QUANTILE = 0.25  # of the brightest peaks three in four may be knots
+COMPACT_FACTOR = 2.0
+SURE_SHARE = 0.8  # of the noise of so few pixels, which is itself uncertain by a fifth
+CLIPPED_MEAN, CLIPPED_SCATTER = 0.40, 0.58  # of normal noise without its lower half
+TESTED_PEAKS = 4000  # beyond the brightest so many, peaks are taken for stars
+TEST_HALF_PX = 4
+# Of the brightest, cut-outs are made large enough at once for the shapes of stars of up to 4 pixels FWHM: reading the
+# file twice costs as much as the test itself.
+LARGE_PEAKS, LARGE_HALF_PX = 400, 13
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeakTest:
+    """Masks over the peaks; what is neither hot nor a star is noise on something wider."""
+
+    hot: NDArray[np.bool_]  # hot pixels and cosmic rays
+    star: NDArray[np.bool_]
+    line_like: NDArray[np.bool_]
+    on_trail: NDArray[np.bool_]  # pieces of a bright trail: line-like, and in one line
+    large: NDArray[np.float32]  # raw cut-outs of the brightest, (m, 27, 27)
+
+
+def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None) -> PeakTest:
+    """Which peaks are stars, by their raw pixels.
+
+    A hot pixel stands out alone: its eight neighbours hold next to nothing. Where the frame has bright stars, half of
+    *their* neighbours' share is asked for, which also refuses pairs of hot pixels and tracks of particles. A star
+    stands out of its own surroundings, not only out of the sky: noise peaks on a galaxy do not.
+    """
+    n = min(len(peaks.x), TESTED_PEAKS)
+    stamps, large = _raw_pixels(frame, scan, peaks, n)
+    false = np.zeros(len(peaks.x), dtype=bool)
+    test = PeakTest(false, ~false, false.copy(), false.copy(), large)
+    if n == 0:
+        return test
+    of_one_colour = 1 if frame.exposure.bayer is None else 2
+    above = _above_surroundings(stamps, scan, is_mosaic=of_one_colour == 2)
+    row, column = np.divmod(above[:, 2:7, 2:7].reshape(n, -1).argmax(axis=1), 5)
+    reach = np.arange(1, 4)
+    ys, xs = (row[:, None] + reach)[:, :, None], (column[:, None] + reach)[:, None, :]
+    around = above[np.arange(n)[:, None, None], ys, xs]
+    top, total = around[:, 1, 1], around.sum(axis=(1, 2))
+    share = (total - top) / np.maximum(top, 1e-6)
+    noise = local_noise(above, max(scan.raw_noise_adu, 1e-6), of_one_colour)
+    solid = total - top > NEIGHBOUR_SIGMA * noise
+    asked = HOT_NEIGHBOURS
+    sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
+    if sure.sum() >= 5:
+        asked = max(HOT_NEIGHBOURS, 0.5 * float(np.median(share[sure])))
+    # the share of a faint star is as uncertain as its nine pixels are: it is refused only where it is surely too small
+    doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, 1e-6)
+    fits = share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS))
+    if of_one_colour == 1:  # next to a red pixel of a mosaic are green ones: a red star is as dark there as a hot pixel
+        fits &= ~_is_thin(around, noise)
+    test.star[:n] = fits & solid & (total > STAR_SIGMA * 3.0 * noise)
+    burnt = top > (np.inf if ceiling_adu is None else SATURATED_SHARE * (ceiling_adu - scan.zero_adu))
+    test.star[:n] &= burnt | compact(above, total, test.star[:n], noise)
+    test.hot[:n] = ~fits & (top > STAR_SIGMA * noise)
+    stars = np.flatnonzero(test.star[:n])
+    standing = Peaks(peaks.x[stars], peaks.y[stars], peaks.snr[stars])
+    lines = lines_among(above[stars], top[stars], scan.raw_noise_adu, standing)
+    test.line_like[stars], test.on_trail[stars] = lines
+    return test
+
+
+def _is_thin(around: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of 3 x 3 pixels hold next to nothing above and below their middle, or left and right of it.
+
+    Pairs of hot pixels and tracks of particles are one pixel wide; a star is wide in both directions.
+    """
+    top = around[:, 1, 1]
+    beside = np.minimum(around[:, 0, 1] + around[:, 2, 1], around[:, 1, 0] + around[:, 1, 2])
+    return np.asarray(beside + DOUBT_SIGMA * noise * 2.0**0.5 < THIN_NEIGHBOURS * top)
+
+
+def stand_alone(above: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
+    """Which cut-outs (n, k, k) of a map hold something compact that stands out of its surroundings, too."""
+    own = local_noise(above, noise, 1)
+    middle = slice(above.shape[1] // 2 - 1, above.shape[1] // 2 + 2)
+    total = above[:, middle, middle].sum(axis=(1, 2))
+    star = total > COARSE_STAR_SIGMA * 3.0 * own
+    return np.asarray(star & compact(above, total, star, own))
+
+
+def local_noise(above: NDArray[np.float32], noise_adu: float, step: int) -> NDArray[np.float64]:
+    """Noise of one pixel around each peak, shape (n,), at least that of the frame: bright nebulae bring their own.
+
+    From differences of pixels ``step`` apart along the border of each cut-out: the slope of a wide star is no noise.
+    """
+    edges = np.stack([above[:, 0], above[:, -1], above[:, :, 0], above[:, :, -1]], axis=1)
+    apart = np.abs(edges[:, :, step:] - edges[:, :, :-step]).reshape(len(above), -1)
+    own = np.median(apart, axis=1) * MAD_TO_SIGMA / 2**0.5
+    return np.asarray(np.maximum(SURE_SHARE * own, noise_adu), dtype=np.float64)
+
+
+def compact(
+    above: NDArray[np.float32], total: NDArray[np.float32], star: NDArray[np.bool_], noise: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which cut-outs are about as compact as the sharpest of the brightest stars: knots of a nebula are not.
+
+    Compared is the light within 9 x 9 pixels with that of the 3 x 3 around the peak (``total``). ``star``: which may be
+    stars.
+    """
+    pixels = above.shape[1] * above.shape[2]
+    light = above.clip(min=0.0).sum(axis=(1, 2)) - CLIPPED_MEAN * pixels * noise
+    spread = light / np.maximum(total, 1e-6)
+    brightest = np.flatnonzero(star)
+    brightest = brightest[np.argsort(-total[brightest], kind="stable")][:COMPACT_VOTERS]
+    if len(brightest) < MIN_COMPACT_VOTERS:
+        return np.ones_like(star)
+    return np.asarray(spread <= COMPACT_FACTOR * np.quantile(spread[brightest], COMPACT_QUANTILE))
+
+
+def _raw_pixels(frame: Frame, scan: Scan, peaks: Peaks, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Raw cut-outs around the first ``n`` peaks, (9 x 9 pixels of all of them, 27 x 27 of the brightest)."""
+    x_px, y_px = raw_position(peaks.x[:n], scan.bin_px), raw_position(peaks.y[:n], scan.bin_px)
+    large, small = raw_stamps(
+        frame,
+        Places(x_px[:LARGE_PEAKS], y_px[:LARGE_PEAKS], LARGE_HALF_PX),
+        Places(x_px[LARGE_PEAKS:], y_px[LARGE_PEAKS:], TEST_HALF_PX),
+    )
+    middle = slice(LARGE_HALF_PX - TEST_HALF_PX, LARGE_HALF_PX + TEST_HALF_PX + 1)
+    return np.concatenate([large[:, middle, middle], small]), large
+
+
+def _above_surroundings(stamps: NDArray[np.float32], scan: Scan, *, is_mosaic: bool) -> NDArray[np.float32]:
+    """Cut-outs of 9 x 9 raw pixels less the level of their border.
+
+    The level is what four fifths of the border stay below, less what noise alone adds to that: a peak on the slope of a
+    shadow has half of its border as bright as itself, a star or a piece of a trail has not.
+    """
+    if not is_mosaic:
+        return np.asarray(
+            np.nan_to_num(stamps - border_level(stamps, scan.raw_noise_adu), posinf=0.0, neginf=0.0), dtype=np.float32
+        )
+    above = np.empty_like(stamps)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):  # each site of the mosaic's cell has a sky of its own
+        site = stamps[:, row::2, column::2]
+        above[:, row::2, column::2] = site - border_level(site, scan.raw_noise_adu)
+    return np.asarray(np.nan_to_num(above, posinf=0.0, neginf=0.0), dtype=np.float32)
+
+
+def border_level(stamps: NDArray[np.float32], noise: float) -> NDArray[np.float32]:
+    """Level of the sky at the border of each cut-out, shape (n, 1, 1)."""
+    border = np.ones(stamps.shape[1:], dtype=bool)
+    border[1:-1, 1:-1] = False
+    ring = np.nan_to_num(stamps[:, border], nan=-np.inf)
+    rank = int(BORDER_QUANTILE * ring.shape[1])
+    level = np.partition(ring, rank, axis=1)[:, rank] - BORDER_NOISE * noise
+    return np.asarray(level[:, None, None], dtype=np.float32)

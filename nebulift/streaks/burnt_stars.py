@@ -1,0 +1,63 @@
+"""Stars so bright that the star list may have lost them, found on their own as compact blobs: spikes begin there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.streaks.star_cover import second_moments
+
+SCALE_PX = 8  # raw pixels a side of the map on which blobs are sought
+BLOB_SIGMA = (
+    400.0  # of that map: a star of so much light has 500 sigma in its middle pixel; fainter ones show no spikes
+)
+MAX_ASPECT = 4.0  # longer blobs are trails, unless they stand along a column: stars that bleed
+UPRIGHT_COSINE = 0.05
+MAX_STARS = 60  # the largest; a frame with more bright blobs is a nebula or a globular cluster
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BurntStars:
+    """Centres and radii of the blobs, in raw pixels, largest first."""
+
+    x_px: NDArray[np.float64]
+    y_px: NDArray[np.float64]
+    radius_px: NDArray[np.float64]  # of a disc of the same area; that of the thickest part where charge bleeds
+
+
+def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
+    """Compact regions far above the sky. ``maps``: pyramid of the flattened scan."""
+    level = min(max((SCALE_PX // bin_px).bit_length() - 1, 0), len(maps) - 1)
+    scale = bin_px * 2**level
+    bright = (maps[level] > BLOB_SIGMA * UNITS_PER_SIGMA).astype(np.uint8)
+    nothing = np.empty(0)
+    if not bright.any():
+        return BurntStars(nothing, nothing, nothing)
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    area = stats[1:, cv2.CC_STAT_AREA]
+    chosen = np.argsort(-area, kind="stable")[:MAX_STARS] + 1
+    moments = second_moments(labels, len(stats))
+    thick = cv2.distanceTransform(bright, cv2.DIST_L2, 3)
+    found = []
+    for label in chosen:
+        x, y = centres[label]
+        radius = np.sqrt(stats[label, cv2.CC_STAT_AREA] / np.pi)
+        if moments.aspect[label] > MAX_ASPECT / 2:
+            if moments.aspect[label] > MAX_ASPECT and abs(np.cos(moments.angle[label])) > UPRIGHT_COSINE:
+                continue
+            x, y, radius = _thickest(thick, labels, stats[label], label)
+        found.append((x, y, radius))
+    x, y, radius = np.array(found).reshape(-1, 3).T
+    return BurntStars((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, radius * scale)
+
+
+def _thickest(thick: NDArray[Any], labels: NDArray[Any], box: NDArray[Any], label: int) -> tuple[float, float, float]:
+    """(column, row, radius) of the greatest disc within a region."""
+    left, top, width, height = box[:4]
+    part = np.s_[top : top + height, left : left + width]
+    inside = np.where(labels[part] == label, thick[part], 0.0)
+    row, column = np.unravel_index(inside.argmax(), inside.shape)
+    return float(left + column), float(top + row), float(inside.max())

@@ -1,0 +1,98 @@
+"""What a measured line must be like to be a trail: conditions of signal, and conditions of form."""
+
+import numpy as np
+
+from nebulift.streaks.profile import TrailFit
+
+MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows and edges of nebulae
+MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
+SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars are common: more is asked
+SHORT_TRAIL_SNR = 12.0
+SHORT_OPEN_SHARE = 0.5
+SHORT_STAR_FWHM = 1.7  # short pieces of filaments are wider than stars
+SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
+UNSHARP_STAR_FWHM, UNSHARP_SNR = 2.0, 10.0  # nearly all trails are as sharp as the stars: others are asked for more
+WIDE_PX = 10.0  # wide trails compete with the Milky Way and with streets of cloud: these are not even
+WIDE_SNR = 15.0  # still a ridge of 0.2 sigma across two megapixels: wide trails have many pixels
+WIDE_STEADY_SNR = 8.0
+WIDE_STEADY_SHARE = 0.5
+WIDE_STEADY_ENOUGH = 14.0
+WIDE_DIAGONAL_SHARE = 0.35
+WIDE_OPEN_SHARE, WIDE_PLAIN_SNR = 0.6, 50.0
+WIDEST_PX, WIDEST_STAR_FWHM = 24.0, 3.0  # out of focus beyond that is no light in the sky, unless the stars are, too
+TRAIL_SNR = 6.5  # see docs/measured.md: false trails in pure noise and on clean frames
+SIDE_SNR = 4.5  # against each side alone: the edge of a nebula or a shadow has a bright side
+SIDE_SHARE = 0.45  # of the whole S/N; a trail keeps 0.9 of it against either side
+STEADY_SNR = 4.0  # by the scatter of the trail's own segments: what noise leaves a trail at the limit
+STEADY_SHARE = 1.0 / 3.0  # of the S/N: a strong trail is even, a chance row of stars stays uneven however bright
+STEADY_ENOUGH = 6.5  # scatter as large as the mean: a trail that flares, not yet a row of stars
+# between crowded stars noise has a long tail: there the scatter of the segments decides, not the noise of the pixels
+CROWDED_COVER = 0.1  # of the frame covered by stars
+CROWDED_STEADY_SNR = 6.0
+CROWDED_STEADY_SHARE = 0.75
+RICH_SNR = 12.0  # where light is everywhere: twice the limit in noise
+RICH_UNSHARP_SNR = 30.0  # rows of clumps of unresolved stars are wider than stars
+# a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
+TRIMMED_SHARE = 0.5
+TRIMMED_ENOUGH = 15.0  # the steady lights of an aircraft between its flashes
+CONTINUITY = 0.6  # a trail at the limit of detection has 0.73, a chance row of stars is half gaps
+OPEN_SHARE = 0.5  # what lies mostly under stars is not known
+PLAIN_OPEN_SHARE = 0.25  # unless it is in every gap between them; strobes of aircraft are taken for stars
+PLAIN_SNR, PLAIN_CONTINUITY = 20.0, 0.85
+MAX_DROP = 1.2  # rays of amplifier glow, spikes and tails of comets fade away from where they begin
+MAX_TROUGH_SHARE = 0.4  # of the height: a trail stands on the sky, a wave of the background between two valleys
+MAX_WIDENING = 2.1  # two steps of the ladder of widths: rays open
+
+
+def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> str | None:
+    """Why this is no straight line that is there along its length and stands out on both sides, or ``None``.
+
+    ``crowded``: ``sparse``, ``crowded`` (stars cover much of the frame) or ``rich`` (more light than can be covered);
+    ``star_fwhm`` in pixels of the map, 0: not known.
+    """
+    is_plain = fit.snr >= PLAIN_SNR and fit.continuity >= PLAIN_CONTINUITY
+    steady = min(max(STEADY_SNR, STEADY_SHARE * fit.snr), STEADY_ENOUGH)
+    if crowded != "sparse":
+        steady = max(steady, min(CROWDED_STEADY_SHARE * fit.snr, CROWDED_STEADY_SNR))
+    least = TRAIL_SNR
+    if crowded == "rich":
+        least = RICH_UNSHARP_SNR if fit.fwhm > UNSHARP_STAR_FWHM * star_fwhm > 0.0 else RICH_SNR
+    conditions = {
+        "too faint": fit.snr >= least,
+        "one side is bright": fit.side_snr >= max(SIDE_SNR, SIDE_SHARE * fit.snr),
+        "uneven": fit.steady_snr >= steady,
+        "one bright object": fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
+        "gaps": fit.continuity >= CONTINUITY,
+        "under stars": fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE),
+        "fades away": fit.drop <= MAX_DROP,
+        "opens": fit.widening <= MAX_WIDENING,
+        "wave of the background": fit.trough <= MAX_TROUGH_SHARE * fit.ridge_sigma,
+    }
+    return next((reason for reason, is_met in conditions.items() if not is_met), None)
+
+
+def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float) -> str | None:
+    """Why this has not the form of a trail, in raw pixels, or ``None``: long against its width and the frame; short
+    ones must be bright and even, wide ones long, bright and even. ``star_fwhm_px`` 0: not known.
+    """
+    length, diagonal = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0), np.hypot(*shape_px)
+    if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal):
+        return "short"
+    if trail.fwhm > max(WIDEST_PX, WIDEST_STAR_FWHM * star_fwhm_px):
+        return "wider than light out of focus"
+    if trail.fwhm > UNSHARP_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < UNSHARP_SNR:
+        return "unsharp and faint"
+    if trail.fwhm > WIDE_PX:
+        enough = min(max(WIDE_STEADY_SNR, WIDE_STEADY_SHARE * trail.snr), WIDE_STEADY_ENOUGH)
+        hidden = trail.open_share < WIDE_OPEN_SHARE and trail.snr < WIDE_PLAIN_SNR
+        short = length <= WIDE_DIAGONAL_SHARE * diagonal
+        if short or hidden or trail.steady_snr < enough or trail.snr < WIDE_SNR:
+            return "wide and short, faint or uneven"
+    elif length < SHORT_DIAGONAL_SHARE * diagonal and (
+        min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
+        or trail.drop > SHORT_MAX_DROP
+        or trail.open_share < SHORT_OPEN_SHARE
+        or trail.fwhm > SHORT_STAR_FWHM * star_fwhm_px > 0.0
+    ):
+        return "short and faint, uneven or unsharp"
+    return None

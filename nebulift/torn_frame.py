@@ -1,0 +1,122 @@
+"""A frame that is torn: from one row on, everything lies sideways, or comes from another exposure.
+
+Two witnesses: the light of stars, which crosses from every row into the next but not across a tear, and the sky, which
+jumps there by more than noise explains. Works on the flattened map.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nebulift.scan import UNITS_PER_SIGMA
+
+BRIGHT_UNITS = 3 * UNITS_PER_SIGMA  # what stands for the light of a star; one pixel in 700 of noise
+MIN_CROSSING = 8  # bright pixels in the poorer of two rows: fewer prove nothing
+CHANCE = 1e-10  # of so few common pixels at one row of the frame, where every row is asked
+CHANCE_AT_STEP = 1e-3  # where the sky jumps, too
+SAFE = 0.7  # of the usual share is expected: pixels of one star are not independent
+SUM_EDGES_PX = 200
+STEP_ROWS = 8  # whose means are compared across a row
+STEP_SIGMA = 0.25  # of the flattened map: half of what the sky jumps by, as the mesh follows the other half
+ALONE = 2.0  # times as high as any other step of the frame: a frame with bands has many
+SUDDEN = 0.5  # of the jump: between the two rows above and the two below
+SUSPECT = 0.25  # of the usual share: rows with fewer common pixels are looked at
+MIDDLE_ROWS = 3  # sensors with several amplifiers are divided in the middle: a step there is no tear
+
+
+@dataclass(frozen=True, slots=True)
+class Tear:
+    """Where a frame is torn."""
+
+    row: int  # of the map, first one of the part that does not belong
+    by_stars: bool  # the light of stars ends there
+    step_sigma: float  # of the sky across the row, in noise of a map pixel; 0 where it does not jump
+
+
+def find_tear(flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: int) -> Tear | None:
+    """The clearest tear of a flattened map, or ``None``.
+
+    ``row_sums``: clipped sums of blocks of ``block_px`` pixels along the rows, shape (blocks, rows).
+    """
+    if min(flat.shape) < 8 * STEP_ROWS:
+        return None
+    steps = _sky_steps(row_sums, block_px)
+    best = int(steps.argmax())
+    away = np.abs(np.arange(len(steps)) - best) > 2 * STEP_ROWS
+    elsewhere = float(steps[away].max(initial=0.0))
+    jumps = steps[best] >= max(STEP_SIGMA, ALONE * elsewhere) and abs(best - len(flat) / 2.0) > MIDDLE_ROWS
+    chances = _chances_of_stars(flat)
+    row = int(chances.argmin())
+    if chances[row] < CHANCE:
+        near = steps[max(row - 2, 0) : row + 3]
+        return Tear(row, by_stars=True, step_sigma=float(near.max(initial=0.0)))
+    if not jumps:
+        return None
+    cut = float(chances[max(best - 2, 0) : best + 3].min()) < CHANCE_AT_STEP
+    return Tear(best, by_stars=cut, step_sigma=float(steps[best]))
+
+
+def _chances_of_stars(flat: NDArray[np.int16]) -> NDArray[np.float64]:
+    """For each row, the chance that so few bright pixels continue across it; 1 where there are too few to tell."""
+    bright = (flat > BRIGHT_UNITS).view(np.uint8)
+    chances = np.ones(len(flat))
+    count = _sums(bright)
+    if not (np.minimum(count[1:], count[:-1]) >= MIN_CROSSING).any():
+        return chances
+    wide = bright.copy()
+    wide[:, 1:] |= bright[:, :-1]
+    wide[:, :-1] |= bright[:, 1:]
+    # a tear within a row of the map leaves half of its light on either side: it shows two rows apart
+    for apart in (1, 2):
+        fewer = np.minimum(count[apart:], count[:-apart])
+        rich = fewer >= MIN_CROSSING
+        if rich.any():
+            common = np.minimum(_sums(wide[apart:] & bright[:-apart]), _sums(wide[:-apart] & bright[apart:]))
+            usual = float(common[rich].sum() / fewer[rich].sum())
+            for n in np.flatnonzero(rich & (common < SUSPECT * usual * fewer)):
+                chance = _binomial_below(int(common[n]), int(fewer[n]), SAFE * usual)
+                chances[n + 1] = min(chances[n + 1], chance)
+    return chances
+
+
+def _sums(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How many pixels of each row are set."""
+    edges = np.arange(0, mask.shape[1], SUM_EDGES_PX)
+    return np.asarray(np.add.reduceat(mask, edges, axis=1, dtype=np.uint8).sum(axis=1, dtype=np.int64))
+
+
+def _binomial_below(found: int, of: int, share: float) -> float:
+    """Probability of ``found`` or fewer of ``of``, each with probability ``share``."""
+    share = min(max(share, 1e-9), 1.0 - 1e-9)
+    logs = [
+        math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
+        + k * math.log(share) + (of - k) * math.log1p(-share)
+        for k in range(found + 1)
+    ]  # fmt: skip
+    return min(sum(math.exp(log) for log in logs), 1.0)
+
+
+def _sky_steps(row_sums: NDArray[np.int16], block_px: int) -> NDArray[np.float32]:
+    """How far the sky jumps at each row, in sigma of the map; 0 near the upper and lower border.
+
+    Means of eight rows above and below in a block of columns at a time; typical of all blocks, so that no star, galaxy
+    or cloud matters; the same twice as far from the row, so that no band or trail does; and at once, so that no edge
+    does that is out of focus.
+    """
+    rows = row_sums.shape[1]
+    sums = np.zeros((row_sums.shape[0], rows + 1), dtype=np.int32)
+    np.cumsum(row_sums, axis=1, dtype=np.int32, out=sums[:, 1:])
+    n, m = STEP_ROWS, 2 * STEP_ROWS
+
+    def at(offset: int) -> NDArray[np.int32]:
+        return sums[:, m + offset : rows - m + offset]
+
+    near = (at(n) - 2 * at(0) + at(-n)) / np.float32(n)
+    far = (at(m) - at(n) - at(-n) + at(-m)) / np.float32(n)
+    close = (at(2) - 2 * at(0) + at(-2)) / np.float32(2 * SUDDEN)
+    up, down = np.minimum(np.minimum(near, far), close), np.minimum(np.minimum(-near, -far), -close)
+    steps = np.zeros(rows, dtype=np.float32)
+    steps[m : rows - m] = np.median(np.maximum(np.maximum(up, down), 0.0), axis=0) / (block_px * UNITS_PER_SIGMA)
+    return steps

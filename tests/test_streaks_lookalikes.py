@@ -1,0 +1,28 @@
+"""What trails are mistaken for: none of it is found as a trail (n seeded frames of each; rates in benchmarks)."""
+
+import numpy as np
+import pytest
+from skies import grid, see
+
+from benchmarks.lookalikes import LOOKALIKES
+from nebulift.simulate import star_field
+
+FRAMES = 3
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+@pytest.mark.parametrize("seed", range(FRAMES))
+def test_it_is_no_trail(name, seed):
+    pixels, bayer = LOOKALIKES[name](seed)
+    assert see(pixels, bayer).streaks == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_straight_rim_of_a_region_without_data_is_no_trail(seed):
+    rng = np.random.default_rng(seed)
+    field = star_field(900, 700, density_per_mpx=200, seed=seed).pixels.astype(np.float32)
+    x, y = grid(700, 900)
+    angle = rng.uniform(0.0, np.pi)
+    outside = x * np.cos(angle) + y * np.sin(angle) > rng.uniform(0.05, 0.3)
+    field[outside] = np.nan
+    assert see(field).streaks == ()
