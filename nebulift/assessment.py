@@ -26,6 +26,7 @@ SEEN_BLUR_PX = 2.0
 TRAILED_COHERENCE = 0.6  # below, axes point anywhere: noise, coma or crowding, not the mount
 ROUND_ELONGATION = 1.8  # above, the width is that of a trail
 MIN_SHAPES = 5  # of fewer stars a median is an anecdote
+MIN_HUGE_SHAPES, HUGE_PX = 3, 20.0  # unless all that is left to be measured is far out of focus
 # Width in arcseconds: ground-based seeing with amateur mounts ends at about 6"; beyond it is focus.
 DEFOCUS_ARCSEC_SEVERITY: Table = ((6.0, 0.0), (8.0, 0.3), (12.0, 0.6), (16.0, 0.8), (30.0, 0.95))
 # Width in pixels where the scale is unknown: sampling finer than 8 pixels per FWHM is nobody's choice.
@@ -48,6 +49,7 @@ DEAD_SEVERITY: Table = ((0.004, 0.0), (0.01, 0.3), (0.03, 0.6), (0.05, 0.7), (0.
 # Share of the frame in rectangles of one value amid it, or in rows that are there twice. No sky is like that: a strip
 # of a per cent is seen at once, one of a thousandth when looked for.
 LOST_SEVERITY: Table = ((0.0003, 0.1), (0.001, 0.3), (0.004, 0.5), (0.012, 0.7), (0.05, 0.85), (0.3, 1.0))
+ALL_SKY_LOST = 0.02
 TORN = 0.9  # the light of stars ends at a row: neither part can be registered with the other
 # Jump of the sky at one row alone, in noise of one pixel: a tear, or a read-out of two amplifiers: a person decides.
 STEP_SEVERITY: Table = ((0.1, 0.2), (0.2, 0.4), (0.35, 0.6), (0.6, 0.7), (2.0, 0.85))
@@ -140,6 +142,11 @@ def _trailed(stars: Stars) -> Iterator[Finding]:
     )
 
 
+def seen_width_px(fwhm_px: float | None) -> float | None:
+    """The width of star images after a round blur of two pixels FWHM."""
+    return None if fwhm_px is None else math.hypot(fwhm_px, SEEN_BLUR_PX)
+
+
 def seen_elongation(fwhm_px: float, elongation: float) -> float:
     """The elongation of star images after a round blur of two pixels FWHM."""
     major, minor = fwhm_px**2 * elongation, fwhm_px**2 / elongation
@@ -158,13 +165,17 @@ def _defocus(stars: Stars) -> Iterator[Finding]:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
         text = f"out of focus: stars are rings (donuts), {width}{_over_the_field(stars)}"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape, strong=True)
-    elif stars.measured >= MIN_SHAPES and stars.elongation < ROUND_ELONGATION:
+    elif stars.measured >= _enough_shapes(stars.fwhm_px) and stars.elongation < ROUND_ELONGATION:
         in_arcsec = severity(DEFOCUS_ARCSEC_SEVERITY, stars.fwhm_arcsec) if stars.fwhm_arcsec is not None else 1.0
         bad = min(severity(DEFOCUS_PX_SEVERITY, stars.fwhm_px), in_arcsec)
         is_flat = stars.hfr_px is not None and stars.fwhm_px > FLAT_TOPPED * 2.0 * stars.hfr_px
         cause = "flat on top as out of focus" if is_flat else "by seeing, haze or focus"
         text = f"stars are wide, {cause}: {width}{_over_the_field(stars)}"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape)
+
+
+def _enough_shapes(fwhm_px: float) -> int:
+    return MIN_HUGE_SHAPES if fwhm_px >= HUGE_PX else MIN_SHAPES
 
 
 def _over_the_field(stars: Stars) -> str:
@@ -210,9 +221,10 @@ def _lost(measured: Measurements, whole_lines: float) -> Iterator[Finding]:
     """Rectangles of one value amid the frame; along a border they may be trimmed on purpose."""
     width, height = measured.width_px, measured.height_px
     amid = [box for box in measured.sensor.lost_boxes_px if not _is_margin(box, width, height)]
-    if not amid or measured.sky.is_all_sky:  # beyond the horizon nothing shines: many pixels are equal there
-        return
     share = sum((right - left) * (bottom - top) for left, top, right, bottom in amid) / (width * height)
+    # beyond the horizon of an all-sky frame nothing shines: small blocks are equal there
+    if not amid or (measured.sky.is_all_sky and share < ALL_SKY_LOST):
+        return
     bad = severity(LOST_SEVERITY, share)
     if bad > whole_lines:
         text = f"{share:.1%} of the frame holds one value in {len(amid)} blocks: lost on the way from the camera"

@@ -43,6 +43,7 @@ class SessionContext:
     reference_frames: int  # of these, how many make the reference
     star_ratio: float | None = None
     fwhm_ratio: float | None = None
+    seen_fwhm_ratio: float | None = None  # the same after a blur of two pixels: what sampling leaves to be seen
     elongation_ratio: float | None = None
     sky_ratio: float | None = None
     noise_ratio: float | None = None

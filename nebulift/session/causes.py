@@ -28,8 +28,9 @@ SURE_ERRORS = 1.5  # of the transparency: a dozen faint stars cannot tell a tent
 BLURRED_RATIO = 1.3  # of FWHM or elongation: stars so much wider or longer are missed for that reason
 # Share of the field in which the sky changed its structure.
 PATCH_SEVERITY: Table = ((0.03, 0.0), (0.08, 0.3), (0.15, 0.5), (0.3, 0.7), (0.7, 0.9))
-# Width against the sharper third of the last hours: seeing alone scatters by 1.2.
-WIDER_SEVERITY: Table = ((1.15, 0.0), (1.27, 0.3), (1.45, 0.5), (1.75, 0.7), (3.0, 0.95))
+# Width, as sampling lets it be seen, against the sharper third of the last hours: seeing alone scatters by 1.2. For
+# stars of 3 pixels these are ratios of 1.15, 1.27, 1.45, 1.75 and 3.
+WIDER_SEVERITY: Table = ((1.106, 0.0), (1.193, 0.3), (1.327, 0.5), (1.559, 0.7), (2.557, 0.95))
 LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2.5, 0.95))
 # Noise of the sky against the last hours; it goes with the root of the light: 1.4 is twice the light.
 NOISE_SEVERITY: Table = ((1.12, 0.0), (1.25, 0.3), (1.4, 0.5), (1.6, 0.7), (3.0, 0.95))
@@ -119,13 +120,13 @@ def _absent(context: SessionContext) -> Iterator[Finding]:
 
 def _focus(context: SessionContext) -> Iterator[Finding]:
     ratio, wider = context.fwhm_ratio, context.trends.wider
-    if ratio is None:
+    if ratio is None or context.seen_fwhm_ratio is None:
         return
     text = f"stars {ratio:.2f} times as wide as the session's best: focus or seeing"
     if wider is not None:
         what = "focus drifting" if wider.is_slow else "focus or seeing bad"
         text = f"{what} since {_clock(wider)} (FWHM {wider.best:.1f} -> {wider.now:.1f} px)"
-    yield Finding(Kind.DEFOCUS, severity(WIDER_SEVERITY, ratio), text, {"fwhm_ratio": ratio})
+    yield Finding(Kind.DEFOCUS, severity(WIDER_SEVERITY, context.seen_fwhm_ratio), text, {"fwhm_ratio": ratio})
 
 
 def _tracking(context: SessionContext) -> Iterator[Finding]:

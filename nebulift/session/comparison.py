@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.assessment import seen_width_px
 from nebulift.judgement import SessionContext
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
@@ -79,11 +80,13 @@ def _near_good(history: Sequence[FrameScalars]) -> list[FrameScalars]:
 def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | None) -> dict[str, float | None]:
     """Frame over reference. Clouds only take stars away and bad seeing only widens them: the better half counts."""
     stars = quantile([frame.stars for frame in reference], 0.75)
+    width = quantile(known([frame.fwhm_px for frame in reference]), 0.3)
     transparencies = known([at_zenith(frame.transparency, frame.airmass) for frame in reference])
     best = quantile(transparencies, 0.75) if len(transparencies) >= MIN_REFERENCE else None
     return {
         "star_ratio": now.stars / stars if stars >= MIN_REFERENCE_STARS else None,
-        "fwhm_ratio": _ratio(now.fwhm_px, quantile(known([frame.fwhm_px for frame in reference]), 0.3)),
+        "fwhm_ratio": _ratio(now.fwhm_px, width),
+        "seen_fwhm_ratio": _ratio(seen_width_px(now.fwhm_px), seen_width_px(width) if width else None),
         "elongation_ratio": _ratio(now.elongation, quantile(known([frame.elongation for frame in reference]), 0.3)),
         "sky_ratio": _ratio(now.sky_adu, statistics.median(frame.sky_adu for frame in reference)),
         "noise_ratio": _ratio(now.noise_adu, statistics.median(frame.noise_adu for frame in reference)),

@@ -9,7 +9,8 @@ MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
 SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars are common: more is asked
 SHORT_TRAIL_SNR = 12.0
 SHORT_OPEN_SHARE = 0.5
-SHORT_STAR_FWHM = 1.7  # short pieces of filaments are wider than stars
+SHORT_STAR_FWHM = 1.7  # short pieces of filaments are wider than stars,
+SHORT_PLAIN_SNR = 60.0  # but hardly so bright: a meteor is
 SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
 UNSHARP_STAR_FWHM, UNSHARP_SNR = 2.0, 10.0  # nearly all trails are as sharp as the stars: others are asked for more
 WIDE_PX = 10.0  # wide trails compete with the Milky Way and with streets of cloud: these are not even
@@ -92,7 +93,7 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
         min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
         or trail.drop > SHORT_MAX_DROP
         or trail.open_share < SHORT_OPEN_SHARE
-        or trail.fwhm > SHORT_STAR_FWHM * star_fwhm_px > 0.0
+        or (trail.fwhm > SHORT_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < SHORT_PLAIN_SNR)
     ):
         return "short and faint, uneven or unsharp"
     return None

@@ -27,6 +27,7 @@ from nebulift.streaks.vetoes import star_fwhm_px, veto
 SAME_TRAIL_PX = 10.0
 SAME_TRAIL_FWHM = 1.5  # the wings of a very bright trail are a trail beside it
 WIDEST_FWHM = FWHM_PER_SIGMA * KERNELS_PX[-1]  # of the finest map, in its pixels
+SEEN_WHOLE = 1.5  # two steps of the ladder of widths
 COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
 DOTTED_SNR, DOTTED_CONTINUITY = 10.0, 0.3
 
@@ -49,9 +50,7 @@ def find_streaks(
             if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt) is None:
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
-                # what was too wide for the finer map has now been seen whole, and is no trail
-                widest = WIDEST_FWHM * scan.bin_px
-                found = [one for one in found if one[0].fwhm < widest or one[1] is sight or not _same(one[0], trail)]
+                found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]
     found.sort(key=lambda one: -one[0].snr)
     is_twin = twins([trail for trail, _ in found])
     return tuple(
@@ -94,6 +93,11 @@ def _patches(maps: list[NDArray[np.int16]], level: int) -> tuple[NDArray[np.bool
     height, width = maps[level].shape
     drawn_out = cv2.resize(cover.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     return np.asarray(drawn_out > 0), is_rich
+
+
+def _is_part_of(narrow: TrailFit, wide: TrailFit, bin_px: int) -> bool:
+    """What was too wide for the finer map and has now been seen whole: far wider, and then refused."""
+    return narrow.fwhm >= WIDEST_FWHM * bin_px and wide.fwhm > SEEN_WHOLE * narrow.fwhm and _same(narrow, wide)
 
 
 def _same(fit: TrailFit, other: TrailFit) -> bool:
