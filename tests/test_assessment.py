@@ -109,7 +109,14 @@ def test_elongation_without_a_common_direction_is_not_the_mount():
 def test_a_handful_of_stars_is_no_witness_of_trailing_or_width():
     few = {"count": 4, "measured": 4, "angle_coherence": 1.0}
     assert findings_of(with_stars(fwhm_px=5.0, elongation=2.5, **few)) == ()
-    assert findings_of(with_stars(fwhm_px=20.0, **few)) == ()
+    assert findings_of(with_stars(fwhm_px=19.0, **few)) == ()
+
+
+def test_a_handful_of_huge_images_is_a_frame_out_of_focus():
+    """What is left to be measured when all else has gone into the sky."""
+    (finding,) = findings_of(with_stars(fwhm_px=40.0, count=3, measured=3))
+    assert (finding.kind, finding.severity > 0.7) == (Kind.DEFOCUS, True)
+    assert findings_of(with_stars(fwhm_px=40.0, count=2, measured=2)) == ()
 
 
 def test_width_in_pixels_is_forgiven_where_the_scale_says_that_it_is_seeing():
