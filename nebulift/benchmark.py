@@ -176,8 +176,9 @@ def resident_mb() -> float:
 
 
 def peak_resident_mb() -> float:
-    """Greatest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """Greatest resident memory of this program so far; ``ru_maxrss`` would count what its parent had when it began."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 if __name__ == "__main__":
