@@ -17,13 +17,11 @@ from nebulift.findings import Finding
 from nebulift.frame import Frame, frame_from_array
 from nebulift.measurements import Measurements
 from nebulift.readers import open_frame
-from nebulift.saturation import measure_saturation
 from nebulift.scan import Scan, scan_frame
-from nebulift.sensor import first_look, measure_sensor
+from nebulift.sensor import first_look, measure_saturation, measure_sensor, remove_stripes
 from nebulift.sky import Background
 from nebulift.stars import StarList
 from nebulift.streaks import find_streaks
-from nebulift.stripes import remove_stripes
 from nebulift.verdict import cv_score
 
 

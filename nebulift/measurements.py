@@ -65,7 +65,7 @@ class Streak:
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """Pixels at the camera's ceiling (see ``nebulift.saturation``)."""
+    """Pixels at the camera's ceiling (see ``nebulift.sensor.saturation``)."""
 
     ceiling_adu: float | None  # ``None``: no ceiling is reached or known
     saturated_fraction: float

@@ -10,9 +10,8 @@ from nebulift import sky, stars
 from nebulift.exposure import Exposure
 from nebulift.frame import Frame, frame_from_array
 from nebulift.measurements import Saturation, Sensor, Sky, Stars, Streak
-from nebulift.saturation import measure_saturation
 from nebulift.scan import Scan, scan_frame
-from nebulift.sensor import first_look, measure_sensor
+from nebulift.sensor import first_look, measure_saturation, measure_sensor, remove_stripes
 from nebulift.simulate import StarField, add_streak
 from nebulift.simulate.psf import StarShape
 from nebulift.simulate.sensor import FixedPattern, digitised
@@ -23,7 +22,6 @@ from nebulift.simulate.trails import Trail, clipped_to_frame
 from nebulift.sky import Background
 from nebulift.stars import StarList
 from nebulift.streaks import find_streaks
-from nebulift.stripes import remove_stripes
 
 SKY_ADU = 1000.0
 NOISE_ADU = 30.0

@@ -5,8 +5,8 @@ import pytest
 from skies import noise, see
 
 from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.sensor.stripes import remove_stripes
 from nebulift.simulate import star_field
-from nebulift.stripes import remove_stripes
 
 SIDE = 1000
 

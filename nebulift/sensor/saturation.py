@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.bleeding import longest_bleed_px
 from nebulift.frame import STRIP_ROWS, Frame
 from nebulift.measurements import Saturation
 from nebulift.scan import UNITS_PER_SIGMA, Scan
+from nebulift.sensor.bleeding import longest_bleed_px
 
 BRIGHT_SHARE = 0.9  # of the brightest pixel: what lies above is looked at one by one
 TOP_SHARE = 0.004  # pixels so near the brightest are at the same height: converters clip within their own noise

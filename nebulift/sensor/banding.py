@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.block_sums import CLIP_UNITS
 from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.sensor.block_sums import CLIP_UNITS
 
 RUNNING_LINES = 31  # banding is what changes faster than this many lines
 WINDOWS = 8  # a supply may hum for a part of the read-out only

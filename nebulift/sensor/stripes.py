@@ -9,8 +9,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
 from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.sensor.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
 
 BLOCK_PX = 32  # of a line at a time: its mean is then good to a sixth of the pixel noise
 REACH_PX = 4  # a line is compared with lines up to so far beside it

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.banding import bands, noise_along
-from nebulift.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
-from nebulift.constant_blocks import ConstantParts, constant_parts
 from nebulift.frame import Frame
 from nebulift.measurements import Sensor
-from nebulift.repeated_rows import repeated_rows, row_codes
 from nebulift.scan import UNITS_PER_SIGMA, Scan
-from nebulift.torn_frame import find_tear
+from nebulift.sensor.banding import bands, noise_along
+from nebulift.sensor.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
+from nebulift.sensor.constant_blocks import ConstantParts, constant_parts
+from nebulift.sensor.repeated_rows import repeated_rows, row_codes
+from nebulift.sensor.torn_frame import find_tear
 
 RUNNING_ROWS = 31  # banding is what changes faster than this many rows
 BAND_BLOCKS = 24  # along a line, of whose means the middle one is its height
