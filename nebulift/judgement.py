@@ -59,6 +59,7 @@ class SessionContext:
     darker_fraction: float | None = None
     tilt_sigma: float | None = None  # how much more the sky rises across the frame than in the session, pixel noise
     shift_fraction: float | None = None  # of the frame's width, since the frame before
+    drift_fraction: float | None = None  # of the frame's width, since the session's stars were listed
     lost_field: bool = False  # none of the session's stars are there
     gone_fraction: float | None = None  # of the session's bright stars, where so few are left that none is recognised
     static_trails: tuple[int, ...] = ()  # trails that were in the same place before

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from glimpses import BEGIN, Field, after_clean_frames, scalars, seen_next
+from glimpses import BEGIN, WIDTH, Field, after_clean_frames, scalars, seen_next
 
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.findings import Kind
@@ -152,6 +152,13 @@ class TestTheNextNight:
         context, _ = seen_next(state, other.glimpse(transparency=0.6))
         assert context.transparency == pytest.approx(0.6, abs=0.04)
 
+    def test_a_field_framed_a_little_aside_has_not_drifted(self):
+        field = Field()
+        state = next_session(after_clean_frames(field))
+        for _ in range(4):
+            context, state = seen_next(state, field.glimpse(shift=(0.2 * WIDTH, 0.0)))
+            assert all(finding.kind is not Kind.OFF_TARGET for finding in session_findings(context))
+
     def test_it_survives_json(self):
         _, fresh = self.two_nights(Field())
         assert GroupState.from_json(json.loads(json.dumps(fresh.to_json()))) == fresh
@@ -182,3 +189,19 @@ def test_a_clear_field_does_not_fade():
     for _ in range(40):
         context, state = seen_next(state, field.glimpse())
         assert (context.fading or 0.0) < 0.15
+
+
+def test_a_field_that_creeps_away_is_told_though_no_frame_jumps():
+    field = Field()
+    state = after_clean_frames(field, 3)
+    for number in range(1, 17):
+        context, state = seen_next(state, field.glimpse(shift=(80.0 * number, 0.0)))
+        assert (context.shift_fraction or 0.0) < 0.05
+    finding = session_findings(context)[0]
+    assert finding.kind is Kind.OFF_TARGET
+    assert "drifted by 43% of its width" in finding.text
+
+
+def test_a_flip_is_no_drift():
+    context, _ = seen_next(after_clean_frames(Field()), Field().glimpse(turned=True))
+    assert context.drift_fraction is None

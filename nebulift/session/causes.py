@@ -189,5 +189,9 @@ def _pointing(context: SessionContext) -> Iterator[Finding]:
         text = f"the field jumped by {context.shift_fraction:.0%} of its width"
         evidence = {"shift_fraction": context.shift_fraction}
         yield Finding(Kind.OFF_TARGET, severity(SHIFT_SEVERITY, context.shift_fraction), text, evidence)
-    elif context.lost_field:
+    if context.drift_fraction is not None and context.drift_fraction > (context.shift_fraction or 0.0):
+        text = f"the field has drifted by {context.drift_fraction:.0%} of its width in this session"
+        bad = severity(SHIFT_SEVERITY, context.drift_fraction)
+        yield Finding(Kind.OFF_TARGET, bad, text, {"drift_fraction": context.drift_fraction})
+    if context.lost_field:
         yield Finding(Kind.OFF_TARGET, LOST_SEVERITY, "none of the session's stars are in the frame: off target?")

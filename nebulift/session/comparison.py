@@ -13,7 +13,7 @@ from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
 from nebulift.session.sky_change import sky_change
 from nebulift.session.star_light import SURE_STARS, extinction, fading, transparency
-from nebulift.session.star_match import Match, match_few, match_stars
+from nebulift.session.star_match import Match, Motion, match_few, match_stars
 from nebulift.session.state import (
     TRUSTED_MATCHES,
     Catalogue,
@@ -43,7 +43,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     rows = against_prior(state, now, raw)
     if len(reference) >= MIN_REFERENCE:
         rows |= _ratios(now, reference, raw)
-    shift = _shift(state, glimpse, match)
+    shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
     # a field that moved on brings its own nebulae along: the map of the sky is of another place then
     sky = sky_change(state, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT else None
     extinct, absent = extinction(state.catalogue, glimpse, match, raw)
@@ -64,6 +64,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         darker_fraction=darker,
         tilt_sigma=None if sky is None else sky.tilt_sigma,
         shift_fraction=shift,
+        drift_fraction=drift,
         lost_field=_lost(state.catalogue, glimpse, match),
         gone_fraction=_gone(state.catalogue, glimpse, match),
         static_trails=_static_trails(state, glimpse),
@@ -106,12 +107,25 @@ def _shift(state: GroupState, glimpse: Glimpse, match: Match | None) -> float | 
     """How far the middle of the field moved from where the group's newest frame had it, over the frame's width."""
     if match is None or state.catalogue is None or state.frames < 2:
         return None
-    height, width = glimpse.shape_px
+    return _moved(state.catalogue.motion, match.motion, glimpse.shape_px)
+
+
+def _moved(before: Motion, now: Motion, shape_px: tuple[int, int]) -> float | None:
+    """Way of the field's middle over the frame's width; ``None`` after a flip, which turns it about another point."""
+    if now.cos * before.cos + now.sin * before.sin < 0.0:
+        return None
+    height, width = shape_px
     middle = np.array([[width / 2.0, height / 2.0]])
-    now, before = match.motion.apply(middle)[0], state.catalogue.motion.apply(middle)[0]
-    if match.motion.cos * state.catalogue.motion.cos + match.motion.sin * state.catalogue.motion.sin < 0.0:
-        return None  # a meridian flip turns the field about another point
-    return float(np.hypot(*(now - before)) / width)
+    return float(np.hypot(*(now.apply(middle)[0] - before.apply(middle)[0])) / width)
+
+
+def _drift(state: GroupState, glimpse: Glimpse, match: Match | None) -> float | None:
+    """How far the middle of the field lies from where the session began, over the frame's width: many small steps that
+    no jump tells.
+    """
+    if match is None or state.origin is None:
+        return None
+    return _moved(state.origin, match.motion, glimpse.shape_px)
 
 
 def _lost(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) -> bool:

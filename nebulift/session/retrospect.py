@@ -54,5 +54,6 @@ def hindsight(witnesses: Sequence[Witness], position: int, final: GroupState) ->
         catalogue,
         tuple(maps[-KEPT_MAPS:]),
         tuple(witnesses[index].trails for index in near),
+        origin=final.origin,
         is_distrusted=True,  # that has been said when the session was gone through
     )

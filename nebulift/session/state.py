@@ -88,6 +88,7 @@ class GroupState:
     catalogue: Catalogue | None = None
     sky_maps: tuple[str, ...] = ()  # packed, see ``packed_map``; newest last
     trails: tuple[tuple[tuple[float, float, float, float], ...], ...] = ()  # of each of the last frames
+    origin: Motion | None = None  # of the session's first frame with known stars: from there the pointing drifts
     prior: Prior | None = None  # what the rig showed on earlier nights
     is_distrusted: bool = False  # too many frames would be contaminated on weak evidence: said once
 
@@ -106,6 +107,7 @@ class GroupState:
             catalogue and _read_catalogue(catalogue),
             tuple(record["sky_maps"]),
             tuple(tuple(tuple(line) for line in lines) for lines in record["trails"]),
+            record["origin"] and Motion(**record["origin"]),
             record["prior"] and Prior(**record["prior"]),
             bool(record["is_distrusted"]),
         )
@@ -168,11 +170,13 @@ def updated(
     """The state after a frame of this label."""
     good = label is Label.CLEAN
     catalogue = _catalogue(state.catalogue, glimpse, match, scalars.fwhm_px, good=good)
-    history, prior = state.history, state.prior
+    history, prior, origin = state.history, state.prior, state.origin
+    if good and origin is None and catalogue is not None:
+        origin = match.motion if match is not None else catalogue.motion
     if catalogue is not None and state.catalogue is not None and catalogue.stars != state.catalogue.stars:
         history = tuple(replace(frame, transparency=None) for frame in history)  # measured on other stars
         scalars = replace(scalars, transparency=1.0)
-        prior = prior and replace(prior, transparency=None)
+        prior, origin = prior and replace(prior, transparency=None), catalogue.motion
     maps = state.sky_maps
     if good:
         maps = (*maps, packed_map(glimpse.sky_adu, glimpse.noise_adu))[-KEPT_MAPS:]
@@ -185,6 +189,7 @@ def updated(
         catalogue=catalogue,
         sky_maps=maps,
         trails=(*state.trails, lines)[-KEPT_TRAILS:],
+        origin=origin,
         prior=prior,
     )
 
