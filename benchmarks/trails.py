@@ -88,10 +88,10 @@ def completeness(side, frames, snr):
     return hits, frames, float(np.median(ratios)) if ratios else float("nan"), false
 
 
-def false_in_scenes(frames):
+def false_in_scenes(frames, first):
     """(frames without a trail on which one is found, of how many): skies, optics and cameras drawn at random."""
     wrong = clear = 0
-    for seed in range(FIRST_SCENE, FIRST_SCENE + frames):
+    for seed in range(first, first + frames):
         scene = random_frame(seed)
         if any(artefact.kind == Kind.STREAK for artefact in scene.truth.artefacts):
             continue
@@ -172,7 +172,7 @@ def completeness_table(side, frames):
         print(f"| {snr:.0f} | {peak_for(snr, side):.3f} | {hits}/{of} | {ratio:.2f} | {false} |", flush=True)
 
 
-def false_table(side, frames, scenes):
+def false_table(side, frames, scenes, first):
     print("\nThe same without a trail:\n\n| stars | frames | false trails | rate below (95 %) |\n|---|---|---|---|")
     for name, density in DENSITIES.items():
         false = sum(
@@ -181,7 +181,7 @@ def false_table(side, frames, scenes):
         )
         bound = binomial_upper_bound(false, frames)
         print(f"| {name} ({density:.0f}/Mpx) | {frames} | {false} | {bound:.3f} |", flush=True)
-    wrong, clear = false_in_scenes(scenes)
+    wrong, clear = false_in_scenes(scenes, first)
     print(f"| whole scenes | {clear} | {wrong} | {binomial_upper_bound(wrong, clear):.3f} |")
 
 
@@ -190,12 +190,14 @@ def main():
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--side", type=int, default=2000)
     parser.add_argument("--scenes", type=int, default=150)
-    parser.add_argument("--first", type=int, default=FIRST_SCENE, help="first seed of shapes, lookalikes and kinds")
+    parser.add_argument(
+        "--first", type=int, default=FIRST_SCENE, help="first seed of scenes, shapes, lookalikes and kinds"
+    )
     parser.add_argument("--tables", nargs="+", default=["completeness", "false", "shapes", "lookalikes", "kinds"])
     asked = parser.parse_args()
     tables = {
         "completeness": lambda: completeness_table(asked.side, asked.frames),
-        "false": lambda: false_table(asked.side, asked.frames, asked.scenes),
+        "false": lambda: false_table(asked.side, asked.frames, asked.scenes, asked.first),
         "shapes": lambda: shapes_table(asked.side, asked.frames, asked.first),
         "lookalikes": lambda: lookalikes_table(asked.frames, asked.first),
         "kinds": lambda: kinds_table(asked.side, asked.frames, asked.first),

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 TWILIGHT_DEG = -18.0  # Sun higher than this: astronomical twilight
 LIT_ENOUGH = 0.1  # a thinner crescent does not light a sky
@@ -17,18 +18,26 @@ class SkyBodies:
     moon_lit: float  # share of the disc, 0..1
 
 
+@lru_cache(maxsize=256)  # looking back on a night asks for each frame again
 def sky_bodies(at: datetime, latitude_deg: float, longitude_deg: float) -> SkyBodies:
-    """Sun and Moon at ``at`` (aware) over a place (east and north positive). Never asks the network."""
-    # half a second and 40 MB of imports that only bright skies have to pay
+    """Sun and Moon at ``at`` (aware) over a place (east and north positive). Never asks the network.
+
+    Its first call costs half a second and 40 MB of imports: only bright skies have to pay them.
+    """
+    with warnings.catch_warnings():
+        # a service without a home folder; times beyond the table of the Earth's rotation, a second of arc here
+        warnings.simplefilter("ignore")
+        return _bodies(at, latitude_deg, longitude_deg)
+
+
+def _bodies(at: datetime, latitude_deg: float, longitude_deg: float) -> SkyBodies:
     import astropy.units as u  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
     from astropy.coordinates import AltAz, EarthLocation, get_body  # noqa: PLC0415
     from astropy.time import Time  # noqa: PLC0415
     from astropy.utils import iers  # noqa: PLC0415
 
-    offline = iers.conf.set_temp("auto_download", False)
-    with offline, iers.conf.set_temp("iers_degraded_accuracy", "ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # times beyond the table of the Earth's rotation: a second of arc here
+    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
         time = Time(at.astimezone(UTC).replace(tzinfo=None), scale="utc")
         place = EarthLocation(lat=latitude_deg * u.deg, lon=longitude_deg * u.deg)
         frame = AltAz(obstime=time, location=place)

@@ -26,7 +26,8 @@ SEEN_BLUR_PX = 2.0
 TRAILED_COHERENCE = 0.6  # below, axes point anywhere: noise, coma or crowding, not the mount
 ROUND_ELONGATION = 1.8  # above, the width is that of a trail
 MIN_SHAPES = 5  # of fewer stars a median is an anecdote
-MIN_HUGE_SHAPES, HUGE_PX = 3, 20.0  # unless all that is left to be measured is far out of focus
+# unless all that is left is far out of focus: no galaxy or blend is so wide, let alone three; see DEFOCUS_PX_SEVERITY
+MIN_HUGE_SHAPES, HUGE_PX = 3, 20.0
 # Width in arcseconds: ground-based seeing with amateur mounts ends at about 6"; beyond it is focus.
 DEFOCUS_ARCSEC_SEVERITY: Table = ((6.0, 0.0), (8.0, 0.3), (12.0, 0.6), (16.0, 0.8), (30.0, 0.95))
 # Width in pixels where the scale is unknown: sampling finer than 8 pixels per FWHM is nobody's choice.

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.cells import borders_touched, cells_of, large_regions, largest_region
 from nebulift.measurements import Coverage
 from nebulift.scan import Scan
 from nebulift.shaded_side import Shade, proof_of_shade, shaded_side
@@ -55,7 +56,7 @@ def _shade(scan: Scan, background: Background, stars: StarList, shape_px: tuple[
     return Coverage(
         float(shade.cells.mean()) * lost,
         shade.step_noises * _raw_sigmas(scan),
-        _cells(shade.cells),
+        cells_of(shade.cells),
         background.level.shape[0],
         background.level.shape[1],
         light_loss=shade.light_loss,
@@ -69,13 +70,13 @@ def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tu
         return None
     level = cv2.resize(background.level, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
     limit, explained = _otsu(level)
-    dark = _largest_region(level < limit)
+    dark = largest_region(level < limit)
     share = float(dark.mean())
     bright_level, dark_level = float(np.median(level[~dark])), float(np.median(level[dark])) if dark.any() else 0.0
     step = (dark_level - bright_level) * _raw_sigmas(scan)
     if explained < TWO_LEVELS or not MIN_SIDE_SHARE < share < MAX_SIDE_SHARE or -step < MIN_STEP_SIGMA:
         return None
-    if _borders(dark) not in (1, 2, 3):
+    if borders_touched(dark) not in (1, 2, 3):
         return None  # a nebula has dark on all sides, a galaxy's surroundings too
     count = _on_grid(stars, shape_px, GRID)
     inside, outside = int(count[dark].sum()), int(count[~dark].sum())
@@ -83,7 +84,7 @@ def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tu
     if inside > FEWER_STARS * expected or _poisson_below(inside, expected) > CHANCE:
         return None
     missing = share * (1.0 - inside / expected)
-    return Coverage(missing, step, _cells(dark), GRID, GRID)
+    return Coverage(missing, step, cells_of(dark), GRID, GRID)
 
 
 def _as_bright_stars(
@@ -110,18 +111,6 @@ def _otsu(values: NDArray[np.float32]) -> tuple[float, float]:
     between = count * (n - count) / n**2 * (above - below) ** 2
     best = int(between.argmax())
     return float(ordered[best] + ordered[best + 1]) / 2.0, float(between[best] / max(ordered.var(), 1e-12))
-
-
-def _largest_region(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    if count == 1:
-        return np.zeros(mask.shape, dtype=bool)
-    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
-
-
-def _borders(mask: NDArray[np.bool_]) -> int:
-    """How many of the four borders the region touches over at least an eighth of their length."""
-    return sum(int(edge.mean() >= 0.125) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
 def _poisson_below(found: int, expected: float) -> float:
@@ -157,22 +146,11 @@ def _empty_cells(scan: Scan, background: Background, stars: StarList, shape_px: 
         return None
     grid = _on_grid(stars, shape_px, side)
     level = cv2.resize(background.level, (side, side), interpolation=cv2.INTER_AREA)
-    missing = _regions(grid < MISSING_SHARE * float(np.median(grid)))
+    missing = large_regions(grid < MISSING_SHARE * float(np.median(grid)), MIN_REGION_CELLS)
     step = 0.0
     if missing.any() and (~missing).any():
         step = float(np.median(level[missing]) - np.median(level[~missing])) * _raw_sigmas(scan)
-    return Coverage(float(missing.mean()), step, _cells(missing), side, side)
-
-
-def _regions(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected regions of at least two cells."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= MIN_REGION_CELLS]
-    return np.asarray(np.isin(labels, large))
-
-
-def _cells(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    return tuple((int(row), int(column)) for row, column in np.argwhere(mask))
+    return Coverage(float(missing.mean()), step, cells_of(missing), side, side)
 
 
 def _raw_sigmas(scan: Scan) -> float:

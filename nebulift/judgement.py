@@ -57,6 +57,7 @@ class SessionContext:
     fading: float | None = None  # share of the stars' light lost from the best to the worst border of the field
     brighter_fraction: float | None = None  # of the field: sky brighter than the session's map
     darker_fraction: float | None = None
+    covered_fraction: float = 0.0  # of the field: behind something, by stars or by the sky
     tilt_sigma: float | None = None  # how much more the sky rises across the frame than in the session, pixel noise
     shift_fraction: float | None = None  # of the frame's width, since the frame before
     drift_fraction: float | None = None  # of the frame's width, since the session's stars were listed

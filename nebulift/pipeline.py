@@ -213,10 +213,9 @@ class _Compared:
 def _compared(measured: Measured, state: GroupState) -> _Compared:
     scalars = scalars_of(measured.measurements, measured.exposure)
     context, match = compare(state, measured.glimpse, scalars)
-    covered = max(context.extinct_fraction or 0.0, context.darker_fraction or 0.0)
     # the frame that founds the catalogue is its own measure
     transparency = context.raw_transparency if state.catalogue else 1.0
-    return _Compared(context, replace(scalars, transparency=transparency, covered=covered), match)
+    return _Compared(context, replace(scalars, transparency=transparency, covered=context.covered_fraction), match)
 
 
 def moving_trails(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.cells import borders_touched, largest_region
 from nebulift.sky import Background
 
 MIN_CELLS = 6
@@ -24,7 +25,6 @@ PLATEAU = 0.6  # of the way from the shade to the side opposite: where the middl
 WIDE_SHARE = 0.3  # or the shade reaches beyond the middle
 CERTAIN = 1e-4  # chance of so few stars in the shade
 PLAIN_LOSS, PLAIN_LEVELS = 0.5, 0.84  # without stars: half of the light, and two levels with a step between (Otsu)
-BORDER_SHARE = 0.125
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +48,9 @@ def shaded_side(background: Background) -> Shade | None:
     deepest = float(-difference.min())
     if deepest < MIN_STEP_NOISES:
         return None
-    dark = _largest_region(difference < -EDGE_SHARE * deepest)
+    dark = largest_region(difference < -EDGE_SHARE * deepest)
     mirrored = dark[::-1, ::-1]
-    if not MIN_SHARE < float(dark.mean()) <= MAX_SHARE or _borders(dark) not in (1, 2, 3):
+    if not MIN_SHARE < float(dark.mean()) <= MAX_SHARE or borders_touched(dark) not in (1, 2, 3):
         return None
     variance = background.noise.astype(np.float64) ** 2
     loss = 1.0 - float(np.median(variance[dark])) / max(float(np.median(variance[mirrored])), 1e-6)
@@ -76,18 +76,6 @@ def proof_of_shade(shade: Shade, inside: int, opposite: int, two_levels: float) 
 def _middle(level: NDArray[np.float32]) -> float:
     rows, columns = level.shape
     return float(np.median(level[rows // 3 : -(rows // 3), columns // 3 : -(columns // 3)]))
-
-
-def _largest_region(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    if count == 1:
-        return np.zeros(mask.shape, dtype=bool)
-    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
-
-
-def _borders(mask: NDArray[np.bool_]) -> int:
-    """How many of the four borders the region touches over at least an eighth of their length."""
-    return sum(int(edge.mean() >= BORDER_SHARE) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
 def fewer_stars(inside: int, opposite: int) -> float:

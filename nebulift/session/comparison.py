@@ -62,6 +62,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         fading=fading(state.catalogue, glimpse, match, raw),
         brighter_fraction=None if sky is None else float((sky.patches > 0).mean()),
         darker_fraction=darker,
+        covered_fraction=covered,
         tilt_sigma=None if sky is None else sky.tilt_sigma,
         shift_fraction=shift,
         drift_fraction=drift,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.session.cells import large_regions
+from nebulift.cells import large_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
 from nebulift.session.state import GroupState, unpacked_map
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.session.cells import cells_of, large_regions
+from nebulift.cells import cells_of, large_regions
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.star_match import Match, squared_distances
 from nebulift.session.state import Catalogue
 
-MIN_FLUX_STARS = 2
+MIN_FLUX_STARS = 2  # that a match of two is no chance has been computed by then (star_match.match_few)
 FEW_RATIOS = 8  # whose own scatter is no measure of it:
 LEAST_SCATTER = 0.06  # of one star's light, by what subpixels and the air do
-MIN_PLANE_STARS = 8
-MIN_PLANE_COSINE = 0.9
+MIN_PLANE_STARS = 8  # three unknowns, and enough beside them to know the scatter
+MIN_PLANE_COSINE = 0.9  # 26 degrees
 PLANE_CLIP = 4.0  # of the scatter
 PLANE_ERRORS = 2.5  # two components: their sum is 1.1 errors by chance
 EXTINCT_ROWS, EXTINCT_COLUMNS = 6, 8  # cells in which stars are compared, as PSF Guard does

@@ -10,7 +10,7 @@ from nebulift.session.state import FrameScalars, known, quantile
 
 DRIFT_FRAMES = 3  # in a row: one wide frame is a gust, three are a course
 WIDER, LONGER, DIMMER, COVERED = 1.12, 1.1, 0.9, 0.03  # where the tables of ``causes`` begin
-MIN_ANGLES = 3
+MIN_ANGLES = 3  # two always share a direction halfway
 SLOW_STEPS = 0.7  # of the steps from frame to frame that go the same way: dew and cooling do not jump about
 
 
