@@ -1,5 +1,5 @@
-"""What the daemon costs while nothing happens: CPU time, memory and bytes written over a minute; and what it writes when
-a frame comes every so often.
+"""What the daemon costs while nothing happens: CPU time, memory and bytes written over a minute; and what it writes
+when a frame comes every so often.
 
 python benchmarks/idle_daemon.py --seconds 60 --frames 3 --every 65
 """

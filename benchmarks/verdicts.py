@@ -12,11 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from nights import judged
 
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.frame import frame_from_array
-from nebulift.pipeline import as_measured, conclude
-from nebulift.session import hindsight, witness_of
+from nebulift.pipeline import as_measured
 from nebulift.simulate import random_session
 from nebulift.training.metrics import roc_auc, with_interval
 
@@ -31,21 +31,6 @@ def measured_session(job):
         seen = frame_from_array(frame.pixels, frame.exposure, Path(f"{seed}/{frame.plan.number}"))
         rows.append((as_measured(seen, ArtifactDetector().analyse(seen)), frame.truth))
     return rows
-
-
-def judged(session):
-    """{way of looking: judgements of the session's frames}."""
-    alone = [conclude(measured) for measured, _ in session]
-    states, live, witnesses = {}, [], []
-    for measured, _ in session:
-        live.append(conclude(measured, sessions=states))
-        witnesses.append(witness_of(states[live[-1].session.group], 1))
-    final = states[live[-1].session.group]
-    back = [
-        conclude(measured, sessions={final.group: hindsight(witnesses, place, final)})
-        for place, (measured, _) in enumerate(session)
-    ]
-    return {"each frame alone": alone, "against its session so far": live, "looking back": back}
 
 
 def table(name, rows):
@@ -96,7 +81,7 @@ def main():
     ways = {}
     with ProcessPoolExecutor(asked.workers) as pool:
         for number, session in enumerate(pool.map(measured_session, jobs)):
-            for way, judgements in judged(session).items():
+            for way, judgements in judged(session)[0].items():
                 ways.setdefault(way, []).extend(
                     (str(number), truth.label.value, truth.kinds, judgement)
                     for (_, truth), judgement in zip(session, judgements, strict=True)
@@ -107,7 +92,7 @@ def main():
     for way, rows in ways.items():
         print(table(way, rows))
     print("\n| plainly visible (severity from 0.7), against its session | n | caught | accepted |\n|---|---|---|---|")
-    print(*by_kind(ways["against its session so far"]), sep="\n")
+    print(*by_kind(ways["live"]), sep="\n")
 
 
 if __name__ == "__main__":
