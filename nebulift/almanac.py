@@ -37,7 +37,12 @@ def _bodies(at: datetime, latitude_deg: float, longitude_deg: float) -> SkyBodie
     from astropy.time import Time  # noqa: PLC0415
     from astropy.utils import iers  # noqa: PLC0415
 
-    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
+    with (
+        iers.conf.set_temp("auto_download", False),
+        # the table is as old as the installation: after a month astropy would refuse, for a second of arc
+        iers.conf.set_temp("auto_max_age", None),
+        iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
+    ):
         time = Time(at.astimezone(UTC).replace(tzinfo=None), scale="utc")
         place = EarthLocation(lat=latitude_deg * u.deg, lon=longitude_deg * u.deg)
         frame = AltAz(obstime=time, location=place)

@@ -2,5 +2,10 @@
 
 import signal
 
-# Started in the background (nohup, a CI runner), this process ignores Ctrl-C, and so would all that the tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_reaches_what_the_tests_start():
+    """Started in the background (nohup, a CI runner, a worker beside others), a process ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
