@@ -9,7 +9,7 @@ demo: .venv/.ready  ## the whole product in a minute, on a night made for it
 	$(RUN)/nebulift demo
 
 test: check  ## everything that CI runs, under ten minutes on two cores
-	$(DEV)/python -m pytest -m "not slow"
+	$(DEV)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: check  ## and the slow ones
 	$(DEV)/python -m pytest
