@@ -46,6 +46,9 @@ SATURATION_SEVERITY: Table = ((0.003, 0.0), (0.01, 0.3), (0.03, 0.55), (0.1, 0.8
 # Share of the frame that holds one constant value along a border: trimmed borders are thin.
 FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.1  # pure noise gives one or two at 26 megapixels, none with a shape
 FEW_STARS, HARDLY_EMPTY = 5, 0.5  # glow and hot pixels of a covered sensor look like as many; a poor field, too
+# Scatter of the background beyond plane and bowl, over the noise of one pixel: a nebula may hide every star of a small
+# field. Covered sensors have 0.01 to 0.06, but for one with a glowing amplifier (0.8): then, too, a person looks.
+STRUCTURED_SIGMA = 0.3
 DEAD_SEVERITY: Table = ((0.004, 0.0), (0.01, 0.3), (0.03, 0.6), (0.05, 0.7), (0.1, 0.8), (0.5, 1.0))
 # Share of the frame in rectangles of one value amid it, or in rows that are there twice. No sky is like that: a strip
 # of a per cent is seen at once, one of a thousandth when looked for.
@@ -117,7 +120,10 @@ def _empty(measured: Measurements) -> Iterator[Finding]:
     if stars.measured > 0 or measured.sensor.dead_fraction >= 0.5:
         return
     evidence = {"stars": float(stars.count), "hot_pixels": float(stars.hot_pixels)}
-    if stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels:
+    if stars.count <= FEW_STARS and measured.sky.patchiness_sigma > STRUCTURED_SIGMA:
+        text = f"hardly a star ({stars.count}, none with a shape) in a sky full of structure: nebula, cloud or glow?"
+        yield Finding(Kind.EMPTY, HARDLY_EMPTY, text, evidence)
+    elif stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels:
         text = "no star in the frame: cover or dome closed, thick cloud, or not an exposure of the sky"
         yield Finding(Kind.EMPTY, 0.95, text, evidence, strong=True)
     elif stars.count <= FEW_STARS:
