@@ -19,6 +19,7 @@ from nebulift.findings import Kind
 from nebulift.verdict import Action, Policy, Thresholds
 from nebulift_daemon.judge_client import JudgeClient, JudgeUnavailable
 from nebulift_daemon.judge_messages import (
+    DEFAULT_JUDGE,
     Answer,
     JudgeOptions,
     Task,
@@ -173,6 +174,30 @@ def test_a_judge_that_cannot_start_is_no_fault_of_the_frame(tmp_path, client):
     judge = client("no_such_module:judge")
     with pytest.raises(JudgeUnavailable, match=r"does not start .*No module named 'no_such_module'"):
         judge.judge(put(tmp_path, b"CLEAN"))
+
+
+def test_a_model_that_ends_the_process_is_done_without_until_there_is_another(tmp_path, client, monkeypatch):
+    (tmp_path / "onnxruntime.py").write_text(  # as a file does that the real one cannot stand
+        "import os\nclass SessionOptions:\n"
+        "    def add_session_config_entry(self, *_): pass\n"
+        "class InferenceSession:\n    def __init__(self, *_, **__): os.abort()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}:{tmp_path}")
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"evil")
+    judge = client(DEFAULT_JUDGE, model=str(model))
+
+    assert judge.judge(put(tmp_path, b"CLEAN")).outcome == "judged"
+    assert judge.ready.model is None
+    assert "loading it ends the judge (the judge process ended (SIGABRT" in judge.ready.trouble
+    first = judge.pid
+    assert judge.judge(put(tmp_path, b"CLEAN 2")).outcome == "judged"
+    assert judge.pid == first
+
+    model.unlink()
+    assert judge.judge(put(tmp_path, b"CLEAN 3")).outcome == "judged"
+    assert judge.pid != first
+    assert "no such file" in judge.ready.trouble
 
 
 def test_what_a_library_prints_is_no_answer(tmp_path, client, monkeypatch):

@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import traceback
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,11 +19,10 @@ from nebulift.judgement import Judgement, as_record
 from nebulift.verdict import unreadable
 from nebulift_daemon.judge_messages import (
     CHANGED,
-    DEFAULT_JUDGE,
     FAILED,
     JUDGED,
     MOST_GROUPS,
-    NO_MODEL,
+    READY,
     SAME,
     VANISHED,
     Answer,
@@ -34,6 +34,7 @@ from nebulift_daemon.judge_messages import (
     read_task,
 )
 from nebulift_daemon.judging_process import limit_memory, live_and_die_with_parent
+from nebulift_daemon.model_keeper import ModelKeeper
 from nebulift_daemon.sighting import Sighting, look
 
 NICENESS = 10  # the capture program comes first
@@ -49,10 +50,19 @@ class Worker:
         self._function = getattr(module, function_name)
         self._options = options
         self._sessions = _restored(module, saved_sessions)
-        self._model, self.ready = _load_model(options)
+        self._models = ModelKeeper(options)
+
+    @property
+    def ready(self) -> Ready:
+        return self._models.ready
 
     def answer(self, task: Task) -> Answer:
-        """Judge one file and hash it, from the same bytes: whatever moved in between is noticed."""
+        """Judge one file and hash it; the model file is looked at before, and its news are told along."""
+        news = asdict(self.ready) if self._models.renew() else None
+        return replace(self._answer(task), model=news)
+
+    def _answer(self, task: Task) -> Answer:
+        """Judge and hash from the same bytes: whatever moved in between is noticed."""
         before = _what_became_of(task.sighting)
         if before is not None:
             return before
@@ -80,7 +90,7 @@ class Worker:
     def _judge(self, path: Path) -> tuple[Judgement, str | None]:
         """The judgement, and why the model had no part in it, when it should have had."""
         try:
-            return self._ask(path, self._model), None
+            return self._ask(path, self._models.classifier), None
         except ModelMismatch as error:
             return self._ask(path, None), str(error)
         except NebuliftError as error:
@@ -112,10 +122,7 @@ def main() -> None:
     options, sessions = read_first_line(requests.readline())
     limit_memory(options.memory_mb << 20)
     worker = Worker(options, sessions)
-    _say(
-        answers,
-        answer_line(Answer("ready", record={"model": worker.ready.model, "problem": worker.ready.model_problem})),
-    )
+    _say(answers, answer_line(Answer(READY, model=asdict(worker.ready))))
     for line in requests:
         _say(answers, answer_line(worker.answer(read_task(line))))
 
@@ -136,19 +143,6 @@ def _what_became_of(seen: Sighting) -> Answer | None:
     """``None`` as long as the file is the one that was seen."""
     now = look(seen.path)
     return None if now == seen else Answer(VANISHED if now is None else CHANGED)
-
-
-def _load_model(options: JudgeOptions) -> tuple[Any, Ready]:
-    """The classifier, or ``None`` and the reason why the measurements decide alone."""
-    if options.model == NO_MODEL or options.judge != DEFAULT_JUDGE:
-        return None, Ready(None, None)
-    from nebulift.classifier import load_classifier  # noqa: PLC0415 - onnxruntime, and only where a model is wanted
-
-    try:
-        classifier = load_classifier(options.model, threads=options.threads)
-    except ModelMismatch as error:
-        return None, Ready(None, str(error))
-    return classifier, Ready(classifier.card.name, None)
 
 
 def _private_channel() -> tuple[IO[str], IO[str]]:

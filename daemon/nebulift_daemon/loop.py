@@ -102,8 +102,8 @@ class Loop:
         self._ready = ready = self._parts.judge.ready or self._ready
         problems = [*self._troubles.values(), *([filer.trouble] if filer.trouble else [])]
         problems += [f"{folder}: {why}; check disk and permissions" for folder, why in self._watcher.problems.items()]
-        if ready is not None and ready.model_problem:
-            problems.append(f"no model, measurements decide alone: {ready.model_problem}")
+        if ready is not None and ready.trouble:
+            problems.append(ready.trouble)
         if self._lookback is not None and self._lookback.trouble:
             problems.append(self._lookback.trouble)
         return {
