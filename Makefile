@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
 
-.PHONY: demo test test-all check lint types arrows format wheel wheel-check model bench clean
+.PHONY: demo test test-all faults check lint types arrows format wheel wheel-check model bench clean
 
 demo: .venv/.ready  ## the whole product in a minute, on a night made for it
 	$(RUN)/nebulift demo
@@ -13,6 +13,9 @@ test: check  ## everything that CI runs, under ten minutes on two cores
 
 test-all: check  ## and the slow ones
 	$(DEV)/python -m pytest
+
+faults: .venv-dev/.ready  ## every fault of tests/fault_lines.py, caused for real: one line each; some need root
+	$(DEV)/python -m pytest --no-header --fault-lines -m fault
 
 check: lint types arrows
 

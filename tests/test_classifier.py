@@ -73,6 +73,7 @@ def test_a_domain_of_features_that_do_not_exist_is_refused(tmp_path):
     assert "limits features that it does not have" in refusal(written(tmp_path / "m.onnx", model(), card))
 
 
+@pytest.mark.fault(42)
 def test_a_missing_file_is_refused(tmp_path):
     assert "no such file" in refusal(tmp_path / "gone.onnx")
     assert "no such file" in refusal(tmp_path)
@@ -84,6 +85,7 @@ def test_what_is_no_model_is_refused(tmp_path, content):
     assert "cannot be loaded" in refusal(tmp_path / "m.onnx")
 
 
+@pytest.mark.fault(44)
 def test_a_pickle_is_refused_and_not_run(tmp_path):
     class Trap:
         def __reduce__(self):
@@ -94,6 +96,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
     assert not (tmp_path / "trapped").exists()
 
 
+@pytest.mark.fault(42)
 def test_a_truncated_model_is_refused(tmp_path):
     whole = written(tmp_path / "m.onnx", model()).read_bytes()
     for share in (0.3, 0.6, 0.95):
@@ -101,6 +104,7 @@ def test_a_truncated_model_is_refused(tmp_path):
         refusal(tmp_path / "cut.onnx")
 
 
+@pytest.mark.fault(44)
 def test_a_model_that_pulls_in_another_file_is_refused(tmp_path):
     """External data could be any file of the machine."""
     (tmp_path / "weights.bin").write_bytes(np.zeros(1, np.float32).tobytes())
@@ -132,6 +136,7 @@ def test_other_planes_or_features_are_refused(tmp_path, change):
     assert "other planes or features" in refusal(written(tmp_path / "m.onnx", model(), replace(CARD, **change)))
 
 
+@pytest.mark.fault(42)
 def test_a_card_that_lies_about_the_graph_is_refused(tmp_path):
     assert "its inputs are" in refusal(written(tmp_path / "grid.onnx", model(grid=64)))
     assert "outputs" in refusal(written(tmp_path / "names.onnx", model(outputs=("good", "kinds"))))
@@ -139,6 +144,7 @@ def test_a_card_that_lies_about_the_graph_is_refused(tmp_path):
     assert "names no kinds" in refusal(written(tmp_path / "none.onnx", model(), replace(CARD, kinds=())))
 
 
+@pytest.mark.fault(42)
 def test_a_model_that_answers_nan_is_refused(tmp_path):
     path = written(tmp_path / "m.onnx", model(offset=float("nan")))
     with pytest.raises(ModelMismatch, match="answers with NaN or infinity"):

@@ -90,6 +90,7 @@ def test_sessions_larger_than_a_pipe_get_through(tmp_path, client):
     assert judge.judge(put(tmp_path, b"CLEAN")).state == {"frames": 2}
 
 
+@pytest.mark.fault(45, 46)
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -106,6 +107,7 @@ def test_misbehaviour_is_told_in_words_and_the_next_frame_is_judged(tmp_path, cl
     assert judge.judge(put(tmp_path, b"CLEAN")).outcome == "judged"
 
 
+@pytest.mark.fault(45)
 def test_a_stopped_process_is_replaced(tmp_path, client):
     judge = client(timeout_s=1.0)
     judge.start()
@@ -176,6 +178,7 @@ def test_a_judge_that_cannot_start_is_no_fault_of_the_frame(tmp_path, client):
         judge.judge(put(tmp_path, b"CLEAN"))
 
 
+@pytest.mark.fault(44)
 def test_a_model_that_ends_the_process_is_done_without_until_there_is_another(tmp_path, client, monkeypatch):
     (tmp_path / "onnxruntime.py").write_text(  # as a file does that the real one cannot stand
         "import os\nclass SessionOptions:\n"

@@ -38,6 +38,7 @@ def test_a_file_that_stays_is_loaded_once(keeper):
     assert keeper.ready == Ready("first 1", None)
 
 
+@pytest.mark.fault(43)
 def test_a_new_file_takes_over_when_it_has_proved_itself(keeper, path):
     swap(path, model(offset=3.0))
     assert keeper.renew()
@@ -45,6 +46,7 @@ def test_a_new_file_takes_over_when_it_has_proved_itself(keeper, path):
     assert keeper.classifier.answer(EMPTY).clean > 0.9
 
 
+@pytest.mark.fault(42, 43)
 @pytest.mark.parametrize(
     ("made", "why"),
     [
@@ -62,6 +64,7 @@ def test_a_bad_file_is_told_of_and_the_old_model_decides_on(keeper, path, made, 
     assert 0.0 < keeper.classifier.answer(EMPTY).clean < 1.0
 
 
+@pytest.mark.fault(43)
 def test_a_file_that_is_copied_slowly_takes_over_when_it_is_whole(keeper, path, tmp_path):
     whole = written(tmp_path / "whole", model(), SECOND).read_bytes()
     with path.open("wb", buffering=0) as copying:

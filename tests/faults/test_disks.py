@@ -17,6 +17,7 @@ def problems(daemon):
     return " ".join(daemon.status().get("problems", []))
 
 
+@pytest.mark.fault(25)
 @needs_root
 def test_a_full_disk_stops_filing_and_nothing_else(tmp_path):
     with tmpfs(tmp_path / "out", "size=1m") as disk, Daemon(tmp_path, filing=MOVE) as daemon:
@@ -34,6 +35,7 @@ def test_a_full_disk_stops_filing_and_nothing_else(tmp_path):
         assert set(census(daemon.output)) == set(before)
 
 
+@pytest.mark.fault(26)
 @needs_root
 def test_a_disk_that_turned_read_only_is_waited_for(tmp_path):
     with tmpfs(tmp_path / "out") as disk, Daemon(tmp_path, filing=MOVE) as daemon:
@@ -44,6 +46,7 @@ def test_a_disk_that_turned_read_only_is_waited_for(tmp_path):
         daemon.has_filed("clean/a.fits")
 
 
+@pytest.mark.fault(52)
 @needs_root
 def test_an_output_disk_that_is_unplugged_is_not_replaced_by_the_card(tmp_path):
     out = tmp_path / "out"
@@ -64,6 +67,7 @@ def test_an_output_disk_that_is_unplugged_is_not_replaced_by_the_card(tmp_path):
             daemon.stop()
 
 
+@pytest.mark.fault(30)
 def test_an_output_root_taken_away_and_brought_back_goes_on(tmp_path):
     with Daemon(tmp_path) as daemon:
         make_files(daemon.capture, {"a.fits": frame(b"CLEAN a")})
@@ -76,6 +80,7 @@ def test_an_output_root_taken_away_and_brought_back_goes_on(tmp_path):
         daemon.has_filed("clean/a.fits", "clean/b.fits")
 
 
+@pytest.mark.fault(30)
 def test_a_label_folder_that_a_person_deleted_is_made_again(tmp_path):
     with Daemon(tmp_path) as daemon:
         shutil.rmtree(daemon.output / "clean")
@@ -83,6 +88,7 @@ def test_a_label_folder_that_a_person_deleted_is_made_again(tmp_path):
         daemon.has_filed("clean/a.fits")
 
 
+@pytest.mark.fault(29)
 def test_a_capture_disk_missing_at_the_start_is_waited_for_once_it_was_known(tmp_path):
     with Daemon(tmp_path) as daemon:
         daemon.stop()
@@ -94,6 +100,7 @@ def test_a_capture_disk_missing_at_the_start_is_waited_for_once_it_was_known(tmp
         daemon.has_filed("clean/a.fits")
 
 
+@pytest.mark.fault(29)
 @needs_root
 def test_a_capture_folder_mounted_over_is_searched_anew(tmp_path):
     with Daemon(tmp_path) as daemon, tmpfs(daemon.capture):
@@ -101,6 +108,7 @@ def test_a_capture_folder_mounted_over_is_searched_anew(tmp_path):
         daemon.has_filed("clean/a.fits")
 
 
+@pytest.mark.fault(27)
 @needs_root
 def test_frames_move_across_disks_without_ever_showing_half_of_one(tmp_path):
     with tmpfs(tmp_path / "out", "size=64m"), Daemon(tmp_path, filing=MOVE) as daemon:
@@ -115,6 +123,7 @@ def test_frames_move_across_disks_without_ever_showing_half_of_one(tmp_path):
         assert census(daemon.output) == before
 
 
+@pytest.mark.fault(31)
 @pytest.mark.slow
 @needs_root
 def test_one_frame_that_cannot_be_moved_delays_no_other(tmp_path):
