@@ -95,7 +95,7 @@ class Lines:
         self._ended = {}
 
     def pytest_report_teststatus(self, report):
-        return ("", "", "") if report.when != "call" or report.passed else None  # our lines instead of dots
+        return (report.outcome, "", "") if report.when == "call" else None  # our lines instead of dots
 
     def pytest_runtest_logreport(self, report):
         if report.when == "teardown" and report.nodeid in self._ended:

@@ -100,6 +100,7 @@ SAME = "same"  # the bytes are among ``known_sha256``
 CHANGED = "changed"  # the file changed while it was read: it has to settle again
 VANISHED = "vanished"
 FAILED = "failed"  # crash, time-out, out of memory, an error of ours
+UNREACHABLE = "unreachable"  # the disk, or its permissions, do not let us read the file now: no fault of the frame
 STOPPED = "stopped"  # we were told to stop; says nothing about the frame
 
 

@@ -5,6 +5,7 @@ parent does not have. Reads lines from stdin, answers on stdout, ends when stdin
 """
 
 import contextlib
+import errno
 import hashlib
 import importlib
 import os
@@ -24,6 +25,7 @@ from nebulift_daemon.judge_messages import (
     MOST_GROUPS,
     READY,
     SAME,
+    UNREACHABLE,
     VANISHED,
     Answer,
     JudgeOptions,
@@ -39,6 +41,10 @@ from nebulift_daemon.sighting import Sighting, look
 
 NICENESS = 10  # the capture program comes first
 HASH_CHUNK_BYTES = 1 << 20
+DISK_TROUBLE = {  # says nothing about the frame: it waits for the disk, or for somebody who gives the permission
+    *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN),
+    *(errno.EHOSTUNREACH, errno.EACCES, errno.EPERM),
+}
 
 
 class Worker:
@@ -71,7 +77,8 @@ class Worker:
         except MemoryError:
             answer = Answer(FAILED, reason=f"judging it takes more than {self._options.memory_mb} MB of memory")
         except OSError as error:
-            answer = Answer(FAILED, reason=f"the file cannot be read: {error.strerror or error}")
+            outcome = UNREACHABLE if error.errno in DISK_TROUBLE else FAILED
+            answer = Answer(outcome, reason=f"the file cannot be read: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001 - the barrier: one frame must not stop the others
             traceback.print_exc()  # kept by the parent, for the debug log
             own = f"{type(error).__name__}: {error}"

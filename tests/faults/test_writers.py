@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -206,19 +204,6 @@ def test_a_zoo_of_bad_files_harms_no_good_one(daemon):
     assert daemon.filed("contaminated") == []
     assert len(daemon.filed("review")) == len(ZOO)
     assert "Traceback" not in daemon.text()
-
-
-@pytest.mark.fault(12)
-@pytest.mark.slow
-def test_frames_are_found_after_the_kernel_s_queue_overflowed(daemon):
-    os.kill(daemon.process.pid, 19)  # SIGSTOP
-    script = (
-        "import sys, pathlib\nfor n in range(9000): p = pathlib.Path(sys.argv[1], f'{n}.fits'); p.touch(); p.unlink()\n"
-    )
-    subprocess.run([sys.executable, "-c", script, daemon.capture], check=True)
-    make_files(daemon.capture, {f"late{number}.fits": frame(f"CLEAN {number}".encode()) for number in range(10)})
-    os.kill(daemon.process.pid, 18)  # SIGCONT
-    daemon.has_filed(*(f"clean/late{number}.fits" for number in range(10)))
 
 
 @pytest.mark.fault(28)
