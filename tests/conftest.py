@@ -3,6 +3,12 @@
 import signal
 
 import pytest
+from fault_lines import (  # noqa: F401 - hooks and a fixture, which pytest finds by their names
+    figures,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
