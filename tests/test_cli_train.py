@@ -44,10 +44,12 @@ def test_labels_are_written_beside_the_inputs_of_the_network(nights, tmp_path):
     done = run("labels", nights, "--output", tmp_path / "school")
     assert done.exit_code == 0
     assert "21 labelled, 0 for review, 0 left out" in done.output
-    with (tmp_path / "school" / "labels.csv").open() as file:
+    with (tmp_path / "school" / "manifest.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows].count("contaminated") == 9
     assert {row["source"] for row in rows} == {"cv"}
+    assert {(row["camera"], row["filter"], row["target"]) for row in rows} == {("TestCam", "L", "M 31")}
+    assert "the rest are the filter's own opinion" in (tmp_path / "school" / "coverage.md").read_text()
     assert len(list((tmp_path / "school" / "inputs").rglob("*.npz"))) == 21
 
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "init": "init",
     "doctor": "doctor",
     "train-from-fits": "train",
-    "labels": "train",
+    "labels": "labels",
     "evaluate": "evaluate",
     "calibrate": "calibrate",
     "export": "export",

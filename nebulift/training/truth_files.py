@@ -57,13 +57,13 @@ def _row(row: Mapping[str, str | None], folder: Path) -> TruthRow | None:
     return TruthRow(
         folder / row["path"],
         label,
-        _kinds(row.get("kinds") or ""),
+        kinds_of(row.get("kinds") or ""),
         row.get("session") or None,
         row.get("camera") or None,
     )
 
 
-def _kinds(text: str) -> dict[str, float]:
+def kinds_of(text: str) -> dict[str, float]:
     """Names that are no kinds of ours are left out: other people count other things."""
     kinds: dict[str, float] = {}
     for part in text.replace(",", ";").split(";"):
