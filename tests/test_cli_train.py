@@ -71,7 +71,8 @@ def test_evaluation_tells_the_filter_from_the_truth(nights, truth, tmp_path):
     done = run("evaluate", "--no-model", "--on", truth, "--output", tmp_path / "report")
     assert done.exit_code == 0
     assert "21 frames of 3 sessions: 12 clean, 0 marginal, 9 contaminated" in done.output
-    figures = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (tmp_path / "report" / "report.html").read_text().startswith("<!doctype html>")
+    figures = json.loads((tmp_path / "report" / "report.json").read_text())["sets"][0]
     assert figures["witnesses"]["cv"]["roc_auc"]["value"] == 1.0
     assert figures["witnesses"]["cv"]["confusion"]["contaminated"]["contaminated"] == 9
     assert list(figures["witnesses"]) == ["cv"]
