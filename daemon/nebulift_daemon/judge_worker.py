@@ -34,6 +34,7 @@ from nebulift_daemon.judge_messages import (
     read_task,
 )
 from nebulift_daemon.judging_process import limit_memory, live_and_die_with_parent
+from nebulift_daemon.shadow_model import ShadowModel
 from nebulift_daemon.sighting import Sighting, look
 
 NICENESS = 10  # the capture program comes first
@@ -50,6 +51,7 @@ class Worker:
         self._options = options
         self._sessions = _restored(module, saved_sessions)
         self._model, self.ready = _load_model(options)
+        self._shadow = ShadowModel(options)
 
     def answer(self, task: Task) -> Answer:
         """Judge one file and hash it, from the same bytes: whatever moved in between is noticed."""
@@ -87,9 +89,10 @@ class Worker:
             return Judgement(path, unreadable(str(error)), error=str(error)), None
 
     def _ask(self, path: Path, model: Any) -> Judgement:
-        options = self._options
+        options, shadow = self._options, self._shadow.classifier()
+        watching = {} if shadow is None else {"shadow": shadow}
         judgement = self._function(
-            path, model=model, thresholds=options.thresholds, policy=options.policy, sessions=self._sessions
+            path, model=model, thresholds=options.thresholds, policy=options.policy, sessions=self._sessions, **watching
         )
         assert isinstance(judgement, Judgement)
         return judgement
