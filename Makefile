@@ -61,5 +61,5 @@ clean:
 
 .venv-dev/.ready: constraints-dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv-dev
-	$(DEV)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -e ".[dev,train,formats,web,notify]"
+	$(DEV)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -e ".[dev,train,formats,web,notify,cluster]"
 	touch $@
