@@ -95,4 +95,5 @@ def _line_means(
     """
     columns = cv2.reduce(values, 0, cv2.REDUCE_SUM) / np.maximum(cv2.reduce(open_sky, 0, cv2.REDUCE_SUM), 1.0)
     rows = cv2.reduce(values, 1, cv2.REDUCE_SUM) - open_sky @ columns.T
-    return columns, np.asarray(rows / np.maximum(cv2.reduce(open_sky, 1, cv2.REDUCE_SUM), 1.0))
+    rows /= np.maximum(cv2.reduce(open_sky, 1, cv2.REDUCE_SUM), 1.0)
+    return np.asarray(columns, np.float32), np.asarray(rows, np.float32)
