@@ -105,8 +105,10 @@ class Loop:
         self._ready = ready = self._parts.judge.ready or self._ready
         problems = [*self._troubles.values(), *([filer.trouble] if filer.trouble else [])]
         problems += [f"{folder}: {why}; check disk and permissions" for folder, why in self._watcher.problems.items()]
-        if ready is not None and ready.model_problem:
-            problems.append(f"no model, measurements decide alone: {ready.model_problem}")
+        if (unread := self._intake.postponed.trouble()) is not None:
+            problems.append(unread)
+        if ready is not None and ready.trouble:
+            problems.append(ready.trouble)
         if self._lookback is not None and self._lookback.trouble:
             problems.append(self._lookback.trouble)
         problems += self._company.troubles()
@@ -163,6 +165,10 @@ class Loop:
             self._intake.settle_again(sighting.path)
             return
         self._troubles.pop("judge", None)
+        if outcome is Outcome.LATER:
+            self._intake.postponed.note(sighting.path, self._parts.sorter.unreachable_because)
+            return
+        self._intake.postponed.succeeded(sighting.path)
         if outcome is Outcome.AGAIN:
             self._intake.retry(sighting)
         elif outcome is Outcome.CHANGED:

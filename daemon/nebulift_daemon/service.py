@@ -15,7 +15,7 @@ from nebulift_daemon.assembly import Parts, Workplace, filing_acts, judge_option
 from nebulift_daemon.company import Company, company_of, tell_of_crash
 from nebulift_daemon.health import Health
 from nebulift_daemon.intake import Intake
-from nebulift_daemon.judge_client import JudgeUnavailable
+from nebulift_daemon.judge_client import JudgeUnavailable, tell_of_model
 from nebulift_daemon.judge_messages import DEFAULT_JUDGE
 from nebulift_daemon.ledger import FrameRow, Ledger, utc_now
 from nebulift_daemon.lookback import Lookback
@@ -210,10 +210,8 @@ def _start_judge(parts: Parts) -> None:
     except JudgeUnavailable as error:
         log.warning("%s", error)
         return
-    if ready is not None and ready.model_problem:
-        log.warning("no model, measurements decide alone: %s", ready.model_problem)
-    elif ready is not None:
-        log.info("model: %s", ready.model or "none, measurements decide alone")
+    if ready is not None:
+        tell_of_model(ready)
 
 
 def _lasting_facts(settings: Settings) -> dict[str, object]:
