@@ -93,8 +93,9 @@ def _line_means(
     """(mean of each column (1, width), mean of each row of the rest (height, 1)) over the open sky: what is brighter or
     darker as a whole column or row is no trail, as none lies along them to within a pixel over the whole frame.
     """
-    columns = _sums(values, 0) / np.maximum(_sums(open_sky, 0), np.float32(1.0))
-    rows = (_sums(values, 1) - open_sky @ columns.T) / np.maximum(_sums(open_sky, 1), np.float32(1.0))
+    columns = np.divide(_sums(values, 0), np.maximum(_sums(open_sky, 0), 1.0), dtype=np.float32)
+    of_columns = np.matmul(open_sky, columns.T, dtype=np.float32)
+    rows = np.divide(_sums(values, 1) - of_columns, np.maximum(_sums(open_sky, 1), 1.0), dtype=np.float32)
     return columns, rows
 
 
