@@ -16,7 +16,7 @@ from nebulift.frame import STRIP_ROWS, Frame
 UNITS_PER_SIGMA = 16  # int16 then reaches 2047 sigma: brighter pixels are star cores, whose height nobody asks here
 SMALL_FRAME_PX = 1_500_000  # mono frames below are not binned: a 640 x 480 all-sky frame has no pixels to give away
 SAMPLE_STRIPS = 24  # strips looked at before the pass, to find level and noise
-SAMPLE_ROWS = 4
+SAMPLE_ROWS = 2  # of each: the noise is then known to half a per cent
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 
 
@@ -47,6 +47,7 @@ def scan_frame(frame: Frame) -> Scan:
     units = np.empty((map_height, map_width), dtype=np.int16)
     valid = np.ones((map_height, map_width), dtype=bool) if frame.pixels.dtype.kind == "f" else None
     scale = UNITS_PER_SIGMA / level.sigma_adu
+    most = np.float32(np.iinfo(np.int16).max / scale)
     peak, floor = -np.inf, np.inf
     for top, strip in frame.strips():
         low, high = _extremes(strip)
@@ -56,9 +57,10 @@ def scan_frame(frame: Frame) -> Scan:
         if valid is not None and ok is not None:
             valid[rows] = ok
             means[~ok] = level.zero_adu
-        # convertScaleAbs-like saturation: numpy would wrap around
-        np.clip((means - level.zero_adu) * scale, -32767, 32767, out=means)
-        units[rows] = np.rint(means, out=means)
+        if valid is not None:  # whole numbers never exceed what OpenCV rounds to
+            np.clip(means, level.zero_adu - most, level.zero_adu + most, out=means)
+        # in one pass; what int16 does not hold becomes its limits: numpy would wrap around
+        cv2.addWeighted(means, scale, means, 0.0, -level.zero_adu * scale, dst=units[rows], dtype=cv2.CV_16S)
     if valid is not None and valid.all():
         valid = None
     return Scan(units, bin_px, level.zero_adu, level.sigma_adu, level.raw_noise_adu, float(peak), float(floor), valid)
@@ -115,7 +117,7 @@ def _sample_level(frame: Frame, bin_px: int) -> _Level:
         medians.append(float(np.median(values)))
         noises.append(difference_noise(means, 1, ok))
         finite = np.isfinite(strip) if strip.dtype.kind == "f" else None
-        raw_noises.append(difference_noise(strip.astype(np.float32), raw_step, finite))
+        raw_noises.append(difference_noise(strip, raw_step, finite))
     if not medians:
         return _Level(0.0, 1.0, 0.0)
     sigma = float(np.median(noises))
@@ -128,7 +130,9 @@ def _sample_level(frame: Frame, bin_px: int) -> _Level:
     return _Level(float(np.median(medians)), sigma, max(raw_noise, step / 12**0.5))
 
 
-def difference_noise(values: NDArray[np.floating], step: int, ok: NDArray[np.bool_] | None = None) -> float:
+def difference_noise(
+    values: NDArray[np.integer] | NDArray[np.floating], step: int, ok: NDArray[np.bool_] | None = None
+) -> float:
     """Standard deviation of the pixel noise, from differences of pixels ``step`` columns apart.
 
     The median absolute deviation ignores stars; differences ignore gradients and nebulae. NaN where ``ok`` is False.
@@ -137,10 +141,10 @@ def difference_noise(values: NDArray[np.floating], step: int, ok: NDArray[np.boo
     """
     if ok is not None:
         values = np.where(ok, values, 0.0)  # infinite less infinite would warn
-    differences = values[:, step:] - values[:, :-step]
-    if ok is not None:
-        differences = differences[ok[:, step:] & ok[:, :-step]]
-    absolute = np.abs(differences).ravel()
+    if not len(values) or values.shape[1] <= step:
+        return 0.0
+    absolute = np.asarray(cv2.absdiff(values[:, step:], values[:, :-step]))  # whole numbers stay what they are
+    absolute = absolute.ravel() if ok is None else absolute[ok[:, step:] & ok[:, :-step]]
     if absolute.size == 0:
         return 0.0
     kept = max(int(0.683 * absolute.size), 1)
