@@ -93,11 +93,7 @@ def _line_means(
     """(mean of each column (1, width), mean of each row of the rest (height, 1)) over the open sky: what is brighter or
     darker as a whole column or row is no trail, as none lies along them to within a pixel over the whole frame.
     """
-    columns = np.divide(_sums(values, 0), np.maximum(_sums(open_sky, 0), 1.0), dtype=np.float32)
-    of_columns = np.matmul(open_sky, columns.T, dtype=np.float32)
-    rows = np.divide(_sums(values, 1) - of_columns, np.maximum(_sums(open_sky, 1), 1.0), dtype=np.float32)
-    return columns, rows
-
-
-def _sums(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    return np.asarray(cv2.reduce(values, axis, cv2.REDUCE_SUM), dtype=np.float32)
+    columns = cv2.reduce(values, 0, cv2.REDUCE_SUM) / np.maximum(cv2.reduce(open_sky, 0, cv2.REDUCE_SUM), 1.0)
+    rows = cv2.reduce(values, 1, cv2.REDUCE_SUM) - open_sky @ columns.T
+    rows /= np.maximum(cv2.reduce(open_sky, 1, cv2.REDUCE_SUM), 1.0)
+    return np.asarray(columns, np.float32), np.asarray(rows, np.float32)
