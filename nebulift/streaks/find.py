@@ -5,6 +5,8 @@ candidates in all directions and several lengths; each is measured exactly on th
 sensor draw in straight lines is refused (``conditions``, ``fans``, ``spikes``, ``vetoes``); what is left is described.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,17 @@ SEEN_WHOLE = 1.5  # two steps of the ladder of widths
 COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
 DOTTED_SNR, DOTTED_CONTINUITY = 10.0, 0.3
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lights:
+    """What shines in the frame beside trails."""
+
+    stars: StarList
+    burnt: BurntStars
+    patches: NDArray[np.bool_]  # on the coarsest map: galaxies, nebulae, halos
+    is_rich: bool  # there is more light than can be covered
+
+
 Found = list[tuple[TrailFit, Sight]]  # trails in raw pixels, and the map on which each was measured
 
 
@@ -40,11 +53,12 @@ def find_streaks(
     """All trails, strongest first, in raw pixels. ``maps``: pyramid of the flattened scan; ``shape_px``: frame."""
     found: Found = []
     burnt = find_burnt_stars(maps, scan.bin_px)
+    lights = Lights(stars, burnt, *patch_cover(maps))
     fwhm_px = star_fwhm_px(stars)
     for fine in (0, COARSER_LEVELS):
         if fine >= len(maps):
             break
-        sight, fits = _trails(maps, fine, scan.bin_px, stars, burnt)
+        sight, fits = _trails(maps, fine, scan.bin_px, lights)
         for fit in fits:
             trail = in_raw_pixels(fit, sight.scale_px)
             if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt) is None:
@@ -60,39 +74,32 @@ def find_streaks(
 
 
 def _trails(
-    maps: list[NDArray[np.int16]], fine: int, bin_px: int, stars: StarList, burnt: BurntStars
+    maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights
 ) -> tuple[Sight, list[TrailFit]]:
     """Trails measured on ``maps[fine]``, in its pixels; they are sought on the finest map that is cheap enough."""
     level = max(search_level(maps), fine)
-    patches, is_rich = _patches(maps, level)
-    bright = star_cover(stars, maps[level].shape, bin_px * 2**level) | patches
+    height, width = maps[level].shape
+    patches = cv2.resize(lights.patches.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    bright = star_cover(lights.stars, maps[level].shape, bin_px * 2**level) | patches
     covered = bright | no_data(maps[level])
     sight = Sight(maps[fine], covered, 2 ** (level - fine), bin_px * 2**fine, 2**fine)
     candidates = find_candidates(streak_map(maps[level], covered, bin_px * 2**level))
     ends = candidate_lines(candidates, sight.covered_scale)
     measured = [measure_trail(sight.flat, covered, sight.covered_scale, line) for line in ends]
     fits = [fit for fit in measured if fit is not None]
-    crowded = "rich" if is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
-    fwhm = star_fwhm_px(stars) / sight.scale_px
+    crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
+    fwhm = star_fwhm_px(lights.stars) / sight.scale_px
     trails = [
         fit
-        for fit, is_ray in zip(fits, rays(fits), strict=True)
+        for fit, is_ray in zip(fits, rays(fits, float(np.hypot(*sight.flat.shape))), strict=True)
         if not is_ray and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
     ]
-    return sight, without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, burnt)
+    return sight, without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
 
 
 def _is_dotted(fit: TrailFit, flat: NDArray[np.int16]) -> bool:
     """Too uneven for a line, but its dots are an aircraft's flashes."""
     return fit.snr >= DOTTED_SNR and fit.continuity >= DOTTED_CONTINUITY and flashes_regularly(fit, flat, SURE_POWER)
-
-
-def _patches(maps: list[NDArray[np.int16]], level: int) -> tuple[NDArray[np.bool_], bool]:
-    """(compact bright patches, found on the coarsest level and drawn out to ``level``; whether the field is rich)."""
-    cover, is_rich = patch_cover(maps[-1])
-    height, width = maps[level].shape
-    drawn_out = cv2.resize(cover.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(drawn_out > 0), is_rich
 
 
 def _is_part_of(narrow: TrailFit, wide: TrailFit, bin_px: int) -> bool:

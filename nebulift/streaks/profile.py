@@ -1,7 +1,7 @@
 """The exact measurement of one trail candidate: place, tilt, ends, width and S/N, from the pixels around the line."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -22,6 +22,10 @@ MIN_LENGTH_PX = 24.0
 MIN_BLUNT_SNR = 4.5  # with the blunt kernel, before width and ends are fitted; noise candidates end here
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 CONTROL_LINES = 8
+BRIGHT_SIGMA = 2.0  # ridges from here on lose light to the clip
+LEVEL, LEVEL_ERRORS = 0.35, 1.0  # of the height: halves of a trail differ by less, with so many standard errors
+HOLLOW = 0.85
+UNCLIPPED_SIGMA = 2000.0  # all that the map holds
 FWHM_PER_SIGMA = 2.3548
 
 
@@ -34,7 +38,8 @@ class TrailFit:
     x1: float
     y1: float
     fwhm: float
-    snr: float  # matched filter, over the whole trail
+    snr: float  # matched filter, over the whole trail, pixels clipped: what decides
+    full_snr: float  # the same with all the light of a bright trail
     side_snr: float  # the lesser of the S/N against the left side alone and the right side alone
     steady_snr: float  # mean over scatter of its own segments: high for trails, low for chance alignments
     trimmed_snr: float  # without the brightest quarter of its segments
@@ -78,7 +83,18 @@ def measure_trail(
     if np.hypot(trail[2] - trail[0], trail[3] - trail[1]) < MIN_LENGTH_PX:
         return None
     noise = _control_noise(flat, covered, covered_scale, trail, sigma)
-    return _measured(gather(flat, covered, covered_scale, trail), trail, noise)
+    fit = _measured(gather(flat, covered, covered_scale, trail), trail, noise)
+    if fit.ridge_sigma < BRIGHT_SIGMA:
+        return fit
+    return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA), noise)
+
+
+def _with_all_light(fit: TrailFit, band: Band, noise: float) -> TrailFit:
+    """The fit of a bright trail with the light that clipped pixels had lost; what decides by numbers stays clipped."""
+    sums = matched(band, fit.fwhm / FWHM_PER_SIGMA)
+    along = _ridge(sums)
+    ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
+    return replace(fit, along=along, drop=_drop(along), ridge_sigma=ridge, full_snr=sums.snr() / noise)
 
 
 def line_snr(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends) -> float:
@@ -268,8 +284,7 @@ def _mostly_inside(ends: Ends, shape: tuple[int, int]) -> bool:
 def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
     sigma = max(KERNELS_PX, key=lambda kernel: matched(band, kernel).snr())
     sums = matched(band, sigma)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ridge = np.where(sums.power > 0.0, sums.signal / sums.power, np.nan)
+    ridge = _ridge(sums)
     known = np.isfinite(ridge)
     return TrailFit(
         x0=float(trail[0]),
@@ -278,6 +293,7 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         y1=float(trail[3]),
         fwhm=FWHM_PER_SIGMA * sigma,
         snr=sums.snr() / noise,
+        full_snr=sums.snr() / noise,
         side_snr=min(matched(band, sigma, sides=side).snr() for side in ("left", "right")) / noise,
         steady_snr=_steady(ridge),
         trimmed_snr=_trimmed(sums) / noise,
@@ -289,6 +305,12 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         along=ridge,
         trough=_trough(band, sigma),
     )
+
+
+def _ridge(sums: Matched) -> NDArray[np.float64]:
+    """Height of each segment, NaN where nothing is open."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sums.power > 0.0, sums.signal / sums.power, np.nan)
 
 
 def _trough(band: Band, sigma: float) -> float:
@@ -331,6 +353,44 @@ def _widening(band: Band) -> float:
             return 1.0
         widths.append(sigma)
     return max(widths) / min(widths)
+
+
+def fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
+    """True when the ridge is ``much`` brighter near the relative position ``at`` than far from it, and falls all the way.
+
+    A trail that tumbles, or that a star brightens beside the place, goes up and down instead.
+    """
+    known = np.flatnonzero(np.isfinite(along))
+    if len(known) < 4:
+        return False
+    height = along[known]
+    order = np.argsort(np.abs((known + 0.5) / len(along) - at), kind="stable")
+    inner, outer = np.array_split(height[order], 2)
+    if np.median(inner) <= much * max(float(np.median(outer)), 1e-6):
+        return False
+    thirds = [float(np.median(part)) for part in np.array_split(height[order], 3)]
+    return thirds[0] > thirds[1] > thirds[2]
+
+
+def is_level(along: NDArray[np.float64]) -> bool:
+    """True when both ends of the ridge are known to be as high as each other, to ``LEVEL``."""
+    halves = [half[np.isfinite(half)] for half in np.array_split(along, 2)]
+    if min(len(half) for half in halves) < MIN_SEGMENTS:
+        return False
+    (one, first), (other, second) = ((half.mean(), half.std(ddof=1) / len(half) ** 0.5) for half in halves)
+    return bool(abs(one - other) + LEVEL_ERRORS * np.hypot(first, second) < LEVEL * max((one + other) / 2.0, 1e-9))
+
+
+def is_hollow(along: NDArray[np.float64]) -> bool:
+    """True when the middle third is far lower than the mean of the others: a spike's light falls like that.
+
+    Spikes fall with the square of the distance from their star; a meteor's light curve is round.
+    """
+    thirds = [part[np.isfinite(part)] for part in np.array_split(along, 3)]
+    if min(len(part) for part in thirds) == 0:
+        return False
+    first, middle, last = (float(np.median(part)) for part in thirds)
+    return middle < HOLLOW * (first + last) / 2.0
 
 
 def _trimmed(sums: Matched) -> float:

@@ -18,6 +18,7 @@ PATCH_STEP = 1.5  # by which the limit rises as long as patches cover too much
 MAX_PATCHED = 0.25  # of the frame: rich fields merge to patches on the coarse map
 PATCH_MAX_ASPECT = 4.0  # longer and thinner patches may be trails: they stay open
 MIN_PATCH_PX = 4
+FILLED_SHARE = 0.5  # of the limit of a patch
 RIM_PX = 13  # covers six pixels beyond
 LINE_LIKE_SHARE = 0.5  # when more of the stars than this look like lines, the whole frame is trailed
 
@@ -59,26 +60,44 @@ def no_data(level_map: NDArray[np.int16]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(empty, np.ones((RIM_PX, RIM_PX), np.uint8)) > 0)
 
 
-def patch_cover(coarse_map: NDArray[np.int16]) -> tuple[NDArray[np.bool_], bool]:
-    """(mask of a coarse level: True on compact bright patches as of galaxies and halos; whether the field is rich).
+def patch_cover(maps: list[NDArray[np.int16]]) -> tuple[NDArray[np.bool_], bool]:
+    """(mask of the coarsest level: True on compact bright patches as of galaxies and halos; whether the field is rich).
 
     Where such patches would take more than a quarter of the frame (rich fields of the Milky Way), only the brighter
     ones are covered: light is everywhere then.
     """
+    coarse_map = maps[-1]
+    filled = _filled(maps[0], coarse_map)
     limit = PATCH_SIGMA
     while limit * UNITS_PER_SIGMA < np.iinfo(np.int16).max:
-        cover = _patches_above(coarse_map, limit)
+        cover = _patches_above(coarse_map, filled, limit)
         if cover.mean() <= MAX_PATCHED:
             break
         limit *= PATCH_STEP
     return cover, limit > PATCH_SIGMA
 
 
-def _patches_above(coarse_map: NDArray[np.int16], limit_sigma: float) -> NDArray[np.bool_]:
+def _filled(finest: NDArray[np.int16], coarse: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Height, in units of the coarse map, that half of each bright cell's pixels reach: a line through it is less."""
+    times = round(finest.shape[0] / coarse.shape[0])
+    height, width = (min(side, fine // times) for side, fine in zip(coarse.shape, finest.shape, strict=True))
+    filled = np.zeros(coarse.shape, np.float32)
+    rows, columns = np.nonzero(coarse[:height, :width] > PATCH_SIGMA * UNITS_PER_SIGMA)
+    cells = finest[: height * times, : width * times].reshape(height, times, width, times)
+    pixels = cells[rows, :, columns].reshape(len(rows), times**2)
+    if len(rows):
+        filled[rows, columns] = np.partition(pixels, times**2 // 2, axis=1)[:, times**2 // 2] * np.float32(times)
+    return filled
+
+
+def _patches_above(
+    coarse_map: NDArray[np.int16], filled: NDArray[np.float32], limit_sigma: float
+) -> NDArray[np.bool_]:
     """Compact patches. A bright trail that touches one is no part of it: what is thin is looked at by itself."""
     bright = coarse_map > limit_sigma * UNITS_PER_SIGMA
+    solid = bright & (filled > FILLED_SHARE * limit_sigma * UNITS_PER_SIGMA)
     square = np.ones((3, 3), np.uint8)
-    thick = np.asarray(cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
+    thick = np.asarray(cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
     cover = _compact(thick) | _compact(bright & ~thick)
     return np.asarray(cv2.dilate(cover.astype(np.uint8), square) > 0)
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from nebulift.stars import StarList
 from nebulift.streaks.burnt_stars import BurntStars
-from nebulift.streaks.profile import TrailFit
+from nebulift.streaks.profile import TrailFit, fades_from, is_level
 
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
 AXIS_SLACK_SHARE = 0.004  # of its length: a quarter of a degree
@@ -17,7 +17,6 @@ BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
 BORDER_PX = 12.0  # lines along the border of the frame: residues of the background, dither and amplifier edges
 SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
 UNKNOWN_FWHM_PX = 4.0
-BURNT_REACH_PX, BURNT_REACH_SHARE = 6.0, 0.3  # the middle of a blob is known to a share of its size
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
 SPIKE_FADING = 1.8  # brightness of the half near the star over that of the far half
@@ -65,7 +64,7 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
     faint = FAINT_AXIS_PX if vague else 0.0
     if across < max(2 * AXIS_SLACK_PX, AXIS_SLACK_SHARE * length, wide, faint):
         return "row or column of the sensor"
-    if across < BLEEDING_SHARE * length and len(_places_on(trail, burnt.x_px, burnt.y_px, _burnt_reach(burnt))):
+    if across < BLEEDING_SHARE * length and len(_places_on(trail, burnt.x_px, burnt.y_px, burnt.reach_px)):
         return "charge that bleeds from a burnt-out star"
     return None
 
@@ -87,15 +86,11 @@ def _is_spike(trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt
     reach = np.full(np.count_nonzero(bright), SPIKE_REACH_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX))
     x = np.concatenate([stars.x_px[bright], burnt.x_px])
     y = np.concatenate([stars.y_px[bright], burnt.y_px])
-    on_line = _places_on(trail, x, y, np.concatenate([reach, _burnt_reach(burnt)]))
+    on_line = _places_on(trail, x, y, np.concatenate([reach, burnt.reach_px]))
     length = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0)
     short = length < SPIKE_DIAGONAL_SHARE * np.hypot(*shape_px)
     fading = np.where(short & (np.abs(on_line - 0.5) < 0.2), SHORT_SPIKE_FADING, SPIKE_FADING)
-    return any(_fades_from(trail.along, float(at), float(much)) for at, much in zip(on_line, fading, strict=True))
-
-
-def _burnt_reach(burnt: BurntStars) -> NDArray[np.float64]:
-    return BURNT_REACH_PX + BURNT_REACH_SHARE * burnt.radius_px
+    return any(fades_from(trail.along, float(at), float(much)) for at, much in zip(on_line, fading, strict=True))
 
 
 def _places_on(
@@ -115,18 +110,6 @@ def star_fwhm_px(stars: StarList) -> float:
     return float(np.median(widths)) if len(widths) else 0.0
 
 
-def _fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
-    """True when the ridge is ``much`` brighter near the relative position ``at`` than far from it."""
-    place = (np.arange(len(along)) + 0.5) / len(along)
-    distance = np.abs(place - at)
-    known = np.isfinite(along)
-    if known.sum() < 4:
-        return False
-    near = distance <= np.median(distance[known])
-    inner, outer = np.median(along[known & near]), np.median(along[known & ~near])
-    return bool(inner > much * max(outer, 1e-6))
-
-
 def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: StarList) -> bool:
     """Begins at the border and ends within the frame, short and faint or fading inwards: of a star beyond the border.
 
@@ -138,12 +121,14 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
     to_border = [min(x, y, width - 1 - x, height - 1 - y) for x, y in ends]
     if min(to_border) >= BORDER_PX:
         return False
-    if share < BORDER_SPIKE_DIAGONAL_SHARE and trail.ridge_sigma < BORDER_SPIKE_SIGMA:
+    near = 0.0 if to_border[0] < to_border[1] else 1.0
+    faint = share < BORDER_SPIKE_DIAGONAL_SHARE and trail.ridge_sigma < BORDER_SPIKE_SIGMA
+    if faint and not is_level(trail.along):
         return True
     sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX)
     if share > BORDER_FADING_SHARE or max(to_border) < BORDER_PX or not sharp:
         return False
-    return _fades_from(trail.along, 0.0 if to_border[0] < to_border[1] else 1.0, BORDER_FADING) and trail.drop > 0.0
+    return fades_from(trail.along, near, BORDER_FADING) and trail.drop > 0.0
 
 
 def _is_galaxy(trail: TrailFit) -> bool:
