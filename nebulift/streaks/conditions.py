@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from nebulift.streaks.profile import TrailFit, is_hollow
+from nebulift.streaks.along import is_hollow
+from nebulift.streaks.profile import TrailFit
 
 MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows and edges of nebulae
 MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
@@ -75,7 +76,7 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
 
 
 def is_meteor_like(fit: TrailFit, star_fwhm: float) -> bool:
-    """Bright, whole and as sharp as the stars: such a line may fade, if it does not begin at the border or at a star."""
+    """Bright, whole and as sharp as the stars: it may fade, if it begins neither at the border nor at a star."""
     sharp = fit.fwhm <= METEOR_STAR_FWHM * star_fwhm or fit.snr >= SHORT_PLAIN_SNR
     whole = fit.snr >= PLAIN_SNR and fit.continuity >= PLAIN_CONTINUITY and fit.widening <= METEOR_WIDENING
     return sharp and whole and not is_hollow(fit.along)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nebulift.streaks.profile import TrailFit, fades_from
+from nebulift.streaks.along import fades_from
+from nebulift.streaks.profile import TrailFit
 
 MIN_RAYS = 3  # two trails cross somewhere; three through one point do not happen
 MEETING_PX = 24.0  # in pixels of the map on which the lines were measured
@@ -19,8 +20,8 @@ LONG_SHARE = 0.4  # of the map's diagonal: a line as long that does not fade is 
 def rays(fits: Sequence[TrailFit], diagonal_px: float) -> list[bool]:
     """For each line whether it is one of at least three that meet in a point, of which none outshines the others.
 
-    Round a bright trail false lines through its brightest part are found, too: they do not make it a ray. Nor is a trail
-    one that runs past the root of a fan: rays fade away from it. ``diagonal_px``: of the map.
+    Round a bright trail false lines through its brightest part are found, too: they do not make it a ray. Nor is a
+    trail one that runs past the root of a fan: rays fade away from it. ``diagonal_px``: of the map.
     """
     lines = [fit if fit.snr >= RAY_SNR else None for fit in fits]
     is_ray = [False] * len(fits)

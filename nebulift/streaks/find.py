@@ -5,7 +5,7 @@ candidates in all directions and several lengths; each is measured exactly on th
 sensor draw in straight lines is refused (``conditions``, ``fans``, ``spikes``, ``vetoes``); what is left is described.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,8 +18,9 @@ from nebulift.streaks.burnt_stars import BurntStars, find_burnt_stars
 from nebulift.streaks.conditions import CROWDED_COVER, malformation, weakness
 from nebulift.streaks.describe import Sight, in_raw_pixels, streak_of
 from nebulift.streaks.fans import rays
+from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
-from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_trail
+from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_row, measure_trail
 from nebulift.streaks.search import candidate_lines, find_candidates
 from nebulift.streaks.search_map import search_level, streak_map
 from nebulift.streaks.spikes import without_spikes
@@ -65,6 +66,7 @@ def find_streaks(
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
                 found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]
+    _add_rows(found, maps, scan.bin_px)
     found.sort(key=lambda one: -one[0].snr)
     is_twin = twins([trail for trail, _ in found])
     return tuple(
@@ -73,9 +75,7 @@ def find_streaks(
     )
 
 
-def _trails(
-    maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights
-) -> tuple[Sight, list[TrailFit]]:
+def _trails(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights) -> tuple[Sight, list[TrailFit]]:
     """Trails measured on ``maps[fine]``, in its pixels; they are sought on the finest map that is cheap enough."""
     level = max(search_level(maps), fine)
     height, width = maps[level].shape
@@ -114,6 +114,20 @@ def _same(fit: TrailFit, other: TrailFit) -> bool:
     first = abs((fit.x0 - other.x0) * rise - (fit.y0 - other.y0) * run) / length
     last = abs((fit.x1 - other.x0) * rise - (fit.y1 - other.y0) * run) / length
     return max(first, last) < max(SAME_TRAIL_PX, SAME_TRAIL_FWHM * other.fwhm)
+
+
+def _add_rows(found: Found, maps: list[NDArray[np.int16]], bin_px: int) -> None:
+    """Adds rows of flashes, or says of trails that were found already that they flash."""
+    nothing = np.zeros((1, 1), dtype=bool)
+    sight = Sight(maps[0], nothing, max(maps[0].shape), bin_px, 1)
+    for row in find_flash_rows(maps, bin_px):
+        x0, y0, x1, y1 = ((one + 0.5) / bin_px - 0.5 for one in (row.x0, row.y0, row.x1, row.y1))
+        trail = in_raw_pixels(measure_row(sight.flat, (x0, y0, x1, y1)), bin_px)
+        known = [number for number, (other, _) in enumerate(found) if _same(trail, other) or _same(other, trail)]
+        for number in known:
+            found[number] = replace(found[number][0], flashes=True), found[number][1]
+        if not known:
+            found.append((trail, sight))
 
 
 def _add(found: Found, trail: TrailFit, sight: Sight, widest_px: float) -> None:

@@ -7,6 +7,7 @@ from functools import lru_cache, reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.streaks.along import drop, steadiness
 from nebulift.streaks.band import CENTRES_PX, HALF_PX, SEGMENTS, Band, Ends, gather
 
 SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
@@ -23,8 +24,6 @@ MIN_BLUNT_SNR = 4.5  # with the blunt kernel, before width and ends are fitted; 
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 CONTROL_LINES = 8
 BRIGHT_SIGMA = 2.0  # ridges from here on lose light to the clip
-LEVEL, LEVEL_ERRORS = 0.35, 1.0  # of the height: halves of a trail differ by less, with so many standard errors
-HOLLOW = 0.85
 UNCLIPPED_SIGMA = 2000.0  # all that the map holds
 FWHM_PER_SIGMA = 2.3548
 
@@ -51,6 +50,7 @@ class TrailFit:
     along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
     end_errors: tuple[float, float] | None = None  # standard errors of both ends along the trail
     trough: float = 0.0  # how far both sides lie below the sky, in sigma of one map pixel
+    flashes: bool = False  # dots at equal distances were found on it
 
 
 def measure_trail(
@@ -89,12 +89,21 @@ def measure_trail(
     return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA), noise)
 
 
+def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
+    """The light between these very ends, on which a row of dots was found. Dots look like stars: nothing is covered."""
+    nothing = np.zeros((1, 1), dtype=bool)
+    ends = _ordered(ends)
+    fit = _measured(gather(flat, nothing, max(flat.shape), ends), ends, 1.0)
+    all_light = gather(flat, nothing, max(flat.shape), ends, clip_sigma=UNCLIPPED_SIGMA)
+    return replace(_with_all_light(fit, all_light, 1.0), flashes=True)
+
+
 def _with_all_light(fit: TrailFit, band: Band, noise: float) -> TrailFit:
     """The fit of a bright trail with the light that clipped pixels had lost; what decides by numbers stays clipped."""
     sums = matched(band, fit.fwhm / FWHM_PER_SIGMA)
     along = _ridge(sums)
     ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
-    return replace(fit, along=along, drop=_drop(along), ridge_sigma=ridge, full_snr=sums.snr() / noise)
+    return replace(fit, along=along, drop=drop(along), ridge_sigma=ridge, full_snr=sums.snr() / noise)
 
 
 def line_snr(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends) -> float:
@@ -295,11 +304,11 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         snr=sums.snr() / noise,
         full_snr=sums.snr() / noise,
         side_snr=min(matched(band, sigma, sides=side).snr() for side in ("left", "right")) / noise,
-        steady_snr=_steady(ridge),
+        steady_snr=steadiness(ridge),
         trimmed_snr=_trimmed(sums) / noise,
         continuity=float((ridge[known] > ridge[known].mean() / 3.0).mean()) if known.any() else 0.0,
         open_share=float(known.mean()),
-        drop=_drop(ridge),
+        drop=drop(ridge),
         widening=_widening(band),
         ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
         along=ridge,
@@ -321,27 +330,6 @@ def _trough(band: Band, sigma: float) -> float:
     return float(-(band.sums @ beside).sum() / max((band.counts @ beside).sum(), 1.0))
 
 
-def _steady(ridge: NDArray[np.float64]) -> float:
-    """Student's t of the ridge heights of the segments: their mean over the error that their own scatter gives it."""
-    known = ridge[np.isfinite(ridge)]
-    if len(known) < 8:
-        return 0.0
-    return float(known.mean() / max(known.std(ddof=1), 1e-9) * np.sqrt(len(known)))
-
-
-def _drop(ridge: NDArray[np.float64]) -> float:
-    """Relative fall along the trail by a straight-line fit; 0 where the fall is less than five times its error."""
-    known = np.flatnonzero(np.isfinite(ridge))
-    if len(known) < 8:
-        return 0.0
-    place = (known - known.mean()) / len(ridge)
-    height = ridge[known]
-    slope = float((place * height).sum() / (place**2).sum())
-    left = height - height.mean() - slope * place
-    error = float(np.sqrt((left**2).mean() / (place**2).sum()))
-    return abs(slope) / max(float(height.mean()), 1e-9) if abs(slope) > 5.0 * error else 0.0
-
-
 def _widening(band: Band) -> float:
     """Ratio of the best widths of both halves; rays and tails open, trails do not. 1 where a half has S/N below 5."""
     halves = (slice(0, SEGMENTS // 2), slice(SEGMENTS // 2, SEGMENTS))
@@ -353,44 +341,6 @@ def _widening(band: Band) -> float:
             return 1.0
         widths.append(sigma)
     return max(widths) / min(widths)
-
-
-def fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
-    """True when the ridge is ``much`` brighter near the relative position ``at`` than far from it, and falls all the way.
-
-    A trail that tumbles, or that a star brightens beside the place, goes up and down instead.
-    """
-    known = np.flatnonzero(np.isfinite(along))
-    if len(known) < 4:
-        return False
-    height = along[known]
-    order = np.argsort(np.abs((known + 0.5) / len(along) - at), kind="stable")
-    inner, outer = np.array_split(height[order], 2)
-    if np.median(inner) <= much * max(float(np.median(outer)), 1e-6):
-        return False
-    thirds = [float(np.median(part)) for part in np.array_split(height[order], 3)]
-    return thirds[0] > thirds[1] > thirds[2]
-
-
-def is_level(along: NDArray[np.float64]) -> bool:
-    """True when both ends of the ridge are known to be as high as each other, to ``LEVEL``."""
-    halves = [half[np.isfinite(half)] for half in np.array_split(along, 2)]
-    if min(len(half) for half in halves) < MIN_SEGMENTS:
-        return False
-    (one, first), (other, second) = ((half.mean(), half.std(ddof=1) / len(half) ** 0.5) for half in halves)
-    return bool(abs(one - other) + LEVEL_ERRORS * np.hypot(first, second) < LEVEL * max((one + other) / 2.0, 1e-9))
-
-
-def is_hollow(along: NDArray[np.float64]) -> bool:
-    """True when the middle third is far lower than the mean of the others: a spike's light falls like that.
-
-    Spikes fall with the square of the distance from their star; a meteor's light curve is round.
-    """
-    thirds = [part[np.isfinite(part)] for part in np.array_split(along, 3)]
-    if min(len(part) for part in thirds) == 0:
-        return False
-    first, middle, last = (float(np.median(part)) for part in thirds)
-    return middle < HOLLOW * (first + last) / 2.0
 
 
 def _trimmed(sums: Matched) -> float:

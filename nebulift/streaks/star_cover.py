@@ -1,6 +1,7 @@
 """What a search for faint structure must not see: discs over stars, and patches over galaxies and nebula cores."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ MAX_PATCHED = 0.25  # of the frame: rich fields merge to patches on the coarse m
 PATCH_MAX_ASPECT = 4.0  # longer and thinner patches may be trails: they stay open
 MIN_PATCH_PX = 4
 FILLED_SHARE = 0.5  # of the limit of a patch
+STRAIGHT_CELLS, STRAIGHT_ANGLES = 13, 36  # filaments of nebulae are hardly straight over so many
 RIM_PX = 13  # covers six pixels beyond
 LINE_LIKE_SHARE = 0.5  # when more of the stars than this look like lines, the whole frame is trailed
 
@@ -90,16 +92,34 @@ def _filled(finest: NDArray[np.int16], coarse: NDArray[np.int16]) -> NDArray[np.
     return filled
 
 
-def _patches_above(
-    coarse_map: NDArray[np.int16], filled: NDArray[np.float32], limit_sigma: float
-) -> NDArray[np.bool_]:
+def _patches_above(coarse_map: NDArray[np.int16], filled: NDArray[np.float32], limit_sigma: float) -> NDArray[np.bool_]:
     """Compact patches. A bright trail that touches one is no part of it: what is thin is looked at by itself."""
     bright = coarse_map > limit_sigma * UNITS_PER_SIGMA
     solid = bright & (filled > FILLED_SHARE * limit_sigma * UNITS_PER_SIGMA)
     square = np.ones((3, 3), np.uint8)
     thick = np.asarray(cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
-    cover = _compact(thick) | _compact(bright & ~thick)
+    cover = _compact(thick) | _compact(bright & ~thick & ~_straight(bright & ~thick))
     return np.asarray(cv2.dilate(cover.astype(np.uint8), square) > 0)
+
+
+def _straight(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What belongs to a straight piece of ``STRAIGHT_CELLS`` cells: a trail through a nebula touches its patches."""
+    cells, found = bright.astype(np.uint8), np.zeros(bright.shape, np.uint8)
+    for kernel in _line_kernels():
+        found |= np.asarray(cv2.morphologyEx(cells, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
+    return found > 0
+
+
+@lru_cache(maxsize=1)
+def _line_kernels() -> tuple[NDArray[np.uint8], ...]:
+    """Straight lines in ``STRAIGHT_ANGLES`` directions."""
+    length, kernels = STRAIGHT_CELLS, []
+    for angle in np.arange(STRAIGHT_ANGLES) * np.pi / STRAIGHT_ANGLES:
+        kernel = np.zeros((length, length), np.uint8)
+        x, y = round(length // 2 * np.cos(angle)), round(length // 2 * np.sin(angle))
+        cv2.line(kernel, (length // 2 - x, length // 2 - y), (length // 2 + x, length // 2 + y), 1)
+        kernels.append(kernel)
+    return tuple(kernels)
 
 
 def _compact(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:

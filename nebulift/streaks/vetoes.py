@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars import StarList
+from nebulift.streaks.along import fades_from, is_level
 from nebulift.streaks.burnt_stars import BurntStars
-from nebulift.streaks.profile import TrailFit, fades_from, is_level
+from nebulift.streaks.profile import TrailFit
 
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
 AXIS_SLACK_SHARE = 0.004  # of its length: a quarter of a degree
@@ -21,6 +22,7 @@ SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
 SPIKE_FADING = 1.8  # brightness of the half near the star over that of the far half
 SHORT_SPIKE_FADING = 1.3  # for both arms of a spike, with the star in their middle
+CROSSING_SHARE, CROSSING_SPIKE_FADING = 0.6, 3.0  # spikes as long fall to a small share of what they are at their star
 BORDER_SPIKE_DIAGONAL_SHARE = 0.15
 BORDER_SPIKE_SIGMA = 5.0
 BORDER_FADING_SHARE = 0.4  # of the diagonal: longer spikes than this, of stars that are not in the frame, are rare
@@ -90,6 +92,8 @@ def _is_spike(trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt
     length = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0)
     short = length < SPIKE_DIAGONAL_SHARE * np.hypot(*shape_px)
     fading = np.where(short & (np.abs(on_line - 0.5) < 0.2), SHORT_SPIKE_FADING, SPIKE_FADING)
+    if length > CROSSING_SHARE * np.hypot(*shape_px):
+        fading[:] = CROSSING_SPIKE_FADING
     return any(fades_from(trail.along, float(at), float(much)) for at, much in zip(on_line, fading, strict=True))
 
 
