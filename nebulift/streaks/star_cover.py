@@ -19,7 +19,7 @@ PATCH_STEP = 1.5  # by which the limit rises as long as patches cover too much
 MAX_PATCHED = 0.25  # of the frame: rich fields merge to patches on the coarse map
 PATCH_MAX_ASPECT = 4.0  # longer and thinner patches may be trails: they stay open
 MIN_PATCH_PX = 4
-FILLED_SHARE = 0.5  # of the limit of a patch
+FILLED_SHARE = 0.5  # of the mean of a cell: where light is even, half of the pixels reach it; a line is far below
 STRAIGHT_CELLS, STRAIGHT_ANGLES = 13, 36  # filaments of nebulae are hardly straight over so many
 RIM_PX = 13  # covers six pixels beyond
 LINE_LIKE_SHARE = 0.5  # when more of the stars than this look like lines, the whole frame is trailed
@@ -95,7 +95,7 @@ def _filled(finest: NDArray[np.int16], coarse: NDArray[np.int16]) -> NDArray[np.
 def _patches_above(coarse_map: NDArray[np.int16], filled: NDArray[np.float32], limit_sigma: float) -> NDArray[np.bool_]:
     """Compact patches. A bright trail that touches one is no part of it: what is thin is looked at by itself."""
     bright = coarse_map > limit_sigma * UNITS_PER_SIGMA
-    solid = bright & (filled > FILLED_SHARE * limit_sigma * UNITS_PER_SIGMA)
+    solid = bright & (filled > FILLED_SHARE * np.maximum(coarse_map, limit_sigma * UNITS_PER_SIGMA))
     square = np.ones((3, 3), np.uint8)
     thick = np.asarray(cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
     cover = _compact(thick) | _compact(bright & ~thick & ~_straight(bright & ~thick))

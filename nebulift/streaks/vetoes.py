@@ -13,7 +13,8 @@ AXIS_SLACK_SHARE = 0.004  # of its length: a quarter of a degree
 AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
 BORDER_SHARE = 0.06  # of the frame: borders of dithered and turned stacks lie so far inside, and run all along it
 BORDER_LENGTH_SHARE = 0.6
-FAINT_AXIS_PX, FAINT_AXIS_SNR = 6.0, 12.0  # the direction of faint and short ones is less well known
+# the direction of faint and short ones is less well known
+FAINT_AXIS_PX, FAINT_AXIS_SNR, FAINT_SHORT_AXIS_SNR = 6.0, 12.0, 40.0
 BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
 BORDER_PX = 12.0  # lines along the border of the frame: residues of the background, dither and amplifier edges
 SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
@@ -62,7 +63,8 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
     across = min(abs(trail.x1 - trail.x0), abs(trail.y1 - trail.y0))
     length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
     wide = 1.5 * trail.fwhm if trail.fwhm > AXIS_WIDE_PX else 0.0
-    vague = trail.snr < FAINT_AXIS_SNR or length < SHORT_SHARE * np.hypot(*shape_px)
+    short = length < SHORT_SHARE * np.hypot(*shape_px)
+    vague = trail.snr < (FAINT_SHORT_AXIS_SNR if short else FAINT_AXIS_SNR)
     faint = FAINT_AXIS_PX if vague else 0.0
     if across < max(2 * AXIS_SLACK_PX, AXIS_SLACK_SHARE * length, wide, faint):
         return "row or column of the sensor"
