@@ -32,6 +32,7 @@ class Trends:
     dimmer: Course | None = None  # transparency
     covered: Course | None = None  # 1 + share of the field
     direction: float | None = None  # mean resultant length (0..1) of the stars' directions in the elongated frames
+    is_rising: bool = False  # more of the field is covered than in the frame before, and there it had begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class SessionContext:
     extinct_fraction: float | None = None  # of the field: cells whose stars are missing or faint
     extinct_cells: tuple[tuple[int, int], ...] = ()
     absent_fraction: float | None = None  # of the brightest stars
+    edge_fraction: float | None = None  # of the field's light: behind a line with faint stars on one side only
+    edge_deg: float | None = None  # from the free side to the covered one, of the most likely line, sure or not
+    edge_evidence: float = 0.0  # for it: natural logarithm of a likelihood ratio
     fading: float | None = None  # share of the stars' light lost from the best to the worst border of the field
     brighter_fraction: float | None = None  # of the field: sky brighter than the session's map
     darker_fraction: float | None = None

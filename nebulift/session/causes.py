@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from nebulift.assessment import Table, severity
+from nebulift.assessment import BLOCKED_SEVERITY, Table, severity
 from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import Course, SessionContext
 from nebulift.session.star_light import EXTINCT_COLUMNS, EXTINCT_ROWS
@@ -28,6 +28,8 @@ SURE_ERRORS = 1.5  # of the transparency: a dozen faint stars cannot tell a tent
 BLURRED_RATIO = 1.3  # of FWHM or elongation: stars so much wider or longer are missed for that reason
 # Share of the field in which the sky changed its structure.
 PATCH_SEVERITY: Table = ((0.03, 0.0), (0.08, 0.3), (0.15, 0.5), (0.3, 0.7), (0.7, 0.9))
+# The same where the frame before had less of it: what grows from frame to frame is neither chance nor a passing wisp.
+RISING_SEVERITY: Table = ((0.03, 0.0), (0.05, 0.35), (0.1, 0.55), (0.2, 0.7), (0.5, 0.95))
 # Width, as sampling lets it be seen, against the sharper third of the last hours: seeing alone scatters by 1.2. For
 # stars of 3 pixels these are ratios of 1.15, 1.27, 1.45, 1.75 and 3.
 WIDER_SEVERITY: Table = ((1.106, 0.0), (1.193, 0.3), (1.327, 0.5), (1.559, 0.7), (2.557, 0.95))
@@ -86,13 +88,21 @@ def _patches(context: SessionContext) -> Iterator[Finding]:
     darker, brighter = context.darker_fraction or 0.0, context.brighter_fraction or 0.0
     covered = context.trends.covered
     growing = f", growing since {_clock(covered)}" if covered is not None and covered.is_slow else ""
+    hidden = max(share or 0.0, context.edge_fraction or 0.0)
+    is_dark = darker > brighter and darker > 0.5 * hidden
+    kind = Kind.OBSTRUCTION if is_dark or (growing and not brighter) else Kind.CLOUD
     if share:
-        kind = Kind.OBSTRUCTION if darker > brighter and darker > 0.5 * share else Kind.CLOUD
         what = "blocked" if kind is Kind.OBSTRUCTION else "behind cloud"
         cells = Cells(EXTINCT_ROWS, EXTINCT_COLUMNS, context.extinct_cells)
         where = place_of(cells)
         text = f"{share:.0%} of the field{where} {what}{growing}: its stars are missing or faint"
-        yield Finding(kind, severity(EXTINCT_SEVERITY, share), text, {"extinct_fraction": share}, cells)
+        bad = _covered_severity(EXTINCT_SEVERITY, share, context)
+        yield Finding(kind, bad, text, {"extinct_fraction": share}, cells)
+    if context.edge_fraction:
+        lost = context.edge_fraction
+        side = _side_of(context.edge_deg or 0.0)
+        text = f"an edge on the {side} side takes {lost:.0%} of the field's light{growing}: stars are faint behind it"
+        yield Finding(kind, severity(BLOCKED_SEVERITY, lost), text, {"edge_fraction": lost})
     if context.fading and not share:  # cells tell the place, a plane only the side
         text = f"stars fade by {context.fading:.0%} from one side of the field to the other{growing}: an edge or haze"
         found = severity(FADING_SEVERITY, context.fading)
@@ -102,7 +112,13 @@ def _patches(context: SessionContext) -> Iterator[Finding]:
         yield Finding(Kind.CLOUD, severity(PATCH_SEVERITY, brighter), text, {"brighter_fraction": brighter})
     if darker:
         text = f"the sky is darker than before in {darker:.0%} of the field{growing}"
-        yield Finding(Kind.OBSTRUCTION, severity(PATCH_SEVERITY, darker), text, {"darker_fraction": darker})
+        bad = _covered_severity(PATCH_SEVERITY, darker, context)
+        yield Finding(Kind.OBSTRUCTION, bad, text, {"darker_fraction": darker})
+
+
+def _covered_severity(table: Table, share: float, context: SessionContext) -> float:
+    found = severity(table, share)
+    return max(found, severity(RISING_SEVERITY, share)) if context.trends.is_rising else found
 
 
 def _absent(context: SessionContext) -> Iterator[Finding]:
@@ -178,6 +194,12 @@ def place_of(cells: Cells) -> str:
     if abs(column) > ASIDE:
         words.append("left" if column < 0 else "right")
     return " " + " ".join(words) if words else ""
+
+
+def _side_of(angle_deg: float) -> str:
+    """Where an angle from x towards y points, as seen with row 0 on top."""
+    names = ("right", "lower right", "lower", "lower left", "left", "upper left", "upper", "upper right")
+    return names[round(angle_deg / 45.0) % 8]
 
 
 def _clock(course: Course) -> str:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from nebulift.assessment import seen_width_px
 from nebulift.judgement import SessionContext
+from nebulift.session.edge import believed, edge_of
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
 from nebulift.session.sky_change import sky_change
-from nebulift.session.star_light import SURE_STARS, extinction, fading, transparency
+from nebulift.session.star_light import SURE_STARS, absent_share, extinction, fading, seen_stars, transparency
 from nebulift.session.star_match import Match, Motion, match_few, match_stars
 from nebulift.session.state import (
     TRUSTED_MATCHES,
@@ -45,10 +46,14 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         rows |= _ratios(now, reference, raw)
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
     # a field that moved on brings its own nebulae along: the map of the sky is of another place then
-    sky = sky_change(state, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT else None
-    extinct, absent = extinction(state.catalogue, glimpse, match, raw)
+    maps = _maps_alike(state, match)
+    sky = sky_change(maps, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT else None
+    stars = seen_stars(state.catalogue, glimpse, match, raw)
+    extinct = extinction(stars) if stars else None
+    edge = edge_of(stars) if stars else None
+    seen_edge = believed(edge, now.taken_at, state.history)
     darker = None if sky is None else float((sky.patches < 0).mean())
-    covered = max(darker or 0.0, extinct.share if extinct else 0.0)
+    covered = max(darker or 0.0, extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0)
     context = SessionContext(
         group=state.group,
         frames_before=state.frames,
@@ -58,7 +63,10 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         transparency_error=error,
         extinct_fraction=None if extinct is None else extinct.share,
         extinct_cells=() if extinct is None else extinct.cells,
-        absent_fraction=absent,
+        absent_fraction=absent_share(stars) if stars else None,
+        edge_fraction=seen_edge.share if seen_edge else None,
+        edge_deg=edge.angle_deg if edge else None,
+        edge_evidence=edge.evidence if edge else 0.0,
         fading=fading(state.catalogue, glimpse, match, raw),
         brighter_fraction=None if sky is None else float((sky.patches > 0).mean()),
         darker_fraction=darker,
@@ -94,6 +102,13 @@ def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | N
         "noise_ratio": _ratio(now.noise_adu, statistics.median(frame.noise_adu for frame in reference)),
         "transparency": _ratio(at_zenith(raw, now.airmass), best),
     }
+
+
+def _maps_alike(state: GroupState, match: Match | None) -> list[str]:
+    """The group's maps of the sky that were taken with the camera the same way up as in this frame."""
+    known = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
+    turned = known is not None and known.is_turned
+    return [one.packed for one in state.sky_maps if one.is_turned == turned]
 
 
 def _match(catalogue: Catalogue | None, glimpse: Glimpse) -> Match | None:

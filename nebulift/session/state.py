@@ -52,6 +52,8 @@ class FrameScalars:
     angle_deg: float | None = None  # of the stars' long axis, where most share it
     covered: float = 0.0  # share of the field behind something
     weakly_bad: bool = False  # would be contaminated, but not by evidence that stands by itself
+    edge_deg: float | None = None  # towards the side on which stars are faint
+    edge_evidence: float = 0.0  # natural logarithm of a likelihood ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,14 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True)
+class SkyMap:
+    """The sky of a clean frame, small. On the sensor: after a flip the sky's own slope stands on its head."""
+
+    packed: str  # see ``packed_map``
+    is_turned: bool  # by more than a right angle against the catalogue
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """One group of frames so far."""
 
@@ -87,7 +97,7 @@ class GroupState:
     frames: int = 0
     history: tuple[FrameScalars, ...] = ()
     catalogue: Catalogue | None = None
-    sky_maps: tuple[str, ...] = ()  # packed, see ``packed_map``; newest last
+    sky_maps: tuple[SkyMap, ...] = ()  # newest last
     trails: tuple[tuple[tuple[float, float, float, float], ...], ...] = ()  # of each of the last frames
     origin: Motion | None = None  # of the session's first frame with known stars: from there the pointing drifts
     prior: Prior | None = None  # what the rig showed on earlier nights
@@ -106,7 +116,7 @@ class GroupState:
             int(record["frames"]),
             tuple(FrameScalars(*scalars) for scalars in record["history"]),
             catalogue and _read_catalogue(catalogue),
-            tuple(record["sky_maps"]),
+            tuple(SkyMap(**one) for one in record["sky_maps"]),
             tuple(tuple(tuple(line) for line in lines) for lines in record["trails"]),
             record["origin"] and Motion(**record["origin"]),
             record["prior"] and Prior(**record["prior"]),
@@ -192,7 +202,8 @@ def updated(
         prior, origin = prior and replace(prior, transparency=None), catalogue.motion
     maps = state.sky_maps
     if good:
-        maps = (*maps, packed_map(glimpse.sky_adu, glimpse.noise_adu))[-KEPT_MAPS:]
+        turned = catalogue is not None and catalogue.motion.is_turned
+        maps = (*maps, SkyMap(packed_map(glimpse.sky_adu, glimpse.noise_adu), turned))[-KEPT_MAPS:]
     lines = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in np.round(glimpse.trails, 1))
     return replace(
         state,
