@@ -46,6 +46,8 @@ class SessionContext:
     fwhm_ratio: float | None = None
     seen_fwhm_ratio: float | None = None  # the same after a blur of two pixels: what sampling leaves to be seen
     elongation_ratio: float | None = None
+    drawn_elongation: float | None = None  # what the motion beyond the session's best gives a round star of its width
+    few_fwhm_ratio: float | None = None  # where too few stars are measured for ``fwhm_ratio``
     sky_ratio: float | None = None
     noise_ratio: float | None = None
     transparency: float | None = None  # light of matched stars over the session's best
@@ -70,6 +72,8 @@ class SessionContext:
     static_trails: tuple[int, ...] = ()  # trails that were in the same place before
     prior_transparency: float | None = None  # over the best of earlier nights, while this one has no reference yet
     prior_fwhm_ratio: float | None = None
+    prior_elongation_ratio: float | None = None
+    prior_star_ratio: float | None = None
     trends: Trends = field(default_factory=Trends)
 
 

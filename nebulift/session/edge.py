@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from nebulift.session.star_light import SeenStars
 
-MIN_STARS = 8  # of which six may lie before the edge
+MIN_STARS = 12  # of which four may lie before the edge; in fewer, one that noise hides is an edge of its own
 MIN_DIM = 2
 DIM_RATIO = 0.75  # of the rest of the frame: three times what air and subpixels do to a star of S/N 15
+DIM_SPREADS = 3.0  # of the scatter that the frame's own stars show, where that is more
 MOST_DIM = 0.6  # of the stars behind the edge: single ones that are bright there deny it
 MOST_BEHIND = 0.7  # of all stars: beyond, the rest of the frame is the odd part
 RARE, SURE_RATE = 0.03, 0.97  # share of dim stars: fewer than one in thirty are not believed of any part of a frame
@@ -56,11 +57,19 @@ def edge_of(stars: SeenStars) -> Edge | None:
     """The line with the most evidence; ``None``: too few stars, or none has even two faint ones behind it."""
     use = stars.known
     ratio, places = stars.ratio[use], stars.places[use] / stars.shape_px[::-1] - 0.5
-    dim = ratio < DIM_RATIO
-    if len(ratio) < MIN_STARS or dim.sum() < MIN_DIM:
+    if len(ratio) < MIN_STARS:
+        return None
+    dim = ratio < min(DIM_RATIO, 1.0 - DIM_SPREADS * _spread(ratio))
+    if dim.sum() < MIN_DIM:
         return None
     found = [_along(angle, ratio, dim, places) for angle in DIRECTIONS]
     return max((edge for edge in found if edge is not None), key=lambda edge: edge.evidence, default=None)
+
+
+def _spread(ratio: NDArray[np.float64]) -> float:
+    """Scatter of the light of single stars, by the brighter half: an edge only takes away."""
+    middle = float(np.median(ratio))
+    return float(np.quantile(ratio[ratio >= middle] - middle, 0.68))
 
 
 def _along(
