@@ -54,6 +54,7 @@ DEAD_SEVERITY: Table = ((0.004, 0.0), (0.01, 0.3), (0.03, 0.6), (0.05, 0.7), (0.
 # of a per cent is seen at once, one of a thousandth when looked for.
 LOST_SEVERITY: Table = ((0.0003, 0.1), (0.001, 0.3), (0.004, 0.5), (0.012, 0.7), (0.05, 0.85), (0.3, 1.0))
 ALL_SKY_LOST = 0.02
+ALL_SKY_DARK = 0.3  # of the frame, on one side of the disc of an all-sky lens, where nothing shines on a quiet camera
 TORN = 0.9  # the light of stars ends at a row: neither part can be registered with the other
 # Jump of the sky at one row alone, in noise of one pixel: a tear, or a read-out of two amplifiers: a person decides.
 STEP_SEVERITY: Table = ((0.1, 0.2), (0.2, 0.4), (0.35, 0.6), (0.6, 0.7), (2.0, 0.85))
@@ -213,7 +214,8 @@ def _readout(measured: Measurements) -> Iterator[Finding]:
     sensor = measured.sensor
     dead = sensor.dead_fraction
     text = f"{dead:.0%} of the frame holds one value: it was not read out or not written whole"
-    whole_lines = severity(DEAD_SEVERITY, dead)
+    is_beside_disc = measured.sky.is_all_sky and dead < ALL_SKY_DARK
+    whole_lines = 0.0 if is_beside_disc else severity(DEAD_SEVERITY, dead)
     yield Finding(Kind.READOUT, whole_lines, text, {"dead_fraction": dead}, strong=True)
     yield from _lost(measured, whole_lines)
     yield from _out_of_place(measured)

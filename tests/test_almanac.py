@@ -25,8 +25,10 @@ def test_the_sun_of_an_equinox_stands_overhead_at_noon_on_the_equator():
     assert bodies.sun_altitude_deg == pytest.approx(90.0, abs=0.5)
 
 
-def test_years_without_earth_rotation_tables_are_no_trouble():
-    assert -90.0 <= sky_bodies(datetime(2050, 6, 1, tzinfo=UTC), -30.0, 150.0).moon_altitude_deg <= 90.0
+@pytest.mark.parametrize("year", [1950, datetime.now(UTC).year + 2, 2050])
+def test_years_without_earth_rotation_tables_are_no_trouble(year):
+    """The table is as old as the installation and ends a year later: on a mountain nobody renews it."""
+    assert -90.0 <= sky_bodies(datetime(year, 6, 1, tzinfo=UTC), -30.0, 150.0).moon_altitude_deg <= 90.0
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,11 @@ class Lookback:
             return LOOK_EVERY_S
         return None if self._due is None else max(0.0, self._due - self._clock())
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the process runs, or is due."""
+        return self._process is not None or self.due_in_s() == 0.0
+
     def turn(self, judge: JudgeClient) -> None:
         """Begin when it is due, see whether it is done. ``judge`` makes room meanwhile.
 

@@ -47,13 +47,21 @@ class Memory:
 
     def lookbacks(self) -> dict[str, dict[str, Any]]:
         """Night by night, how far the daemon has come with looking back on it."""
-        rows = self._database.rows("SELECT value FROM facts WHERE name = ?", (LOOKBACKS,))
-        return dict(unpacked(rows[0][0])) if rows else {}
+        return self.fact(LOOKBACKS)
 
     def keep_lookbacks(self, nights: dict[str, dict[str, Any]]) -> None:
         """What ``lookbacks`` is to give from now on."""
+        self.keep_fact(LOOKBACKS, nights)
+
+    def fact(self, name: str) -> dict[str, Any]:
+        """What ``keep_fact`` was told last under this name; empty when nothing was."""
+        rows = self._database.rows("SELECT value FROM facts WHERE name = ?", (name,))
+        return dict(unpacked(rows[0][0])) if rows else {}
+
+    def keep_fact(self, name: str, facts: dict[str, Any]) -> None:
+        """Remember JSON-ready facts under a name."""
         with self._database.transaction() as writing:
-            writing.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", (LOOKBACKS, packed(nights)))
+            writing.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, packed(facts)))
 
     def keep_folders(self, folders: Iterable[Path]) -> None:
         """Remember that these folders were there: from now on a missing one is a disk that is not plugged in."""
