@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
 from nebulift.measurements import Coverage, Measurements, Saturation, Sky, Stars, Streak
 from nebulift.starless import starless
@@ -88,12 +89,12 @@ def severity(table: Table, value: float) -> float:
     return table[-1][1]
 
 
-def findings_of(measured: Measurements, exposure_s: float | None = None) -> tuple[Finding, ...]:
+def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tuple[Finding, ...]:
     """Everything wrong that one frame shows by itself, worst first; findings of severity 0 are left out.
 
-    ``exposure_s``: how long was exposed, where the header says so: a short exposure without stars may be in order.
+    ``exposure``: what the header says; a short exposure without stars may be in order.
     """
-    empty = starless(measured, exposure_s)
+    empty = starless(measured, exposure)
     found = [
         *map(_streak, measured.streaks),
         *([] if empty is None else [empty]),

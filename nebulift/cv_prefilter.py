@@ -87,7 +87,7 @@ class ArtifactDetector:
             sensor=sensor,
             coverage=measure_coverage(scan, background, star_list, frame.shape),
         )
-        found = findings_of(measured, frame.exposure.exposure_s)
+        found = findings_of(measured, frame.exposure)
         on_stage("findings")
         return Analysis(measured, found, cv_score(found), Views(scan, background, maps, star_list, frame.shape))
 

@@ -11,7 +11,7 @@ from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.exposure import Exposure
 from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
-from nebulift.starless import starless
+from nebulift.starless import is_narrow_band, starless
 
 NO_STARS = replace(STARS, count=0, measured=0, fwhm_px=None, elongation=None, donut_fraction=None, hot_pixels=0)
 DARK = replace(SKY, gradient_sigma=0.03, vignetting_sigma=0.02, patchiness_sigma=0.02, level_fraction=0.01)
@@ -21,8 +21,9 @@ NEBULA = replace(SKY, gradient_sigma=3.0, vignetting_sigma=1.0, patchiness_sigma
 NARROW = replace(SKY, gradient_sigma=0.3, vignetting_sigma=0.6, patchiness_sigma=0.05, level_fraction=0.02)
 
 
-def severity_of(sky, stars=NO_STARS, exposure_s=60.0):
-    found = starless(replace(GOOD, sky=sky, stars=stars), exposure_s)
+def severity_of(sky, stars=NO_STARS, exposure_s=60.0, filter_name=None):
+    exposure = Exposure(exposure_s=exposure_s, filter_name=filter_name)
+    found = starless(replace(GOOD, sky=sky, stars=stars), exposure)
     return 0.0 if found is None else found.severity
 
 
@@ -39,6 +40,17 @@ def test_a_field_that_may_hold_no_star_goes_to_a_person(sky):
 def test_a_short_exposure_may_be_as_dark_as_a_closed_cover():
     assert 0.3 <= severity_of(DARK, exposure_s=0.1) < 0.7
     assert severity_of(DARK, exposure_s=None) >= 0.7
+
+
+@pytest.mark.parametrize("name", ["Ha", "H-alpha", "H_Alpha 7nm", "OIII", "O3", "SII 3nm", "S2", "NII", "Hb"])
+def test_behind_a_narrow_filter_a_clear_sky_may_show_no_star(name):
+    assert is_narrow_band(name)
+    assert 0.3 <= severity_of(DARK, filter_name=name) < 0.7
+
+
+@pytest.mark.parametrize("name", [None, "", "L", "Red", "B", "Luminance", "IRCUT", "H", "Clear", "SDSS-i"])
+def test_a_wide_filter_is_not_taken_for_a_narrow_one(name):
+    assert not is_narrow_band(name)
 
 
 def test_a_thousand_hot_pixels_touch_each_other_here_and_there_and_make_no_stars():
