@@ -23,6 +23,7 @@ DARK_SHARE = 0.25  # of the way from the darkest to the median cell: what lies o
 BOWL_SHARE = 0.1  # of its own range: what nine tenths of the mesh keep to it
 STEEP_SHARE = 0.08  # at most so many cells on the slope between dark and bright: vignetting has all shades, a stop none
 SMALLEST_DISC = 0.1  # of the cells: what leaves less is a frame of which most is lost
+HALF_WAY_TOP_ADU = 16383  # files whose greatest number is below it hold 10 to 14 bits
 STOP_SIGMA = 8.0  # the step at the rim of an image circle is enormous
 
 
@@ -215,7 +216,27 @@ def summarise(scan: Scan, background: Background) -> Sky:
         patchiness_sigma=float(_patchiness(left) * raw_sigmas),
         vignetting_sigma=float(-coefficients[3] * 0.5 * raw_sigmas),
         is_all_sky=background.inside is not None,
+        noise_ratio=_noise_ratio(background, inside.reshape(rows, columns)),
     )
+
+
+def _noise_ratio(background: Background, inside: NDArray[np.bool_]) -> float | None:
+    """Variance of the noise where the sky is brightest over that where it is darkest, a quarter of the cells each."""
+    level, noise = background.level[inside], background.noise[inside]
+    if level.size < 16:
+        return None
+    order = np.argsort(level, kind="stable")
+    quarter = level.size // 4
+    dark, bright = float(noise[order[:quarter]].mean()), float(noise[order[-quarter:]].mean())
+    return (bright / max(dark, QUIETEST)) ** 2
+
+
+def level_fraction(level_adu: float, peak_adu: float, dtype: np.dtype[np.generic]) -> float | None:
+    """The sky's level over the range of the file's numbers, of 8, up to 14, or 16 bits; ``None`` for floats."""
+    if dtype.kind != "u":
+        return None
+    highest = 255 if dtype.itemsize == 1 else HALF_WAY_TOP_ADU if peak_adu <= HALF_WAY_TOP_ADU else 65535
+    return level_adu / highest
 
 
 def _robust_fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:

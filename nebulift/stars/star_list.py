@@ -4,7 +4,7 @@ Peaks are sought on a pyramid of means, at the scale where the frame's own stars
 60 pixels is one star and not a ring of noise peaks. Single raw pixels that stand out alone are hot pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,8 +104,11 @@ def summarise(stars: StarList, megapixels: float, pixel_scale_arcsec: float | No
     """The numbers of the star list; shapes are medians over the measured stars, ``None`` without any."""
     shapes = stars.shapes
     count = len(stars.x_px)
+    box = float(np.ptp(stars.x_px) * np.ptp(stars.y_px)) / (megapixels * 1e6) if count else None
+    brightest = float(stars.snr.max()) if count else None
     if len(shapes.fwhm_px) == 0:
-        return Stars(count, count / megapixels, 0, *(None,) * 7, stars.hot_pixels)
+        nothing = Stars(count, count / megapixels, 0, *(None,) * 7, stars.hot_pixels)
+        return replace(nothing, field_fraction=box, brightest_snr=brightest)
     fwhm = float(np.median(shapes.fwhm_px))
     hfr = shapes.hfr_px[np.isfinite(shapes.hfr_px)]
     mean = shapes.mean_ellipticity()
@@ -126,4 +129,8 @@ def summarise(stars: StarList, megapixels: float, pixel_scale_arcsec: float | No
         fwhm_curvature=stars.form.fwhm_curvature,
         radial_coherence=stars.form.radial_coherence,
         limiting_flux_adu=stars.limiting_flux_adu,
+        shape_scatter=shapes.scatter(),
+        spread_fwhm=float(max(np.ptp(shapes.x_px), np.ptp(shapes.y_px))) / fwhm,
+        field_fraction=box,
+        brightest_snr=brightest,
     )

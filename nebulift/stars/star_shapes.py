@@ -70,6 +70,12 @@ class StarShapes:
         """Mean vector: long when all stars are drawn out the same way, short when each goes its own."""
         return complex(self.ellipticity().mean())
 
+    def scatter(self) -> float:
+        """Median distance of the ellipticity vectors from their median: 0 when all images are alike."""
+        vectors = self.ellipticity()
+        middle = np.median(vectors.real) + 1j * np.median(vectors.imag)
+        return float(np.median(np.abs(vectors - middle)))
+
     def typical_elongation(self) -> float:
         """Median elongation less what noise makes of it; 1 when all of it is noise. ``ValueError`` without a star.
 
