@@ -110,6 +110,7 @@ def _work(
     intake = Intake(ledger, watcher, settler, settings.watch.folders, alive=keep_going)
     chores = Chores(OutputTree(ledger, output), lookback)
     loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
+    health.expect_progress(lambda: len(intake) > 0)
     try:
         _start_judge(parts)
         insist(intake.look, alarm.pause)
