@@ -10,7 +10,7 @@ demo: .venv/.ready  ## the whole product in a minute, on a night made for it
 	$(RUN)/nebulift demo
 
 test: check  ## everything that CI runs, under ten minutes on two cores
-	$(DEV)/python -m pytest -m "not slow"
+	$(DEV)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: check  ## and the slow ones
 	$(DEV)/python -m pytest
@@ -61,5 +61,5 @@ clean:
 
 .venv-dev/.ready: constraints-dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv-dev
-	$(DEV)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -e ".[dev,train,formats,web]"
+	$(DEV)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -e ".[dev,train,formats,web,notify,cluster]"
 	touch $@

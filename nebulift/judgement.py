@@ -85,6 +85,7 @@ class Judgement:
     error: str | None = None
     notes: tuple[str, ...] = ()
     elapsed_ms: float = 0.0
+    shadow: Verdict | None = None  # of a model that only watches
 
 
 def as_record(judgement: Judgement) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def as_record(judgement: Judgement) -> dict[str, Any]:
     kinds: dict[str, float] = {}
     for finding in findings:
         kinds[str(finding.kind)] = max(kinds.get(str(finding.kind), 0.0), round(finding.severity, 4))
-    return {
+    record = {
         "path": str(judgement.path),
         "verdict": str(verdict.label) if verdict else None,
         "score": _rounded(verdict.score) if verdict else None,
@@ -111,6 +112,19 @@ def as_record(judgement: Judgement) -> dict[str, Any]:
         "notes": list(judgement.notes),
         "elapsed_ms": round(judgement.elapsed_ms, 1),
         "error": judgement.error,
+    }
+    if judgement.shadow is not None:
+        record["shadow"] = _shadow_record(judgement.shadow)
+    return record
+
+
+def _shadow_record(shadow: Verdict) -> dict[str, Any]:
+    """What another model would have decided."""
+    return {
+        "model": shadow.model,
+        "verdict": str(shadow.label),
+        "score": _rounded(shadow.score),
+        "model_score": _rounded(shadow.model_score),
     }
 
 

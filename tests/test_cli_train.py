@@ -44,10 +44,12 @@ def test_labels_are_written_beside_the_inputs_of_the_network(nights, tmp_path):
     done = run("labels", nights, "--output", tmp_path / "school")
     assert done.exit_code == 0
     assert "21 labelled, 0 for review, 0 left out" in done.output
-    with (tmp_path / "school" / "labels.csv").open() as file:
+    with (tmp_path / "school" / "manifest.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows].count("contaminated") == 9
     assert {row["source"] for row in rows} == {"cv"}
+    assert {(row["camera"], row["filter"], row["target"]) for row in rows} == {("TestCam", "L", "M 31")}
+    assert "the rest are the filter's own opinion" in (tmp_path / "school" / "coverage.md").read_text()
     assert len(list((tmp_path / "school" / "inputs").rglob("*.npz"))) == 21
 
 
@@ -69,7 +71,8 @@ def test_evaluation_tells_the_filter_from_the_truth(nights, truth, tmp_path):
     done = run("evaluate", "--no-model", "--on", truth, "--output", tmp_path / "report")
     assert done.exit_code == 0
     assert "21 frames of 3 sessions: 12 clean, 0 marginal, 9 contaminated" in done.output
-    figures = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (tmp_path / "report" / "report.html").read_text().startswith("<!doctype html>")
+    figures = json.loads((tmp_path / "report" / "report.json").read_text())["sets"][0]
     assert figures["witnesses"]["cv"]["roc_auc"]["value"] == 1.0
     assert figures["witnesses"]["cv"]["confusion"]["contaminated"]["contaminated"] == 9
     assert list(figures["witnesses"]) == ["cv"]

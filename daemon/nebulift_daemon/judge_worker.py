@@ -37,6 +37,7 @@ from nebulift_daemon.judge_messages import (
 )
 from nebulift_daemon.judging_process import limit_memory, live_and_die_with_parent
 from nebulift_daemon.model_keeper import ModelKeeper
+from nebulift_daemon.shadow_model import ShadowModel
 from nebulift_daemon.sighting import Sighting, look
 
 NICENESS = 10  # the capture program comes first
@@ -57,6 +58,7 @@ class Worker:
         self._options = options
         self._sessions = _restored(module, saved_sessions)
         self._models = ModelKeeper(options)
+        self._shadow = ShadowModel(options)
 
     @property
     def ready(self) -> Ready:
@@ -104,9 +106,10 @@ class Worker:
             return Judgement(path, unreadable(str(error)), error=str(error)), None
 
     def _ask(self, path: Path, model: Any) -> Judgement:
-        options = self._options
+        options, shadow = self._options, self._shadow.classifier()
+        watching = {} if shadow is None else {"shadow": shadow}
         judgement = self._function(
-            path, model=model, thresholds=options.thresholds, policy=options.policy, sessions=self._sessions
+            path, model=model, thresholds=options.thresholds, policy=options.policy, sessions=self._sessions, **watching
         )
         assert isinstance(judgement, Judgement)
         return judgement

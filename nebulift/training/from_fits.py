@@ -22,6 +22,7 @@ from nebulift.training.injection import chosen_for_twins, injected_twins
 from nebulift.training.input_cache import InputCache
 from nebulift.training.labels import CvLabels, label_frames
 from nebulift.training.logistic import sigmoid
+from nebulift.training.manifest import ManifestRow, read_manifest, with_manifest
 from nebulift.training.network import new_network
 from nebulift.training.ranks import Ranks, process_group, use_cores
 from nebulift.training.reviews import Review, with_reviews
@@ -70,10 +71,11 @@ class Recipe:
     validation_share: float = 0.2
     reviews: tuple[Review, ...] = ()
     inject_share: float = 0.0  # of the clean frames that get a twin with a known artefact
+    manifest: Path | None = None  # labels (and without a folder the frames themselves) from nebulift labels
 
 
 def train_from_fits(
-    fits_directory: Path, model_output: Path, dataset_dir: Path, recipe: Recipe, listener: Listener | None = None
+    fits_directory: Path | None, model_output: Path, dataset_dir: Path, recipe: Recipe, listener: Listener | None = None
 ) -> dict[str, Any]:
     """Train a network on the frames below ``fits_directory``; returns what ``ml_model`` documents.
 
@@ -108,18 +110,16 @@ def snapshot_path(model_output: Path) -> Path:
     return model_output.with_name(f"{model_output.stem}.snapshot.pth")
 
 
-def _prepare(folder: Path, dataset_dir: Path, recipe: Recipe, listener: Listener) -> tuple[CvLabels, Split]:
+def _prepare(folder: Path | None, dataset_dir: Path, recipe: Recipe, listener: Listener) -> tuple[CvLabels, Split]:
     """Labels and split, on disk. Whatever makes training impossible is said here, before hours are spent."""
-    inside = dataset_dir.resolve()
-    frames = [path for path in find_frames([folder]) if not path.resolve().is_relative_to(inside)]
-    if not frames:
-        raise TrainingError(f"{folder}: no frames in there; frames end in .fits, .fit, .xisf ...")
+    told = read_manifest(recipe.manifest) if recipe.manifest is not None else []
+    frames = _frames(folder, told, dataset_dir)
     listener.stage("measuring", len(frames))
     cache = InputCache(dataset_dir / INPUTS)
     labels = label_frames(frames, limits=recipe.limits, cache=cache, workers=recipe.workers, progress=listener.step)
     for left_out in labels.left_out:
         listener.say(f"left out: {left_out.reason}")
-    labels = with_reviews(labels, recipe.reviews)
+    labels = with_reviews(with_manifest(labels, told), recipe.reviews)
     if recipe.inject_share > 0.0:
         check_trainable(labels.labelled)
         chosen = chosen_for_twins(labels, recipe.inject_share, recipe.plan.seed)
@@ -134,6 +134,17 @@ def _prepare(folder: Path, dataset_dir: Path, recipe: Recipe, listener: Listener
     listener.stage("data set", len(labels.labelled) + len(labels.review))
     write_dataset(dataset_dir, labels, parts, listener.step)
     return labels, parts
+
+
+def _frames(folder: Path | None, told: Sequence[ManifestRow], dataset_dir: Path) -> list[Path]:
+    """The frames below ``folder``, or those of the manifest. Twins have no file: they are made anew by injection."""
+    if folder is None:
+        return list(dict.fromkeys(row.path for row in told if row.source != "injected"))
+    inside = dataset_dir.resolve()
+    frames = [path for path in find_frames([folder]) if not path.resolve().is_relative_to(inside)]
+    if not frames:
+        raise TrainingError(f"{folder}: no frames in there; frames end in .fits, .fit, .xisf ...")
+    return frames
 
 
 def _train(

@@ -74,6 +74,26 @@ def united_groups(labels: Sequence[FrameLabel]) -> list[str]:
     return _united([one.group for one in labels], labels)
 
 
+def folds_of(labels: Sequence[FrameLabel], count: int = 5) -> list[int]:
+    """A fold 0 .. ``count`` - 1 for each frame; groups stay whole, and classes spread as evenly as they can.
+
+    The largest group goes first, each to the fold that has fewest frames of its commoner class. With fewer groups than
+    folds some folds stay empty.
+    """
+    groups = united_groups(labels)
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    counts = np.zeros((count, 2))
+    fold_of: dict[str, int] = {}
+    for group in sorted(members, key=lambda name: (-len(members[name]), name)):
+        own = np.array([sum(labels[i].label == label for i in members[group]) for label in (CONTAMINATED, CLEAN)])
+        fold = min(range(count), key=lambda number: (counts[number, int(own.argmax())], counts[number].sum(), number))
+        counts[fold] += own
+        fold_of[group] = fold
+    return [fold_of[group] for group in groups]
+
+
 def _united(names: Sequence[str], labels: Sequence[FrameLabel]) -> list[str]:
     """``names`` of the frames with those made one that share a file's bytes."""
     above: dict[str, str] = {}

@@ -48,6 +48,15 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What the model that only watches would have decided."""
+
+    model: str
+    label: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FrameLine:
     """One frame of the night."""
 
@@ -67,6 +76,7 @@ class FrameLine:
     shape_px: tuple[int, int] | None  # (height, width)
     notes: tuple[str, ...]
     error: str | None
+    watched: Watched | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -99,7 +109,12 @@ def frame_line(found: Recorded) -> FrameLine:
         _shape(record.get("measurements") or {}),
         tuple(record.get("notes") or ()),
         record.get("error"),
+        _watched(record.get("shadow")),
     )
+
+
+def _watched(shadow: dict[str, Any] | None) -> Watched | None:
+    return None if shadow is None else Watched(str(shadow["model"]), str(shadow["verdict"]), shadow["score"])
 
 
 def _decided_by(found: Recorded, record: dict[str, Any]) -> str:
