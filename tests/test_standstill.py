@@ -109,6 +109,7 @@ def test_a_daemon_that_hangs_is_red_in_status_and_green_again(tmp_path, nebulift
         wait_until(lambda: (daemon.status().get("last") or {}).get("judged_at"))
         assert nebulift("status", "--config", daemon.config).status == 0
         os.kill(daemon.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, daemon.process.pid, os.WSTOPPED)
         called = nebulift("status", "--json", "--config", daemon.config)
         facts = json.loads(called.out)
         assert (called.status, facts["stalled"], facts["running"]) == (1, True, True)

@@ -15,7 +15,7 @@ STOPPED = {"T", "t"}  # proc_pid_stat(5): by a signal, by a debugger
 def vital_signs(output: Path, state: Path, ledger: Ledger | None) -> dict[str, Any]:
     """What the daemon wrote about itself, whether its process is alive, and whether frames come out.
 
-    ``running`` is the process's; ``stalled`` is true when frames wait and nothing comes out; ``problems`` are sentences.
+    ``running``: the process is there; ``stalled``: frames wait and nothing comes out; ``problems`` are sentences.
     """
     pid = running_process(state)
     facts: dict[str, Any] = {"problems": []} | (read_status(state) or {})
