@@ -56,7 +56,7 @@ def test_a_huge_backlog_delays_neither_the_start_nor_a_new_frame(tmp_path, figur
 @pytest.mark.parametrize("foreign", [0, 5000])
 def test_idle_it_costs_nothing(tmp_path, figures, foreign):
     """With the model loaded, as delivered: 5000 files of others beside it change little."""
-    slow = {"settle_s": 2.0, "rescan_s": 30.0, "give_up_s": 120.0}
+    slow = {"settle_s": 1.5, "rescan_s": 30.0, "give_up_s": 120.0}
     daemon, seconds = Daemon(tmp_path, judge=REAL_JUDGE, watch=slow), 70.0
     for folder in range(foreign // 25):
         make_files(daemon.capture / f"{folder}", {f"{number}.txt": b"x" for number in range(25)})
@@ -81,7 +81,7 @@ def test_idle_it_costs_nothing(tmp_path, figures, foreign):
 def test_a_frame_is_filed_within_two_seconds_of_its_last_byte(tmp_path, figures):
     """As delivered, with a judge that takes no time: what is told is the daemon's own share."""
     waits = []
-    with Daemon(tmp_path, watch={"settle_s": 2.0, "rescan_s": 30.0, "give_up_s": 120.0}) as daemon:
+    with Daemon(tmp_path, watch={"settle_s": 1.5, "rescan_s": 30.0, "give_up_s": 120.0}) as daemon:
         for number in range(30):
             make_files(daemon.capture, {f"{number}.fits": frame(b"CLEAN %d" % number, 200)})
             closed = time.monotonic()
