@@ -33,7 +33,8 @@ class Health:
         *,
         listener: Callable[[dict[str, Any]], object] = lambda _: None,
     ) -> None:
-        self._listener = listener  # is told every status that differs from the last
+        self._listener = listener  # is told every status that differs from the last, also one that cannot be written
+        self._told: dict[str, Any] | None = None
         self._ledger = ledger
         self._output = output
         self._status_file = status_file
@@ -69,6 +70,8 @@ class Health:
         )
         if self._status_file.write(status):
             self._systemd.status(summary(status))
+        if status != self._told:
+            self._told = status
             self._listener(status)
 
     def ping(self) -> None:
