@@ -13,7 +13,7 @@ from nebulift.classifier import load_classifier  # noqa: E402
 from nebulift.errors import TrainingError  # noqa: E402
 from nebulift.preprocess import ModelInput  # noqa: E402
 from nebulift.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from nebulift.training.network import new_network  # noqa: E402
+from nebulift.training.network import FIRST_KIND, new_network  # noqa: E402
 from nebulift.training.trainer import TrainingPlan, scored, train  # noqa: E402
 from nebulift.verdict import Fusion, Thresholds  # noqa: E402
 from nebulift_export import to_onnx  # noqa: E402  after it is known that torch is there
@@ -57,7 +57,7 @@ def test_the_exported_model_answers_as_torch_does(school):
     answered = run_model((folder / "m.onnx").read_bytes(), *inputs())
     assert exported.parity <= 1e-5
     assert np.abs(answered.clean - 1.0 / (1.0 + np.exp(-(0.5 + 2.0 * logits[:, 0])))).max() < 1e-5
-    assert np.abs(answered.kinds - 1.0 / (1.0 + np.exp(-logits[:, 1:]))).max() < 1e-5
+    assert np.abs(answered.kinds - 1.0 / (1.0 + np.exp(-logits[:, FIRST_KIND:]))).max() < 1e-5
 
 
 def test_the_runtime_loads_it_and_reads_its_card(school):
