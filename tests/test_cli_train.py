@@ -184,3 +184,22 @@ def test_calibration_takes_scores_from_the_ledger_and_opens_no_frame(tmp_path):
     assert "30 clean and 15 contaminated reviews" in done.output
     limits = json.loads((tmp_path / "rig.json").read_text())["raw_thresholds"]
     assert 0.2 < limits["contaminated"] < limits["clean"] < 0.8
+
+
+def test_a_rig_without_reviews_is_centred_on_what_is_usual_in_its_sessions(tmp_path):
+    """Three sessions of a rig whose every score is low."""
+    ledger = Ledger.open(tmp_path / "state")
+    for number in range(36):
+        claim = ledger.progress.claim(Sighting(tmp_path / f"{number}.fits", 1, number, 10, 5), tmp_path)
+        score = 0.55 + 0.001 * number
+        record = {"verdict": "review", "score": score, "cv_score": score, "model_score": None, "model": None}
+        record |= {"kinds": {}, "reason": "undecided"}
+        ledger.progress.judged(
+            claim.frame_id, Judged(f"{number:02}", record, "review", f"group {number % 3}"), None, None
+        )
+    ledger.close()
+    done = run("calibrate", "--without-reviews", tmp_path / "state", "--no-model", "--output", tmp_path / "rig.json")
+    assert "3 sessions, no reviews: scores raised by 0.6" in done.output
+    assert "clean 0% before, 69% after" in done.output
+    with pytest.raises(WrongUsage, match="name what people decided"):
+        run("calibrate", "--no-model")

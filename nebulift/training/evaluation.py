@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.binomial import binomial_upper_bound
 from nebulift.findings import Kind
 from nebulift.judgement import Judgement
 from nebulift.training.metrics import (
     Interval,
     average_precision,
-    binomial_upper_bound,
     cohen_kappa,
     expected_calibration_error,
     recall_at_false_rejection,
