@@ -166,7 +166,7 @@ def test_the_sooner_form_is_the_one_with_the_shorter_time():
         def __init__(self, seconds, weights="w"):
             self.seconds, self.card = seconds, replace(CARD, weights_sha256=weights)
 
-        def answer(self, given):
+        def answer(self, _given):
             time.sleep(self.seconds)
 
     slow, fast = Timed(0.004), Timed(0.001)
