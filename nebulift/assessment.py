@@ -46,11 +46,15 @@ SATURATION_SEVERITY: Table = ((0.003, 0.0), (0.01, 0.3), (0.03, 0.55), (0.1, 0.8
 # Share of the frame that holds one constant value along a border: trimmed borders are thin.
 FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.1  # pure noise gives one or two at 26 megapixels, none with a shape
 FEW_STARS, HARDLY_EMPTY = 5, 0.5  # glow and hot pixels of a covered sensor look like as many; a poor field, too
+# Scatter of the background beyond plane and bowl, over the noise of one pixel: a nebula may hide every star of a small
+# field. Covered sensors have 0.01 to 0.06, but for one with a glowing amplifier (0.8): then, too, a person looks.
+STRUCTURED_SIGMA = 0.3
 DEAD_SEVERITY: Table = ((0.004, 0.0), (0.01, 0.3), (0.03, 0.6), (0.05, 0.7), (0.1, 0.8), (0.5, 1.0))
 # Share of the frame in rectangles of one value amid it, or in rows that are there twice. No sky is like that: a strip
 # of a per cent is seen at once, one of a thousandth when looked for.
 LOST_SEVERITY: Table = ((0.0003, 0.1), (0.001, 0.3), (0.004, 0.5), (0.012, 0.7), (0.05, 0.85), (0.3, 1.0))
 ALL_SKY_LOST = 0.02
+ALL_SKY_DARK = 0.3  # of the frame, on one side of the disc of an all-sky lens, where nothing shines on a quiet camera
 TORN = 0.9  # the light of stars ends at a row: neither part can be registered with the other
 # Jump of the sky at one row alone, in noise of one pixel: a tear, or a read-out of two amplifiers: a person decides.
 STEP_SEVERITY: Table = ((0.1, 0.2), (0.2, 0.4), (0.35, 0.6), (0.6, 0.7), (2.0, 0.85))
@@ -117,7 +121,10 @@ def _empty(measured: Measurements) -> Iterator[Finding]:
     if stars.measured > 0 or measured.sensor.dead_fraction >= 0.5:
         return
     evidence = {"stars": float(stars.count), "hot_pixels": float(stars.hot_pixels)}
-    if stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels:
+    if stars.count <= FEW_STARS and measured.sky.patchiness_sigma > STRUCTURED_SIGMA:
+        text = f"hardly a star ({stars.count}, none with a shape) in a sky full of structure: nebula, cloud or glow?"
+        yield Finding(Kind.EMPTY, HARDLY_EMPTY, text, evidence)
+    elif stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels:
         text = "no star in the frame: cover or dome closed, thick cloud, or not an exposure of the sky"
         yield Finding(Kind.EMPTY, 0.95, text, evidence, strong=True)
     elif stars.count <= FEW_STARS:
@@ -207,7 +214,8 @@ def _readout(measured: Measurements) -> Iterator[Finding]:
     sensor = measured.sensor
     dead = sensor.dead_fraction
     text = f"{dead:.0%} of the frame holds one value: it was not read out or not written whole"
-    whole_lines = severity(DEAD_SEVERITY, dead)
+    is_beside_disc = measured.sky.is_all_sky and dead < ALL_SKY_DARK
+    whole_lines = 0.0 if is_beside_disc else severity(DEAD_SEVERITY, dead)
     yield Finding(Kind.READOUT, whole_lines, text, {"dead_fraction": dead}, strong=True)
     yield from _lost(measured, whole_lines)
     yield from _out_of_place(measured)

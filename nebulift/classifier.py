@@ -7,14 +7,13 @@ import os
 import statistics
 import time
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nebulift.errors import ModelMismatch
-from nebulift.model_card import METADATA_KEY, ModelCard
+from nebulift.model_card import METADATA_KEY, ModelCard, default_model_path
 from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput
 
 MAX_MODEL_BYTES = 400_000_000  # a ResNet18 has 45 MB: a file larger than this is not one
@@ -71,11 +70,6 @@ class Classifier:
         shares = np.asarray(kinds).reshape(-1)
         named = {kind: float(share) for kind, share in zip(self.card.kinds, shares, strict=True)}
         return Prediction(float(np.asarray(clean).reshape(-1)[0]), named)
-
-
-def default_model_path() -> Path:
-    """Where the bundled model lies."""
-    return Path(str(files("nebulift.models"))) / "default.onnx"
 
 
 def load_classifier(path: Path | str = "default", *, threads: int = 1) -> Classifier:

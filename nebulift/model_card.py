@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Self
 
 from nebulift.verdict import Fusion, Thresholds
@@ -42,3 +44,8 @@ class ModelCard:
         domain = record.get("domain", {})
         record["domain"] = {name: (float(low), float(high)) for name, (low, high) in domain.items()}
         return cls(**record)
+
+
+def default_model_path() -> Path:
+    """Where the bundled model lies."""
+    return Path(str(files("nebulift.models"))) / "default.onnx"

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from nebulift.classifier import default_model_path, int8_file, load_classifier
+from nebulift.classifier import int8_file, load_classifier
 from nebulift.errors import NebuliftError, WrongUsage, printable
-from nebulift.model_card import ModelCard
+from nebulift.model_card import ModelCard, default_model_path
 
 MANIFEST, ACTIVE, SHADOW = "models.json", "active.onnx", "shadow.onnx"
 FORMAT = 1

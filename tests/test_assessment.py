@@ -139,6 +139,12 @@ def test_a_frame_that_was_not_read_out_is_not_called_empty_as_well():
     assert [finding.kind for finding in findings_of(blank)] == [Kind.READOUT]
 
 
+def test_a_nebula_that_hides_every_star_is_put_to_a_person():
+    none = with_stars(count=0, measured=0, fwhm_px=None, elongation=None)
+    (finding,) = findings_of(replace(none, sky=replace(SKY, patchiness_sigma=0.8)))
+    assert (finding.kind, finding.severity, finding.strong) == (Kind.EMPTY, 0.5, False)
+
+
 @pytest.mark.parametrize(("megapixels", "count", "empty"), [(26, 2, True), (26, 5, False), (1, 1, True), (1, 2, False)])
 def test_a_frame_with_no_more_stars_than_noise_gives_is_empty(megapixels, count, empty):
     side = round(1000 * megapixels**0.5)

@@ -11,10 +11,10 @@ from schoolwork import write_night
 
 onnx = pytest.importorskip("onnx")
 
-from nebulift.classifier import default_model_path, load_classifier  # noqa: E402
+from nebulift.classifier import load_classifier  # noqa: E402
 from nebulift.cli import cli  # noqa: E402
 from nebulift.errors import ModelMismatch, NebuliftError, WrongUsage  # noqa: E402
-from nebulift.model_card import METADATA_KEY  # noqa: E402
+from nebulift.model_card import METADATA_KEY, default_model_path  # noqa: E402
 from nebulift.model_store import ACTIVE, MANIFEST, SHADOW, ModelStore  # noqa: E402
 from nebulift.training.input_cache import content_hash  # noqa: E402
 from nebulift.training.promotion import may_replace  # noqa: E402

@@ -110,6 +110,7 @@ def test_new_frames_come_before_an_old_backlog_and_that_in_order_of_time(tmp_pat
     assert [name for name in order if name != "new"] == [f"old{number}" for number in reversed(range(6))]
 
 
+@pytest.mark.fault(45, 46)
 def test_frames_the_judge_cannot_stand_go_to_review_and_delay_nobody(tmp_path):
     bad = {f"{word}.fits": frame(word.encode()) for word in ("HANG", "CRASH", "BUG", "GREEDY")}
     daemon = Daemon(tmp_path)
@@ -121,6 +122,7 @@ def test_frames_the_judge_cannot_stand_go_to_review_and_delay_nobody(tmp_path):
         assert [" clean " in line for line in verdicts] == [True] + [False] * len(bad)  # the bad ones come last
 
 
+@pytest.mark.fault(24)
 def test_sigterm_in_the_middle_of_a_frame_stops_in_time_and_loses_nothing(tmp_path):
     with Daemon(tmp_path) as daemon:
         make_files(daemon.capture, {f"{number}.fits": frame(f"SLOW {number}".encode()) for number in range(6)})
@@ -141,6 +143,7 @@ def test_ctrl_c_stops_it_too(tmp_path):
         assert daemon.process.wait(10) == 0
 
 
+@pytest.mark.fault(36)
 def test_a_second_daemon_is_refused_in_one_sentence(tmp_path):
     with Daemon(tmp_path) as daemon:
         second = Daemon(tmp_path)
@@ -153,6 +156,7 @@ def test_a_second_daemon_is_refused_in_one_sentence(tmp_path):
         daemon.has_filed("clean/a.fits")
 
 
+@pytest.mark.fault(37)
 def test_a_wrong_configuration_is_exit_status_2_and_no_traceback(tmp_path):
     daemon = Daemon(tmp_path, watch={"folders": ["/no/such/folder"], "settle": 2}, filing={"clean": "destroy"}).start()
     assert daemon.process.wait(10) == 2
@@ -239,6 +243,7 @@ class Listener:
         return any(text.startswith(message) for _, text in self.listen())
 
 
+@pytest.mark.fault(40)
 def test_systemd_is_told_ready_alive_and_stopping(tmp_path):
     listener = Listener(str(tmp_path / "notify"))
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
@@ -259,6 +264,7 @@ def test_an_abstract_socket_is_spoken_to_as_well():
     listener.socket.close()
 
 
+@pytest.mark.fault(40)
 def test_a_frozen_daemon_does_not_call_itself_alive(tmp_path):
     listener = Listener(str(tmp_path / "notify"))
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}

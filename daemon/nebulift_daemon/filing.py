@@ -16,6 +16,7 @@ from nebulift_daemon.naming import accepted_everywhere, numbered
 from nebulift_daemon.placing import (
     NO_LINKS_HERE,
     SourceChanged,
+    SourceUnreachable,
     copy_exclusive,
     link_exclusive,
     make_folders,
@@ -121,6 +122,9 @@ def carry_out(plan: Plan, root: Path, owner: str) -> Done:
         act = _put(plan, plan.destination, owner)
     except FileExistsError:
         raise
+    except SourceUnreachable as error:
+        why = f"the file cannot be read ({error.strerror}); filing is tried again"
+        raise FilingError(f"{printable(plan.source.path)}: {why}") from error
     except OSError as error:
         raise explained(error, plan.destination) from error
     return Done(look(plan.destination, links_too=True), act)

@@ -29,7 +29,10 @@ class Health:
         systemd: Systemd,
         facts: dict[str, Any],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        listener: Callable[[dict[str, Any]], object] = lambda _: None,
     ) -> None:
+        self._listener = listener  # is told every status that differs from the last
         self._ledger = ledger
         self._output = output
         self._status_file = status_file
@@ -55,6 +58,7 @@ class Health:
         )
         if self._status_file.write(status):
             self._systemd.status(summary(status))
+            self._listener(status)
 
     def ping(self) -> None:
         """Tell systemd that real work was done, or that a look through the folders found nothing to do."""

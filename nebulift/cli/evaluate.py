@@ -90,7 +90,7 @@ def _judged(truth: TruthSet, classifier: Classifier | None, workers: int) -> Any
 
 def _hash(model: str, classifier: Classifier | None) -> str | None:
     """SHA-256 of the model's file, so that a report says of which model it is."""
-    from nebulift.classifier import default_model_path
+    from nebulift.model_card import default_model_path
     from nebulift.training.input_cache import content_hash
 
     if classifier is None:

@@ -8,12 +8,13 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.almanac import airmass_of
 from nebulift.assessment import TRAILED_COHERENCE, seen_elongation
 from nebulift.exposure import Exposure
 from nebulift.measurements import Measurements, Stars
@@ -135,10 +136,22 @@ def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
         measured.sky.noise_adu,
         transparency=None,
         good=False,
-        airmass=exposure.airmass,
+        airmass=_airmass(exposure),
         taken_at=exposure.taken_at.isoformat() if exposure.taken_at else None,
         angle_deg=stars.angle_deg if aligned else None,
     )
+
+
+def _airmass(exposure: Exposure) -> float | None:
+    """As the header says, else by place, pointing and the middle of the exposure, else ``None``."""
+    place = exposure.site_latitude_deg, exposure.site_longitude_deg
+    pointing = exposure.ra_deg, exposure.dec_deg
+    if exposure.airmass is not None or exposure.taken_at is None:
+        return exposure.airmass
+    if place[0] is None or place[1] is None or pointing[0] is None or pointing[1] is None:
+        return None
+    middle = exposure.taken_at + timedelta(seconds=(exposure.exposure_s or 0.0) / 2.0)
+    return airmass_of(middle, place[0], place[1], pointing[0], pointing[1])
 
 
 def _seen(stars: Stars) -> float | None:

@@ -57,10 +57,12 @@ def survives(daemon, kills, seed):
     assert not list(daemon.state.glob("*.damaged-*"))
 
 
+@pytest.mark.fault(20)
 def test_a_storm_of_kills_loses_and_doubles_nothing(tmp_path):
     survives(Daemon(tmp_path, filing=MOVE), 8, seed=1)
 
 
+@pytest.mark.fault(21)
 @needs_root
 def test_a_storm_of_kills_across_disks_loses_and_doubles_nothing(tmp_path):
     with tmpfs(tmp_path / "out", "size=64m"):

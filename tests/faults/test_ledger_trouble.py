@@ -41,6 +41,7 @@ def half(state):
     (state / "ledger.sqlite3").write_bytes(content[: len(content) // 2])
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("damage", [deleted, half])
 def test_a_ledger_lost_while_we_are_stopped_is_rebuilt(daemon, damage):
     daemon.stop()
@@ -49,12 +50,14 @@ def test_a_ledger_lost_while_we_are_stopped_is_rebuilt(daemon, damage):
         goes_on(daemon)
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("damage", [deleted, garbage])
 def test_a_ledger_lost_while_we_run_is_rebuilt(daemon, damage):
     damage(daemon.state)
     goes_on(daemon)
 
 
+@pytest.mark.fault(35)
 def test_a_locked_ledger_is_waited_for_and_no_frame_is_judged_twice(daemon):
     with sqlite3.connect(daemon.state / "ledger.sqlite3", isolation_level=None) as blocker:
         blocker.execute("BEGIN EXCLUSIVE")
@@ -68,6 +71,7 @@ def test_a_locked_ledger_is_waited_for_and_no_frame_is_judged_twice(daemon):
     assert daemon.text().count("new.fits  ") == 1
 
 
+@pytest.mark.fault(35)
 @pytest.mark.slow
 def test_a_locked_ledger_does_not_keep_us_from_stopping(daemon):
     with sqlite3.connect(daemon.state / "ledger.sqlite3", isolation_level=None) as blocker:

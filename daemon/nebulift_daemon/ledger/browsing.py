@@ -145,6 +145,11 @@ class Browsing:
         taken_at = rows[0][0]
         return None if taken_at is None else str(taken_at)
 
+    def last_judged(self) -> str | None:
+        """When the newest verdict was given."""
+        rows = self._database.rows("SELECT max(judged_at) FROM frames WHERE state != 'skipped'")
+        return None if rows[0][0] is None else str(rows[0][0])
+
     def newest_records(self, number: int) -> list[dict[str, Any]]:
         """The judgements of the frames that were taken last."""
         rows = self._database.rows(
