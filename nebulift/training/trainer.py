@@ -187,6 +187,7 @@ def _loaded(
         view,  # type: ignore[arg-type]  # any object with __len__ and __getitem__ will do
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=plan.loader_workers if plan else 0,
+        pin_memory=torch.cuda.is_available(),  # copies to a graphics card then run beside its work
     )
 
 
