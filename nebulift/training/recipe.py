@@ -26,7 +26,7 @@ from nebulift.training.batches import SAMPLERS
 from nebulift.training.checkpoint import load_checkpoint, save_checkpoint
 from nebulift.training.fusion import fit_branches, fit_fusion
 from nebulift.training.network import SIZES, new_network
-from nebulift.training.ranks import precision_for, process_group, use_cores
+from nebulift.training.ranks import Ranks, check_device, precision_for, use_cores
 from nebulift.training.recipe_export import export_and_measure
 from nebulift.training.simulated_lessons import SimulatedLessons
 from nebulift.training.simulated_sessions import Course, SimulatedLesson, make_sessions, read_sessions
@@ -87,30 +87,31 @@ def simulate_all(folder: Path, making: Making, shard: tuple[int, int] = (0, 1)) 
 def make_model(folder: Path, output: Path, making: Making) -> dict[str, Any]:
     """Write the model to ``output`` with manifest and card beside it; returns its figures on the test cameras."""
     started = time.monotonic()
-    with process_group(making.device) as ranks:
-        use_cores(ranks)
-        schools = Schools(*map(read_sessions, simulate_all(folder, making)))
-        checkpoint = folder / f"{making.size}-{making.frames}-{making.seed}.pth"
-        lessons, validation = SimulatedLessons(schools.train), SimulatedLessons(schools.calibrate)
-        plan = replace(
-            making.plan,
-            seed=making.seed,
-            precision=precision_for(making.plan.precision, ranks.device),
-            loader_workers=min(8, (os.cpu_count() or 1) - 1) if ranks.device.type == "cuda" else 0,
-        )
-        _say(f"training on {len(lessons)} frames, {ranks.device.type}, {plan.precision}")
-        network = new_network(making.size, making.seed)
-        trained = train(
-            network,
-            lessons,
-            validation,
-            plan,
-            ranks=ranks,
-            snapshot_path=checkpoint.with_suffix(".snapshot.pth"),
-            resume=True,
-            on_epoch=_say_epoch,
-        )
-        network.to("cpu")
+    check_device(making.device)
+    ranks = Ranks(wanted=making.device)
+    use_cores(ranks)
+    schools = Schools(*map(read_sessions, simulate_all(folder, making)))
+    checkpoint = folder / f"{making.size}-{making.frames}-{making.seed}.pth"
+    lessons, validation = SimulatedLessons(schools.train), SimulatedLessons(schools.calibrate)
+    plan = replace(
+        making.plan,
+        seed=making.seed,
+        precision=precision_for(making.plan.precision, ranks.device),
+        loader_workers=min(8, (os.cpu_count() or 1) - 1) if ranks.device.type == "cuda" else 0,
+    )
+    _say(f"training on {len(lessons)} frames, {ranks.device.type}, {plan.precision}")
+    network = new_network(making.size, making.seed)
+    trained = train(
+        network,
+        lessons,
+        validation,
+        plan,
+        ranks=ranks,
+        snapshot_path=checkpoint.with_suffix(".snapshot.pth"),
+        resume=True,
+        on_epoch=_say_epoch,
+    )
+    network.to("cpu")
     _say(f"trained after {(time.monotonic() - started) / 60.0:.1f} minutes")
     trees = fit_trees(lessons.features(), lessons.targets(), lessons.weights(), seed=making.seed)
     about = _about(lessons, validation, trained, trees, plan, courses(making.frames, making.seed), making.size)
