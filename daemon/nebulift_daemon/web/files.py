@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from nebulift.errors import NebuliftError
 from nebulift_daemon.ledger import FrameRow, Ledger
 from nebulift_daemon.state_folder import read_status, running_process
+from nebulift_daemon.vital_signs import health_in_short, vital_signs
 from nebulift_daemon.web.metrics import CONTENT_TYPE, metrics_text
 from nebulift_daemon.web.previews import SIZES, key_of
 from nebulift_daemon.web.selection import numbers_in
@@ -95,6 +96,8 @@ async def metrics(request: Request) -> Response:
 
 
 async def healthz(request: Request) -> Response:
-    """Whether the ledger can be read."""
-    await site_of(request).desk.ask(lambda ledger: ledger.browsing.version())
-    return PlainTextResponse("ok\n")
+    """How the daemon is doing, in numbers; status 503 when frames do not come out or something is wrong."""
+    desk = site_of(request).desk
+    facts = await desk.ask(lambda ledger: vital_signs(desk.root.path, desk.root.state_folder, ledger))
+    health = health_in_short(facts)
+    return Response(json.dumps(health) + "\n", 200 if health["ok"] else 503, media_type="application/json")
