@@ -52,9 +52,8 @@ def page_times(base, frames):
     night = make_night(base / "queue", ["review"] * frames, every_s=5.0, content=lambda _: fits_file(1))
     with Served(night.output, night.state) as page:
         first_s, first_cpu_s, answer = timed(lambda: page.get("/"))
-        print(
-            f"| first answer of a fresh server, {frames} frames wait | {first_s:.3f} s waited; {first_cpu_s:.3f} s CPU |"
-        )
+        first = f"{first_s:.3f} s waited; {first_cpu_s:.3f} s CPU"
+        print(f"| first answer of a fresh server, {frames} frames wait | {first} |")
         assert answer.status == 303
         for name, path in (
             ("a frame's page", "/frame/{}?list=queue"),
