@@ -21,6 +21,7 @@ SAMPLE_ROWS = 2  # of each: the noise is then known to half a per cent
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 COARSE_STEPS = 0.7  # of the converter: noise below it shows as few numbers, of which quantiles tell nothing
 CLIP_STEPS = 3.0  # differences of such noise: more are stars and hot pixels
+SMALLEST_STEP = 1e-30  # of a float: a sixteenth of less leaves the range of 32 bits
 LOOKS = 6  # strips that tell whether the noise of neighbours is alike
 FAR_PX = 6  # beyond the reach of any interpolation or drizzle that people use
 SMOOTH_SHARE = 0.6  # of the noise between neighbours, in the finest checkerboard: white noise has 1 of it
@@ -207,7 +208,7 @@ def stepped_noise(values: NDArray[np.float32], apart: int) -> tuple[float, float
     numbers, and only the mean square tells how often they change. (0, 0) where all pixels are alike.
     """
     differences = _finite_differences(values[:, apart:], values[:, :-apart])
-    moved = differences[differences > 0.0]
+    moved = differences[differences > SMALLEST_STEP]
     if moved.size == 0:
         return 0.0, 0.0
     step = float(moved.min())

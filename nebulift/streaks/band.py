@@ -37,9 +37,10 @@ def gather(
     chord: Ends,
     segments: int = SEGMENTS,
     *,
+    clip_sigma: float = CLIP_SIGMA,
     half_px: float = HALF_PX,
 ) -> Band:
-    """Sums and counts of the open pixels along ``chord``.
+    """Sums and counts of the open pixels along ``chord``, each held within ``clip_sigma`` of the sky.
 
     Bins farther than ``half_px`` from the line stay empty: who needs the inner ones alone waits half as long.
     """
@@ -51,7 +52,7 @@ def gather(
     coarse_rows = np.minimum(rows >> coarser, covered.shape[0] - 1)
     coarse_columns = np.minimum(columns >> coarser, covered.shape[1] - 1)
     usable = lattice.usable & ~covered.reshape(-1).take(coarse_rows * covered.shape[1] + coarse_columns)
-    limit = round(CLIP_SIGMA * UNITS_PER_SIGMA)
+    limit = round(clip_sigma * UNITS_PER_SIGMA)
     lines = len(lattice.u)
     segment = (np.arange(lines, dtype=np.intp) * segments // max(lines, 1)) * BINS
     index = segment[:, None] + lattice.bins
