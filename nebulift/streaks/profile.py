@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.streaks.along import drop, steadiness
-from nebulift.streaks.band import CENTRES_PX, HALF_PX, SEGMENTS, Band, Ends, gather
+from nebulift.streaks.band import BIN_PX, CENTRES_PX, HALF_PX, SEGMENTS, Band, Ends, gather
 
 SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
 NEAR_SHIFTS = slice(14, 27)  # of them, those within 3 pixels
@@ -161,6 +161,11 @@ def matched(band: Band, sigma: float, sides: str = "both") -> Matched:
     return Matched(signal, variance, np.where(known, power, 0.0))
 
 
+def beside_px(sigma: float) -> float:
+    """How far from the line lies what ``matched`` looks at, to the outer edge of its last bin."""
+    return min(SIDE_INNER * sigma + 1.0 + SIDE_WIDTH_PX + BIN_PX, HALF_PX)
+
+
 @lru_cache(maxsize=256)
 def weights(sigma: float, shift: float, sides: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(Gaussian, 1 on the sides else 0) for each bin of a band, for a ridge ``shift`` pixels off the line."""
@@ -191,9 +196,8 @@ def _best_tilt(band: Band, among: slice = slice(None)) -> tuple[float, float, fl
     response = band.sums @ kernels - band.sums @ beside / side_count * reach  # (segments, shifts)
     power = band.counts @ kernels**2 + reach**2 / side_count
     at = _tilts(len(shifts))
-    signal = np.cumsum(response.ravel().take(at), axis=0)  # (segments, steps, steps)
-    weight = np.cumsum(power.ravel().take(at), axis=0)
-    snr = reduce(np.maximum, (_part_snr(signal, weight, part) for part in _parts()))
+    sums = zip(_parts(response, at), _parts(power, at), strict=True)
+    snr = reduce(np.maximum, (total / np.sqrt(np.maximum(variance, 1.0)) for total, variance in sums))
     best = np.unravel_index(snr.argmax(), snr.shape)
     return float(shifts[best[0]]), float(shifts[best[1]]), float(snr[best])
 
@@ -208,20 +212,14 @@ def _tilts(steps: int) -> NDArray[np.intp]:
     )
 
 
-def _parts() -> Iterator[slice]:
-    """The whole chord, halves and quarters, stepped by half of their length."""
-    for part in (1, 2, 4):
-        width = SEGMENTS // part
-        for start in range(0, SEGMENTS - width + 1, max(width // 2, 1)):
-            yield slice(start, start + width)
-
-
-def _part_snr(signal: NDArray[np.float64], weight: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
-    """S/N of each line over ``part`` of its segments, from running sums."""
-    total, variance = signal[part.stop - 1], weight[part.stop - 1]
-    if part.start:
-        total, variance = total - signal[part.start - 1], variance - weight[part.start - 1]
-    return np.asarray(total / np.sqrt(np.maximum(variance, 1.0)))
+def _parts(of_segments: NDArray[np.float64], at: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:
+    """Sums of each line (steps, steps) over the whole chord, halves and quarters, stepped by half of their length."""
+    eighths = of_segments.ravel().take(at).reshape(8, SEGMENTS // 8, *at.shape[1:]).sum(axis=1)
+    quarters = eighths[:-1] + eighths[1:]
+    halves = quarters[:-2:2] + quarters[2::2]
+    yield halves[0] + halves[-1]
+    yield from halves
+    yield from quarters
 
 
 def _moved(chord: Ends, first_px: float, last_px: float) -> Ends:
@@ -275,7 +273,7 @@ def _control_noise(
             moved = (x0 + apart * across_x, y0 + apart * across_y, x1 + apart * across_x, y1 + apart * across_y)
             if not _mostly_inside(moved, flat.shape):
                 continue
-            sums = matched(gather(flat, covered, covered_scale, moved), sigma)
+            sums = matched(gather(flat, covered, covered_scale, moved, half_px=beside_px(sigma)), sigma)
             if sums.variance.sum() > 0.0:
                 found.append(sums.snr())
     if len(found) < 3:
