@@ -96,10 +96,8 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
     """
     length, diagonal = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0), np.hypot(*shape_px)
     may_fade = is_meteor_like(trail, star_fwhm_px) and not _begins_at_border(trail, shape_px)
-    if trail.drop > MAX_DROP and not may_fade:
-        return "fades away"
-    if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal):
-        return "short"
+    if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal) or (trail.drop > MAX_DROP and not may_fade):
+        return "short, or fades away"
     if trail.fwhm > max(WIDEST_PX, WIDEST_STAR_FWHM * star_fwhm_px):
         return "wider than light out of focus"
     if trail.fwhm > UNSHARP_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < UNSHARP_SNR:
