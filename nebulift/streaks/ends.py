@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.streaks.band import SEGMENTS, Ends, gather
-from nebulift.streaks.profile import FWHM_PER_SIGMA, Matched, TrailFit, between, matched
+from nebulift.streaks.profile import FWHM_PER_SIGMA, Matched, TrailFit, between, clip_of, matched
 from nebulift.streaks.spikes import Maps, within_map
 
 WINDOW_SHARE = 1.0 / 12.0  # of the trail's length, on both sides of each end
@@ -100,7 +100,8 @@ def _beyond(
     known = heights[np.isfinite(heights)]
     if _at_border(x, y, flat.shape) or part is None or len(known) == 0 or known.mean() <= 0.0:
         return 0.0, LEAST_ERROR_PX
-    sums = matched(gather(flat, covered, covered_scale, part), fit.fwhm / FWHM_PER_SIGMA)
+    band = gather(flat, covered, covered_scale, part, clip_sigma=clip_of(fit))
+    sums = matched(band, fit.fwhm / FWHM_PER_SIGMA)
     if _is_reversed(part):
         sums = Matched(sums.signal[::-1], sums.variance[::-1], sums.power[::-1])
     outermost = (part[0] - x) * cos + (part[1] - y) * sin

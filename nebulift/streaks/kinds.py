@@ -24,7 +24,8 @@ MIN_POWER, SURE_POWER = 3.0, 9.0  # of dots on a trail, and of dots that alone m
 REGULAR_POWER = 7.0  # number times its square: of some dozens of periods tried none comes so far by chance
 PERIODS = 400
 SURE_SNR = 15.0
-SHARP = 1.6  # of the width of the stars
+THIN, SHARP = 0.95, 1.6  # of the width of the stars; the track of a cosmic ray is thinner than they are
+SPIKE_SLOPE = 1.8  # one half over the other: a line across a corner that falls so may be the spike of a star outside
 UNSHARP = 2.0
 TWIN_PX = 150.0
 TWIN_DEG = 0.7
@@ -67,9 +68,11 @@ def kind_of(look: TrailLook) -> str:
     heights = _filled(look.twelfths)
     if look.ends_inside == 2 and not look.is_twin and _is_spindle(heights):
         return "meteor"
-    sharp = look.sharpness is not None and look.sharpness < SHARP
+    sharp = look.sharpness is not None and THIN < look.sharpness < SHARP
     even = known.std() < EVEN_SCATTER * known.mean() and min(heights[0], heights[-1]) > ABRUPT * known.mean()
-    crosses = look.ends_inside == 0 and not look.is_twin and known.min() > 0.0
+    first, second = (float(half.mean()) for half in np.array_split(heights, 2))
+    level = max(first, second) < SPIKE_SLOPE * min(first, second)
+    crosses = look.ends_inside == 0 and not look.is_twin and known.min() > 0.0 and level
     return "satellite" if sharp and (even or crosses) else "unknown"
 
 

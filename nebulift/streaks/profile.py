@@ -106,13 +106,17 @@ def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
     return replace(_with_all_light(fit, all_light), flashes=True)
 
 
+def clip_of(fit: TrailFit) -> float:
+    """Where pixels are clipped when the light along a trail is told."""
+    return CLIP_SIGMA if fit.ridge_sigma < BRIGHT_SIGMA else UNCLIPPED_SIGMA
+
+
 def between(
     fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends
 ) -> TrailFit:
     """The fit with other ends: place, light along it, height and S/N are measured again; what decided stays."""
-    clip = CLIP_SIGMA if fit.ridge_sigma < BRIGHT_SIGMA else UNCLIPPED_SIGMA
     ends = _ordered(ends)
-    sums = matched(gather(flat, covered, covered_scale, ends, clip_sigma=clip), fit.fwhm / FWHM_PER_SIGMA)
+    sums = matched(gather(flat, covered, covered_scale, ends, clip_sigma=clip_of(fit)), fit.fwhm / FWHM_PER_SIGMA)
     ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
     x0, y0, x1, y1 = ends
     changed = replace(fit, x0=x0, y0=y0, x1=x1, y1=y1, along=_ridge(sums), ridge_sigma=ridge)
