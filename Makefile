@@ -2,17 +2,24 @@
 PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
+PI := /var/tmp/nebulift-pi
 
-.PHONY: demo test test-all check lint types arrows format wheel wheel-check model bench clean
+.PHONY: demo test test-all faults pi soak check lint types arrows format wheel wheel-check model bench clean
 
 demo: .venv/.ready  ## the whole product in a minute, on a night made for it
 	$(RUN)/nebulift demo
 
 test: check  ## everything that CI runs, under ten minutes on two cores
-	$(DEV)/python -m pytest -m "not slow"
+	$(DEV)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: check  ## and the slow ones
 	$(DEV)/python -m pytest
+
+faults: .venv-dev/.ready  ## every fault of tests/fault_lines.py, caused for real: one line each; some need root
+	$(DEV)/python -m pytest --no-header --fault-lines -m fault
+
+pi: .venv-dev/.ready  ## on an emulated Raspberry Pi: installs, tests, compares verdicts; half an hour, needs root
+	tests/pi/pi.sh $(PI) $(DEV)/python
 
 check: lint types arrows
 
@@ -54,5 +61,5 @@ clean:
 
 .venv-dev/.ready: constraints-dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv-dev
-	$(DEV)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -e ".[dev,train,formats,web]"
+	$(DEV)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -e ".[dev,train,formats,web,notify,cluster]"
 	touch $@

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from nebulift.classifier import Classifier
 from nebulift.errors import NebuliftError, WrongUsage, printable
 from nebulift.judgement import Judgement
+from nebulift.parallel import Hands, in_order
 from nebulift.pipeline import Measured, conclude, measure_file
 from nebulift.readers import open_frame
 from nebulift.readers.names import PACKED_SUFFIXES, ignored_folder, is_frame_name
@@ -75,14 +75,23 @@ def judge_all(
     *,
     sessions: MutableMapping[str, GroupState] | None,
     workers: int = 1,
+    cluster: str | None = None,
 ) -> Iterator[Judgement]:
-    """Judgements in the order of ``paths``, each frame against its group so far; ``workers`` processes measure."""
-    for measured in _measured(paths, with_planes=rules.model is not None, workers=workers):
+    """Judgements in the order of ``paths``, each frame against its group so far.
+
+    ``workers`` processes measure, or the machines of the dask scheduler at ``cluster``.
+    """
+    for measured in _measured(paths, Hands(workers, cluster), with_planes=rules.model is not None):
         yield _concluded(measured, rules, sessions)
 
 
 def judge_retrospectively(
-    paths: Sequence[Path], rules: Rules, *, workers: int = 1, progress: Progress | None = None
+    paths: Sequence[Path],
+    rules: Rules,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Judgement]:
     """Judgements in the order of ``paths``, each frame against the frames before and after it in its session.
 
@@ -91,7 +100,7 @@ def judge_retrospectively(
     sessions: dict[str, GroupState] = {}
     final: dict[tuple[str, int], GroupState] = {}
     kept: list[tuple[Measured | Judgement, Witness | None]] = []
-    for measured in _measured(paths, with_planes=rules.model is not None, workers=workers):
+    for measured in _measured(paths, Hands(workers, cluster), with_planes=rules.model is not None):
         first = _concluded(_without_planes(measured), replace(rules, model=None), sessions)
         witness = None
         if first.session is not None:
@@ -138,10 +147,6 @@ def _concluded(
     return conclude(measured, model=rules.model, thresholds=rules.thresholds, policy=rules.policy, sessions=sessions)
 
 
-def _measured(paths: Sequence[Path], *, with_planes: bool, workers: int) -> Iterator[Measured | Judgement]:
-    measure = partial(measure_file, with_planes=with_planes)
-    if workers == 1:
-        yield from map(measure, paths)
-        return
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        yield from pool.map(measure, paths, chunksize=1)
+def _measured(paths: Sequence[Path], hands: Hands, *, with_planes: bool) -> Iterator[Measured | Judgement]:
+    sees = paths[0] if paths and paths[0].exists() else None
+    return in_order(partial(measure_file, with_planes=with_planes), paths, hands, sees=sees)

@@ -74,6 +74,31 @@ def a_choice(*words: str) -> Rule:
     return check
 
 
+def yes_or_no(value: object) -> bool:
+    """``true`` or ``false``."""
+    if not isinstance(value, bool):
+        raise ValueError("should be true or false")  # noqa: TRY004 - all rules raise the same
+    return value
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """A list of texts, perhaps none."""
+    if not isinstance(value, list) or not all(isinstance(text, str) and text and "\0" not in text for text in value):
+        raise ValueError('should be a list of texts, such as ["one", "two"]')
+    return tuple(value)
+
+
+def choices(*words: str) -> Rule:
+    """A list of some of these words."""
+
+    def check(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not set(map(str, value)) <= set(words):
+            raise ValueError(f"should be a list of some of {', '.join(words)}")
+        return tuple(value)
+
+    return check
+
+
 def some_text(value: object) -> str:
     """Any text but an empty one."""
     if not isinstance(value, str) or not value:

@@ -60,7 +60,8 @@ def sample_toml(chosen: Mapping[str, Any] | None = None) -> str:
             section = key.section
             lines += ["", *_comment(SECTIONS[section].__doc__ or ""), f"[{section}]"]
         off = "" if key.required or key.full_name in SET_IN_SAMPLE or key.full_name in chosen else "# "
-        value = chosen.get(key.full_name, key.example if key.default is None else key.default)
+        shown = key.example if key.default is None or key.default == () else key.default
+        value = chosen.get(key.full_name, shown)
         lines += [*_comment(key.text), f"{off}{key.name} = {_toml(value)}"]
     return "\n".join(lines) + "\n"
 
@@ -70,7 +71,9 @@ def _comment(text: str) -> list[str]:
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, str | Path):
         return json.dumps(str(value), ensure_ascii=False)

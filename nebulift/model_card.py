@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Self
 
 from nebulift.verdict import Fusion, Thresholds
 
 METADATA_KEY = "nebulift_card"
+STORE_MANIFEST = "models.json"  # of a folder of models, see ``nebulift.model_store``: the SHA-256 of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,8 @@ class ModelCard:
         domain = record.get("domain", {})
         record["domain"] = {name: (float(low), float(high)) for name, (low, high) in domain.items()}
         return cls(**record)
+
+
+def default_model_path() -> Path:
+    """Where the bundled model lies."""
+    return Path(str(files("nebulift.models"))) / "default.onnx"

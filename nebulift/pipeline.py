@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nebulift.almanac import light_in_the_sky, sky_bodies
 from nebulift.classifier import Classifier
 from nebulift.cv_prefilter import Analysis, ArtifactDetector
-from nebulift.errors import UnreadableFrame
+from nebulift.errors import ModelMismatch, UnreadableFrame
 from nebulift.exposure import Exposure, FrameKind
 from nebulift.findings import Finding, Kind, Line
 from nebulift.frame import Frame
@@ -77,16 +77,18 @@ def judge(
     thresholds: Thresholds | None = None,
     policy: Policy | None = None,
     sessions: MutableMapping[str, GroupState] | None = None,
+    shadow: Classifier | None = None,
 ) -> Judgement:
     """Everything Nebulift says about one file.
 
     ``thresholds`` override the model card's; ``sessions`` holds the groups so far and is brought up to date. Files that
     cannot be read or measured come back as ``review`` with the reason; calibration frames and stacks as skipped.
+    ``shadow`` is asked too, and what it would decide is told beside the verdict; it changes nothing.
     """
-    measured = measure_file(path, with_planes=model is not None)
+    measured = measure_file(path, with_planes=model is not None or shadow is not None)
     if isinstance(measured, Judgement):
         return measured
-    return conclude(measured, model=model, thresholds=thresholds, policy=policy, sessions=sessions)
+    return conclude(measured, model=model, thresholds=thresholds, policy=policy, sessions=sessions, shadow=shadow)
 
 
 def measure_file(path: Path, *, with_planes: bool) -> Measured | Judgement:
@@ -136,6 +138,7 @@ def conclude(
     thresholds: Thresholds | None = None,
     policy: Policy | None = None,
     sessions: MutableMapping[str, GroupState] | None = None,
+    shadow: Classifier | None = None,
 ) -> Judgement:
     """The judgement on a measured frame; its group in ``sessions`` is brought up to date."""
     started = time.perf_counter()
@@ -143,13 +146,13 @@ def conclude(
     seen = _compared(measured, state) if state else None
     context = seen.context if seen else None
     findings = merged(moving_trails(measured, context), session_findings(context) if context else ())
-    model_score = None
-    if model is not None and measured.planes is not None:
-        model_score = model.predict(ModelInput(measured.planes, features_of(measured.measurements, context))).clean
-    verdict = _decide(lit(findings, measured.exposure), model_score, model, thresholds, policy, state)
+    findings = lit(findings, measured.exposure)
+    verdict = _decide(findings, _opinion(model, measured, context), model, thresholds, policy, state)
+    watched = None if shadow is None else _watched(shadow, measured, context, findings, policy, state)
     notes = measured.notes
     if state is not None and seen is not None and sessions is not None:
-        believed = distrusted(verdict, sum(frame.weakly_bad for frame in state.history), len(state.history), policy)
+        before = _before(state, seen.scalars)
+        believed = distrusted(verdict, sum(frame.weakly_bad for frame in before), len(before), policy)
         sessions[state.group] = _brought_up_to_date(state, seen, measured, verdict, believed)
         verdict, notes = believed, (*notes, *standing(state))
     return Judgement(
@@ -160,7 +163,38 @@ def conclude(
         context,
         notes=notes,
         elapsed_ms=measured.elapsed_ms + _elapsed_ms(started),
+        shadow=watched,
     )
+
+
+def _before(state: GroupState, now: FrameScalars) -> list[FrameScalars]:
+    """The frames of the group that came before: looking back, those after it do not make a frame less believable."""
+    if now.taken_at is None:
+        return list(state.history)
+    return [frame for frame in state.history if frame.taken_at is None or frame.taken_at < now.taken_at]
+
+
+def _opinion(model: Classifier | None, measured: Measured, context: SessionContext | None) -> float | None:
+    """P(clean) by the model; ``None`` without one, and of a frame unlike all that it learned from."""
+    if model is None or measured.planes is None:
+        return None
+    return model.predict(ModelInput(measured.planes, features_of(measured.measurements, context))).clean
+
+
+def _watched(
+    shadow: Classifier,
+    measured: Measured,
+    context: SessionContext | None,
+    findings: tuple[Finding, ...],
+    policy: Policy | None,
+    state: GroupState | None,
+) -> Verdict | None:
+    """What the watching model would decide, with its own limits; ``None`` when it fails: that must harm nothing."""
+    try:
+        return _decide(findings, _opinion(shadow, measured, context), shadow, None, policy, state)
+    except ModelMismatch as error:
+        log.warning("the model that watches: %s", error)
+        return None
 
 
 def _brought_up_to_date(
@@ -215,7 +249,14 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
     context, match = compare(state, measured.glimpse, scalars)
     # the frame that founds the catalogue is its own measure
     transparency = context.raw_transparency if state.catalogue else 1.0
-    return _Compared(context, replace(scalars, transparency=transparency, covered=context.covered_fraction), match)
+    scalars = replace(
+        scalars,
+        transparency=transparency,
+        covered=context.covered_fraction,
+        edge_deg=context.edge_deg,
+        edge_evidence=round(context.edge_evidence, 1),
+    )
+    return _Compared(context, scalars, match)
 
 
 def moving_trails(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:

@@ -9,7 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nebulift.config_keys import a_choice, a_number, a_path, a_whole_number, an_address, folders, key, some_text
+from nebulift.config_keys import (
+    a_choice,
+    a_number,
+    a_path,
+    a_whole_number,
+    an_address,
+    choices,
+    folders,
+    key,
+    some_text,
+    texts,
+    yes_or_no,
+)
 from nebulift.findings import Kind
 from nebulift.verdict import Action, Label
 from nebulift.verdict import Policy as VerdictPolicy
@@ -18,6 +30,7 @@ from nebulift.verdict import Thresholds as VerdictThresholds
 STATE_BESIDE_OUTPUT = ".nebulift"  # folder of the output root that holds the state when no other place is named
 WAYS_OF_FILING = a_choice("link", "move", "copy", "symlink", "leave")
 OVERRIDE = a_choice("reject", "review", "ignore")
+EVENTS = ("bad", "good", "distrust", "disk_low", "disk_ok", "unwell", "well", "session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +46,7 @@ class Watch:
     settle_s: float = key(
         a_number(0.2, 600),
         "Seconds without any change before a frame is whole. On network folders three times that.",
-        2.0,
+        1.5,
     )
     rescan_s: float = key(
         a_number(1, 3600),
@@ -200,6 +213,11 @@ class Regrade:
 class Web:
     """The review page."""
 
+    serve: bool = key(
+        yes_or_no,
+        "Whether the daemon serves the page as long as it runs. false: only `nebulift serve` does.",
+        False,
+    )
     listen: str = key(
         an_address,
         "Address and port of the review page. 127.0.0.1 is this machine only.",
@@ -217,6 +235,61 @@ class Report:
         None,
         example="/home/pi/nebulift-reports",
     )
+    at_session_end: bool = key(
+        yes_or_no,
+        "Whether the daemon writes the night's page by itself, after an hour without new frames.",
+        True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Messages to people, Home Assistant, a safety monitor, a command of yours. Nothing named: nothing is sent."""
+
+    urls: tuple[str, ...] = key(
+        texts,
+        "Where messages go, as apprise writes addresses (e-mail, ntfy, Telegram, Matrix, Signal ...).",
+        (),
+        example=["ntfys://ntfy.example.org/my-observatory", "mailtos://user:password@example.org"],
+    )
+    mqtt: str | None = key(
+        some_text,
+        "An MQTT broker and, after the slash, the topic to publish below; mqtts:// for an encrypted connection.",
+        None,
+        example="mqtt://user:password@192.168.1.10:1883/nebulift",
+    )
+    home_assistant: bool = key(
+        yes_or_no, "Whether Home Assistant is told over MQTT what there is, so that it appears by itself.", True
+    )
+    safety_file: Path | None = key(  # noqa: RUF009
+        a_path,
+        "A text file that says GOOD, BAD or UNKNOWN of the sky, for safety monitors that read one.",
+        None,
+        example="/home/pi/nebulift/sky.txt",
+    )
+    safety_hold_min: float = key(
+        a_number(1, 1440), "Minutes without any frame until the sky counts as unknown again.", 30.0
+    )
+    hook: tuple[str, ...] = key(
+        texts,
+        "A program and its arguments, called for each message with its kind as last argument and the rest as JSON on "
+        "its input. No shell is involved; after 30 s it is ended.",
+        (),
+        example=["/home/pi/bin/on-nebulift", "--beep"],
+    )
+    events: tuple[str, ...] = key(choices(*EVENTS), "Which messages are wanted.", EVENTS)
+    bad_frames: int = key(
+        a_whole_number(1, 100),
+        "So many contaminated ones of the last of_frames frames are an alarm; trails do not count.",
+        4,
+    )
+    of_frames: int = key(a_whole_number(2, 100), "See bad_frames. Half as many clean ones in a row end the alarm.", 6)
+    quiet_min: float = key(a_number(0, 1440), "Least minutes between two alarms of one kind.", 10.0)
+    disk_low_gb: float = key(a_number(0, 1e6), "Below so many free GB on the output disk there is an alarm.", 5.0)
+
+    def __post_init__(self) -> None:
+        if self.bad_frames > self.of_frames:
+            raise ValueError("bad_frames should not be more than of_frames")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +318,7 @@ class Settings:
     regrade: Regrade = field(default_factory=Regrade)
     web: Web = field(default_factory=Web)
     report: Report = field(default_factory=Report)
+    notify: Notify = field(default_factory=Notify)
     log: Log = field(default_factory=Log)
 
 
@@ -259,5 +333,6 @@ SECTIONS = {
     "regrade": Regrade,
     "web": Web,
     "report": Report,
+    "notify": Notify,
     "log": Log,
 }

@@ -13,6 +13,7 @@ from nebulift.findings import Finding, Kind
 VISIBLE_SEVERITY = 0.7  # from here on an artefact is plainly visible (definition of severity in ``findings``)
 NOTICEABLE_SEVERITY = 0.3  # below it a finding is a remark and names no cause
 ROUNDING = 1e-9  # 1 - 0.7 is a little more than 0.3 to a computer
+DISTRUST_WORDS = "too many to believe"  # stand in the reason of a verdict that was not believed
 DISTRUST_MIN_FRAMES = 10  # of a group: before, most of it may really be bad
 STACKING_MIN_FRAMES = 8  # sigma clipping takes a lone trail out of so many frames or more
 
@@ -162,7 +163,7 @@ def distrusted(verdict: Verdict, weak_before: int, frames_before: int, policy: P
     frames, weak = frames_before + 1, weak_before + 1
     if not is_weak(verdict) or frames < DISTRUST_MIN_FRAMES or weak <= share * frames:
         return verdict
-    reason = f"{weak} of {frames} frames of this group would be contaminated on weak evidence: too many to believe; "
+    reason = f"{weak} of {frames} frames of this group would be contaminated on weak evidence: {DISTRUST_WORDS}; "
     return replace(verdict, label=Label.REVIEW, reason=reason + verdict.reason)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from trees import names
 
 TESTS = Path(__file__).parent
+REAL_JUDGE = "nebulift.pipeline:judge"
 FAST = {
     "watch": {"settle_s": 0.2, "rescan_s": 1.0, "give_up_s": 1.0},
     "judge": {"timeout_s": 1.0, "memory_mb": 600},
@@ -36,7 +37,7 @@ def toml(sections):
 class Daemon:
     """``nebulift watch`` over ``base/cap`` and ``base/out``, with short times and the judge of tests/fake_judge.py."""
 
-    def __init__(self, base, *, judge="fake_judge:judge", environment=None, **sections):
+    def __init__(self, base, *, judge="fake_judge:judge", limits=None, environment=None, within=(), **sections):
         self.base = Path(base)
         self.capture = self.base / "cap"
         self.output = self.base / "out"
@@ -45,12 +46,13 @@ class Daemon:
         self.log = self.base / "log"
         self._judge = judge
         self._environment = environment or {}
+        self._within = list(within)  # a command that runs it in a world of its own
         self.capture.mkdir(exist_ok=True)
         merged = {
             "watch": {"folders": [str(self.capture)]},
             "output": {"root": str(self.output), "state": str(self.state)},
         }
-        for given in (FAST, sections):
+        for given in (FAST, sections, {"judge": limits or {}}):
             for section, keys in given.items():
                 merged.setdefault(section, {}).update(keys)
         self.config.write_text(toml(merged))
@@ -60,6 +62,7 @@ class Daemon:
     def start(self):
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         command = [sys.executable, "-m", "nebulift", "watch", "--config", str(self.config), "--judge", self._judge]
+        command = [*self._within, *command]
         environment = os.environ | {"PYTHONPATH": str(TESTS)} | self._environment
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -84,6 +87,13 @@ class Daemon:
     def judge_pid(self):
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0]) if children else None
+
+    def processes(self):
+        """The main process and its judge."""
+        return [self.process.pid, *filter(None, [self.judge_pid()])]
+
+    def mode(self):
+        return self.status().get("mode", "")
 
     def text(self):
         return self.log.read_text(errors="replace")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nebulift.classifier import default_model_path, load_classifier
+from nebulift.classifier import load_classifier
 from nebulift.cli import cli
+from nebulift.model_card import default_model_path
 from nebulift.simulate.night import plan_night
 from nebulift.simulate.night_files import write_night
 

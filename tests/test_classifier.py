@@ -9,56 +9,18 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402  after it is known that onnx is there
+from onnx import TensorProto  # noqa: E402  after it is known that onnx is there
+from small_models import CARD, EMPTY, KINDS, model, written  # noqa: E402
 
 from nebulift import classifier as classifier_module  # noqa: E402
 from nebulift.classifier import Prediction, load_classifier  # noqa: E402
 from nebulift.errors import ModelMismatch  # noqa: E402
-from nebulift.model_card import METADATA_KEY, ModelCard  # noqa: E402
-from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput  # noqa: E402
+from nebulift.model_card import ModelCard  # noqa: E402
+from nebulift.model_store import ModelStore  # noqa: E402
+from nebulift.preprocess import FEATURES, PLANES, PREPROCESS_VERSION, ModelInput  # noqa: E402
 from nebulift.verdict import Fusion, Thresholds  # noqa: E402
 
 pytestmark = pytest.mark.torch  # onnx comes with the same extra
-
-KINDS = ("streak", "cloud")
-CARD = ModelCard("probe 1", "mean of the planes", PREPROCESS_VERSION, PLANES, GRID, FEATURES, KINDS)
-EMPTY = ModelInput(np.zeros((len(PLANES), GRID, GRID), np.float32), np.zeros(len(FEATURES), np.float32))
-
-
-def model(kinds=2, offset=0.0, grid=GRID, outputs=("clean", "kinds"), sigmoid=True):
-    """A graph whose P(clean) is the sigmoid of offset + the mean of planes and features."""
-    values = {"offset": np.array([offset], np.float32), "ones": np.ones((1, kinds), np.float32)}
-    nodes = [
-        helper.make_node("ReduceMean", ["planes"], ["p"], axes=[1, 2, 3], keepdims=0),
-        helper.make_node("ReduceMean", ["features"], ["f"], axes=[1], keepdims=0),
-        helper.make_node("Add", ["p", "f"], ["sum"]),
-        helper.make_node("Add", ["sum", "offset"], ["z"]),
-        helper.make_node("Sigmoid" if sigmoid else "Identity", ["z"], [outputs[0]]),
-        helper.make_node("Unsqueeze", [outputs[0]], ["column"], axes=[1]),
-        helper.make_node("Mul", ["column", "ones"], [outputs[1]]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "probe",
-        [
-            helper.make_tensor_value_info("planes", TensorProto.FLOAT, ["batch", len(PLANES), grid, grid]),
-            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(FEATURES)]),
-        ],
-        [
-            helper.make_tensor_value_info(outputs[0], TensorProto.FLOAT, ["batch"]),
-            helper.make_tensor_value_info(outputs[1], TensorProto.FLOAT, ["batch", kinds]),
-        ],
-        [numpy_helper.from_array(value, name) for name, value in values.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
-
-
-def written(path, made, card=CARD):
-    if card is not None:
-        entry = made.metadata_props.add()
-        entry.key, entry.value = METADATA_KEY, card if isinstance(card, str) else card.to_json()
-    path.write_bytes(made.SerializeToString())
-    return path
 
 
 def refusal(path):
@@ -112,6 +74,7 @@ def test_a_domain_of_features_that_do_not_exist_is_refused(tmp_path):
     assert "limits features that it does not have" in refusal(written(tmp_path / "m.onnx", model(), card))
 
 
+@pytest.mark.fault(42)
 def test_a_missing_file_is_refused(tmp_path):
     assert "no such file" in refusal(tmp_path / "gone.onnx")
     assert "no such file" in refusal(tmp_path)
@@ -123,6 +86,7 @@ def test_what_is_no_model_is_refused(tmp_path, content):
     assert "cannot be loaded" in refusal(tmp_path / "m.onnx")
 
 
+@pytest.mark.fault(44)
 def test_a_pickle_is_refused_and_not_run(tmp_path):
     class Trap:
         def __reduce__(self):
@@ -133,6 +97,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
     assert not (tmp_path / "trapped").exists()
 
 
+@pytest.mark.fault(42)
 def test_a_truncated_model_is_refused(tmp_path):
     whole = written(tmp_path / "m.onnx", model()).read_bytes()
     for share in (0.3, 0.6, 0.95):
@@ -140,6 +105,7 @@ def test_a_truncated_model_is_refused(tmp_path):
         refusal(tmp_path / "cut.onnx")
 
 
+@pytest.mark.fault(44)
 def test_a_model_that_pulls_in_another_file_is_refused(tmp_path):
     """External data could be any file of the machine."""
     (tmp_path / "weights.bin").write_bytes(np.zeros(1, np.float32).tobytes())
@@ -171,6 +137,7 @@ def test_other_planes_or_features_are_refused(tmp_path, change):
     assert "other planes or features" in refusal(written(tmp_path / "m.onnx", model(), replace(CARD, **change)))
 
 
+@pytest.mark.fault(42)
 def test_a_card_that_lies_about_the_graph_is_refused(tmp_path):
     assert "its inputs are" in refusal(written(tmp_path / "grid.onnx", model(grid=64)))
     assert "outputs" in refusal(written(tmp_path / "names.onnx", model(outputs=("good", "kinds"))))
@@ -178,6 +145,7 @@ def test_a_card_that_lies_about_the_graph_is_refused(tmp_path):
     assert "names no kinds" in refusal(written(tmp_path / "none.onnx", model(), replace(CARD, kinds=())))
 
 
+@pytest.mark.fault(42)
 def test_a_model_that_answers_nan_is_refused(tmp_path):
     path = written(tmp_path / "m.onnx", model(offset=float("nan")))
     with pytest.raises(ModelMismatch, match="answers with NaN or infinity"):
@@ -199,6 +167,21 @@ def test_nan_in_one_frame_is_an_error_of_that_frame_only(tmp_path):
 def test_a_file_far_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(classifier_module, "MAX_MODEL_BYTES", 100)
     assert "bytes are too many" in refusal(written(tmp_path / "m.onnx", model()))
+
+
+@pytest.mark.fault(44)
+def test_a_model_that_was_put_into_a_store_by_hand_is_refused(tmp_path):
+    store = ModelStore.open(tmp_path / "store")
+    store.promote(store.install(written(tmp_path / "m.onnx", model())))
+    active = tmp_path / "store" / "active.onnx"
+    assert load_classifier(active).card.name == CARD.name
+    written(active, model(offset=2.0))
+    assert "it was not installed here" in refusal(active)
+    written(tmp_path / "better.onnx", model(offset=2.0))
+    store.promote(store.install(tmp_path / "better.onnx"))
+    assert load_classifier(active).card.name == CARD.name
+    (tmp_path / "store" / "models.json").write_text("{")
+    assert "it was not installed here" in refusal(active)
 
 
 def test_the_bundled_model_must_be_the_one_of_the_release(tmp_path, monkeypatch):

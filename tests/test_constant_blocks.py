@@ -71,3 +71,18 @@ def test_a_frame_with_less_noise_than_a_step_has_no_blocks(sigma, side):
 
 def test_pure_noise_has_none():
     assert boxes_of(noise(1400, 1000, sigma=NOISE_ADU)) == ()
+
+
+def test_a_sky_of_hardly_any_noise_in_8_bits_has_no_lost_part():
+    """Half of its rows may hold one value over most of their length."""
+    sensor = see(noise(900, 1200, level=2.0, sigma=0.22, dtype=np.uint8)).sensor
+    assert (sensor.dead_fraction, sensor.lost_boxes_px, sensor.stuck_columns) == (0.0, (), None)
+
+
+def test_a_lost_part_of_such_a_sky_is_found_where_its_value_is_another():
+    image = noise(900, 1200, level=9.0, sigma=0.22, dtype=np.uint8)
+    image[700:] = 0
+    image[100:180, 300:700] = 255
+    sensor = see(image).sensor
+    assert sensor.dead_fraction == pytest.approx(200 / 900, abs=0.01)
+    assert (300, 100, 700, 180) in sensor.lost_boxes_px

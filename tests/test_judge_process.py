@@ -19,6 +19,7 @@ from nebulift.findings import Kind
 from nebulift.verdict import Action, Policy, Thresholds
 from nebulift_daemon.judge_client import JudgeClient, JudgeUnavailable
 from nebulift_daemon.judge_messages import (
+    DEFAULT_JUDGE,
     Answer,
     JudgeOptions,
     Task,
@@ -89,6 +90,7 @@ def test_sessions_larger_than_a_pipe_get_through(tmp_path, client):
     assert judge.judge(put(tmp_path, b"CLEAN")).state == {"frames": 2}
 
 
+@pytest.mark.fault(45, 46)
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -105,6 +107,7 @@ def test_misbehaviour_is_told_in_words_and_the_next_frame_is_judged(tmp_path, cl
     assert judge.judge(put(tmp_path, b"CLEAN")).outcome == "judged"
 
 
+@pytest.mark.fault(45)
 def test_a_stopped_process_is_replaced(tmp_path, client):
     judge = client(timeout_s=1.0)
     judge.start()
@@ -173,6 +176,31 @@ def test_a_judge_that_cannot_start_is_no_fault_of_the_frame(tmp_path, client):
     judge = client("no_such_module:judge")
     with pytest.raises(JudgeUnavailable, match=r"does not start .*No module named 'no_such_module'"):
         judge.judge(put(tmp_path, b"CLEAN"))
+
+
+@pytest.mark.fault(44)
+def test_a_model_that_ends_the_process_is_done_without_until_there_is_another(tmp_path, client, monkeypatch):
+    (tmp_path / "onnxruntime.py").write_text(  # as a file does that the real one cannot stand
+        "import os\nclass SessionOptions:\n"
+        "    def add_session_config_entry(self, *_): pass\n"
+        "class InferenceSession:\n    def __init__(self, *_, **__): os.abort()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}:{tmp_path}")
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"evil")
+    judge = client(DEFAULT_JUDGE, model=str(model))
+
+    assert judge.judge(put(tmp_path, b"CLEAN")).outcome == "judged"
+    assert judge.ready.model is None
+    assert "loading it ends the judge (the judge process ended (SIGABRT" in judge.ready.trouble
+    first = judge.pid
+    assert judge.judge(put(tmp_path, b"CLEAN 2")).outcome == "judged"
+    assert judge.pid == first
+
+    model.unlink()
+    assert judge.judge(put(tmp_path, b"CLEAN 3")).outcome == "judged"
+    assert judge.pid != first
+    assert "no such file" in judge.ready.trouble
 
 
 def test_what_a_library_prints_is_no_answer(tmp_path, client, monkeypatch):

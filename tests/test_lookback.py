@@ -1,11 +1,12 @@
 """The daemon looks back when a session is over: once, beside everything else, and never in the way of a new frame."""
 
 import os
+import re
 import signal
 import socket
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,41 @@ def test_it_is_done_once_and_again_only_when_frames_have_come(watch):
     watch.wait(QUIET_S)
     assert watch.lookback.night is not None
     watch.finish()
+
+
+def next_evening(night):
+    """The clear frames once more, taken a day later."""
+    for name in CLEAR:
+        content = (night.capture / "M31" / name).read_bytes()
+        taken = re.search(rb"DATE-OBS= '(\d{4}-\d\d-\d\d)T", content)
+        day = (date.fromisoformat(taken[1].decode()) + timedelta(days=1)).isoformat().encode()
+        night.put(f"M31/next {name}", content[: taken.start(1)] + day + content[taken.end(1) :])
+    night.sort()
+
+
+def test_a_night_whose_end_was_slept_through_is_looked_back_on_after_the_next_one_and_once(watch):
+    next_evening(watch.night)
+    watch.wait(QUIET_S)
+    nights = [watch.lookback.night]
+    watch.finish()
+    assert watch.night.ledger.regrades.waiting() == []  # the newest night is clear
+    watch.wait(0)
+    nights.append(watch.lookback.night)
+    watch.finish()
+    assert date.fromisoformat(nights[0]) - date.fromisoformat(nights[1]) == timedelta(days=1)
+    assert watch.night.ledger.regrades.waiting() == [(nights[1], len(CLOUDED))]
+    assert watch.lookback.due_in_s() is None
+    watch.start()
+    assert watch.lookback.due_in_s() is None  # a restart does not forget it
+
+
+def test_only_the_newest_nights_are_looked_back_on(watch, monkeypatch):
+    monkeypatch.setattr(lookback, "MOST_NIGHTS", 1)
+    next_evening(watch.night)
+    watch.wait(QUIET_S)
+    watch.finish()
+    assert watch.lookback.due_in_s() is None
+    assert watch.night.ledger.regrades.waiting() == []
 
 
 def test_a_daemon_that_starts_long_after_does_not_wait_another_hour(watch):
@@ -269,6 +305,20 @@ def worker_of(daemon):
     children = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()
     mine = [pid for pid in map(int, children) if b"regrade_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return mine[0] if mine else None
+
+
+@pytest.mark.timeout(120)
+def test_the_daemon_makes_up_for_a_night_whose_end_it_did_not_see(tmp_path):
+    night = CloudedNight(tmp_path)
+    next_evening(night)
+    an_hour_ago(night)
+    with Daemon(tmp_path, model={"path": "none"}, regrade={"at_session_end": "propose"}) as daemon:
+        wait_until(lambda: daemon.text().count("looked back on") == 2, 60)
+        assert daemon.stop() == 0
+    assert daemon.text().count(f"{len(CLOUDED)} would be graded otherwise") == 1
+    with daemon:  # and that once
+        daemon.stop()
+    assert daemon.text().count("looking back on") == 2
 
 
 @pytest.mark.timeout(120)

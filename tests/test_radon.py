@@ -5,8 +5,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nebulift.streaks.radon import MAX_ROWS, line_length, line_lengths, line_sums
-from nebulift.streaks.search import Candidate, candidate_lines, find_candidates
+from nebulift.streaks.radon import (
+    MAX_ROWS,
+    line_lengths,
+    line_sums,
+    row_by_row,
+    sampled_sums,
+    shifts_at_once,
+    short_lines,
+)
+from nebulift.streaks.search import (
+    MIN_LINE_PX,
+    Candidate,
+    _full_lines_above,
+    _least_roots,
+    candidate_lines,
+    find_candidates,
+)
 from nebulift.streaks.search_map import CLIP_SIGMA, LINE_UNITS, StreakMap
 
 
@@ -18,27 +33,69 @@ def columns_of(shift, rows):
     return half + [shift // 2 + shift % 2 + column for column in half]
 
 
-def walked(image, rows, pad):
-    """The sums by walking along each line, pixel by pixel, as (block, shift, start)."""
+def walked(image, rows, blocks, left):
+    """The sums by walking along each line, pixel by pixel, as (block, shift, start); nothing lies below the image."""
     height, width = image.shape
-    sums = np.zeros((height // rows, rows, width + pad), dtype=np.int64)
+    sums = np.zeros((blocks, rows, width + left), dtype=np.int64)
     for block, shift, start in np.ndindex(sums.shape):
         for row, step in enumerate(columns_of(shift, rows)):
-            column = start - pad + step
-            if 0 <= column < width:
-                sums[block, shift, start] += image[block * rows + row, column]
+            column, line = start - left + step, block * rows + row
+            if 0 <= column < width and line < height:
+                sums[block, shift, start] += image[line, column]
     return sums
+
+
+def noise_image(height, width, seed):
+    return np.random.default_rng(seed).integers(-24, 25, (height, width)).astype(np.int16)
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    longest=st.sampled_from([2, 4, 8, 16]), blocks=st.integers(1, 3), width=st.integers(1, 20), seed=st.integers(0, 999)
+    rows=st.sampled_from([2, 4, 8]),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    more=st.integers(0, 4),
+    seed=st.integers(0, 999),
 )
-def test_every_sum_is_that_of_a_walk_along_the_line(longest, blocks, width, seed):
-    image = np.random.default_rng(seed).integers(-24, 25, (longest * blocks, width)).astype(np.int16)
-    lengths = tuple(2**k for k in range(1, 5) if 2**k <= longest)
-    for found in line_sums(image, lengths):
-        assert np.array_equal(found.sums, walked(image, found.rows, longest))
+def test_every_short_sum_is_that_of_a_walk_along_the_line(rows, height, width, more, seed):
+    image = noise_image(height, width, seed)
+    short = short_lines(image, rows, more)
+    assert len(short.sums) == max(-(-height // rows), more)
+    assert np.array_equal(short.sums, walked(image, rows, len(short.sums), short.pad))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.sampled_from([2, 4, 8]),
+    doublings=st.integers(0, 2),
+    first=st.integers(0, 2),
+    width=st.integers(1, 20),
+    seed=st.integers(0, 999),
+)
+def test_every_long_sum_is_that_of_a_walk_along_the_line(rows, doublings, first, width, seed):
+    """And all lines that reach the image are given, each once."""
+    lengths = tuple(rows << n for n in range(doublings + 1))
+    height = rows * first + lengths[-1]
+    image = noise_image(height, width, seed)
+    given_shifts = {length: [] for length in lengths}
+    for found in line_sums(short_lines(image, rows), first, lengths):
+        left = -found.first_start
+        true = walked(image[rows * first :], found.rows, lengths[-1] // found.rows, max(left, found.rows))
+        shifts = slice(found.first_shift, found.first_shift + found.sums.shape[1])
+        assert np.array_equal(found.sums, true[:, shifts, true.shape[2] - width - left :])
+        assert not true[:, shifts, : true.shape[2] - width - left].any()
+        given_shifts[found.rows] += range(shifts.start, shifts.stop)
+    assert given_shifts == {length: list(range(length)) for length in lengths}
+
+
+@settings(max_examples=20, deadline=None)
+@given(first=st.integers(0, 1), width=st.integers(1, 20), seed=st.integers(0, 999))
+def test_sampled_sums_are_some_of_all(first, width, seed):
+    image = noise_image(8 * first + 16, width, seed)
+    short = short_lines(image, 8)
+    for some in sampled_sums(short, first, (8, 16)):
+        true = walked(image[8 * first :], some.rows, 16 // some.rows, -some.first_start)
+        assert np.array_equal(some.sums[:, 0], true[:, some.first_shift, ::2])
 
 
 @given(shift=st.integers(0, 63))
@@ -54,29 +111,50 @@ def test_the_longest_transform_at_the_clip_does_not_overflow():
     clip = int(CLIP_SIGMA * LINE_UNITS)
     for sign in (1, -1):
         image = np.full((MAX_ROWS, 40), sign * clip, np.int16)
-        (found,) = line_sums(image, (MAX_ROWS,))
-        upright = found.sums[0, 0, MAX_ROWS : MAX_ROWS + 40]
-        assert (upright == sign * clip * MAX_ROWS).all()
+        upright = next(line_sums(short_lines(image), 0, (MAX_ROWS,)))
+        assert upright.first_shift == 0
+        assert (upright.sums[0, 0, -upright.first_start :] == sign * clip * MAX_ROWS).all()
 
 
-@pytest.mark.parametrize(("rows", "longest"), [(3, 2), (100, 100), (2 * MAX_ROWS, 2 * MAX_ROWS), (48, 32)])
-def test_other_heights_are_refused(rows, longest):
+@pytest.mark.parametrize("rows", [0, 1, 3, 100, 2 * MAX_ROWS])
+def test_other_lengths_are_refused(rows):
     with pytest.raises(ValueError, match="power of two"):
-        next(line_sums(np.zeros((rows, 4), np.int16), (longest,)))
+        short_lines(np.zeros((12, 4), np.int16), rows)
 
 
 @settings(max_examples=20, deadline=None)
 @given(height=st.sampled_from([4, 16, 64]), width=st.integers(16, 60))
 def test_line_lengths_are_the_pixels_inside(height, width):
-    (ones,) = line_sums(np.ones((height, width), np.int16), (height,))
-    inside = np.maximum(ones.sums[0], 1)
-    shift, start = np.arange(height)[:, None], np.arange(width + height)[None, :]
-    lengths = line_lengths(shift, start, height, width)
+    ones = short_lines(np.ones((height, width), np.int16), height)
+    inside = np.maximum(ones.sums[0, :, ones.pad - height :], 1)
+    lengths = line_lengths(np.arange(height)[:, None], np.arange(-height, width)[None, :], height, width)
     assert np.abs(lengths - inside).mean() < 1.0
-    for place in [(0, 0), (1, 5), (height - 1, 0), (height - 1, width + height - 1), (height // 2, height // 2)]:
-        assert line_length(*place, height, width) == pytest.approx(lengths[place], abs=1e-3)
     whole = inside == height
     assert lengths[whole].min() >= 0.75 * height
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), width=st.integers(40, 200))
+def test_full_lines_above_the_floor_are_all_found(seed, width):
+    """Though each start is held against its shortest line alone at first."""
+    height, floor = 128, 30.0
+    short = short_lines(noise_image(height, width, seed))
+    roots = _least_roots(short.rows // shifts_at_once(short.rows, height), height, width)
+    found, all_of_them = 0, 0
+    for part in line_sums(short, 0, (height,)):
+        above = _full_lines_above(part, floor, roots, width)
+        found += 0 if above is None else len(above)
+        shift, column = np.indices(part.sums[0].shape)
+        length = line_lengths(shift + part.first_shift, column + part.first_start, height, width)
+        all_of_them += (part.sums[0] > floor * np.sqrt(np.maximum(length, MIN_LINE_PX))).sum()
+    assert found == all_of_them > 0
+
+
+def test_numpy_has_its_buffers_back():
+    before = np.getbufsize()
+    with row_by_row():
+        assert np.getbufsize() != before
+    assert np.getbufsize() == before
 
 
 def drawn(ends, shape, height=1.0):

@@ -1,5 +1,6 @@
 """The map of a frame: true means, true noise, whatever the numbers, the size and the camera."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -149,3 +150,34 @@ def test_constant_frames_of_all_levels_are_judged_and_not_clean(value):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_frame_without_a_single_value_is_judged_and_not_clean(value):
     assert ArtifactDetector().analyse_array(np.full((300, 300), value, np.float32)).score < 0.3
+
+
+@pytest.mark.parametrize("over", [1, 2, 63])
+def test_a_frame_whose_last_strip_is_a_row_or_so_is_read_whole(over):
+    scan = scanned(noise(24 * 64 + over, 1200))
+    assert scan.units.shape == ((24 * 64 + over) // 2, 600)
+
+
+def test_the_noise_of_a_drizzled_frame_is_the_scatter_of_its_pixels():
+    """Neighbours that are made of the same pixels differ by less than the sky scatters."""
+    finer = cv2.resize(noise(900, 900, dtype=np.float32), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    scan = scanned(finer)
+    assert scan.raw_noise_adu == pytest.approx(finer.std(), rel=0.15)
+    assert scan.units.std() / UNITS_PER_SIGMA == pytest.approx(1.0, rel=0.15)
+
+
+def test_a_field_full_of_stars_is_not_taken_for_a_resampled_one():
+    field = star_field(1300, 1200, density_per_mpx=12_000.0)
+    assert scanned(field.pixels).raw_noise_adu < 1.3 * field.noise.noise_adu
+
+
+@pytest.mark.parametrize("sigma", [0.25, 0.4, 0.6])
+def test_noise_below_a_step_of_8_bits_is_told_by_its_mean_square(sigma):
+    pixels = noise(900, 900, level=3.3, sigma=sigma, dtype=np.uint8)
+    scan = scanned(pixels)
+    assert scan.raw_noise_adu == pytest.approx(pixels.std(), rel=0.05)
+    assert scan.is_coarse
+
+
+def test_a_frame_of_one_value_is_not_coarse():
+    assert not scanned(np.full((300, 300), 7, np.uint8)).is_coarse

@@ -110,6 +110,7 @@ def test_new_frames_come_before_an_old_backlog_and_that_in_order_of_time(tmp_pat
     assert [name for name in order if name != "new"] == [f"old{number}" for number in reversed(range(6))]
 
 
+@pytest.mark.fault(45, 46)
 def test_frames_the_judge_cannot_stand_go_to_review_and_delay_nobody(tmp_path):
     bad = {f"{word}.fits": frame(word.encode()) for word in ("HANG", "CRASH", "BUG", "GREEDY")}
     daemon = Daemon(tmp_path)
@@ -121,6 +122,7 @@ def test_frames_the_judge_cannot_stand_go_to_review_and_delay_nobody(tmp_path):
         assert [" clean " in line for line in verdicts] == [True] + [False] * len(bad)  # the bad ones come last
 
 
+@pytest.mark.fault(24)
 def test_sigterm_in_the_middle_of_a_frame_stops_in_time_and_loses_nothing(tmp_path):
     with Daemon(tmp_path) as daemon:
         make_files(daemon.capture, {f"{number}.fits": frame(f"SLOW {number}".encode()) for number in range(6)})
@@ -135,12 +137,30 @@ def test_sigterm_in_the_middle_of_a_frame_stops_in_time_and_loses_nothing(tmp_pa
     assert "try 1 of 2" not in daemon.text()  # being stopped is no failed try
 
 
+@pytest.mark.slow
+@pytest.mark.fault(24)
+def test_asked_to_stop_five_times_in_the_middle_of_work_it_loses_nothing(tmp_path, figures):
+    daemon, slowest_s = Daemon(tmp_path, filing={"clean": "move"}), 0.0
+    make_files(daemon.capture, {f"{number}.fits": frame(f"SLOW CLEAN {number}".encode()) for number in range(20)})
+    before = census(daemon.capture)
+    for _ in range(5):
+        with daemon:
+            done = len(daemon.filed())
+            wait_until(lambda: len(daemon.filed()) > done)  # noqa: B023
+            started = time.monotonic()
+            assert daemon.stop(10) == 0
+            slowest_s = max(slowest_s, time.monotonic() - started)
+        assert census(daemon.capture, daemon.output) == before
+    figures(stops=5, lost=0, slowest_s=slowest_s)
+
+
 def test_ctrl_c_stops_it_too(tmp_path):
     with Daemon(tmp_path) as daemon:
         daemon.process.send_signal(signal.SIGINT)
         assert daemon.process.wait(10) == 0
 
 
+@pytest.mark.fault(36)
 def test_a_second_daemon_is_refused_in_one_sentence(tmp_path):
     with Daemon(tmp_path) as daemon:
         second = Daemon(tmp_path)
@@ -153,11 +173,39 @@ def test_a_second_daemon_is_refused_in_one_sentence(tmp_path):
         daemon.has_filed("clean/a.fits")
 
 
+@pytest.mark.fault(37)
 def test_a_wrong_configuration_is_exit_status_2_and_no_traceback(tmp_path):
     daemon = Daemon(tmp_path, watch={"folders": ["/no/such/folder"], "settle": 2}, filing={"clean": "destroy"}).start()
     assert daemon.process.wait(10) == 2
     assert "3 problems" in daemon.text()
     assert "Traceback" not in daemon.text()
+
+
+WRONG = {
+    "not TOML": "[watch\nfolders = ",
+    "unknown key": '[watch]\nfolders = ["{cap}"]\nsettle = 2\n[output]\nroot = "{out}"\n',
+    "unknown section": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{out}"\n[cloud]\n',
+    "no folders": '[watch]\nfolders = []\n[output]\nroot = "{out}"\n',
+    "no such folder": '[watch]\nfolders = ["{cap}/no/such"]\n[output]\nroot = "{out}"\n',
+    "output inside": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{cap}"\n',
+    "wrong type": '[watch]\nfolders = ["{cap}"]\nsettle_s = "long"\n[output]\nroot = "{out}"\n',
+    "wrong act": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{out}"\n[filing]\nclean = "destroy"\n',
+    "thresholds": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{out}"\n[thresholds]\nclean = 0.2\n',
+    "a file for a folder": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{cfg}"\n',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.fault(37)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_every_wrong_configuration_ends_at_once_with_a_plain_line(tmp_path, wrong):
+    daemon = Daemon(tmp_path)
+    text = WRONG[wrong].replace("{cap}", str(daemon.capture)).replace("{out}", str(daemon.output))
+    daemon.config.write_text(text.replace("{cfg}", str(daemon.config)))
+    daemon.start()
+    assert daemon.process.wait(20) == 2
+    assert "Traceback" not in daemon.text()
+    assert 1 <= len(daemon.text().strip().splitlines()) <= 6
 
 
 def test_an_output_folder_with_other_things_in_it_is_not_taken(tmp_path):
@@ -239,6 +287,7 @@ class Listener:
         return any(text.startswith(message) for _, text in self.listen())
 
 
+@pytest.mark.fault(40)
 def test_systemd_is_told_ready_alive_and_stopping(tmp_path):
     listener = Listener(str(tmp_path / "notify"))
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
@@ -259,6 +308,7 @@ def test_an_abstract_socket_is_spoken_to_as_well():
     listener.socket.close()
 
 
+@pytest.mark.fault(40)
 def test_a_frozen_daemon_does_not_call_itself_alive(tmp_path):
     listener = Listener(str(tmp_path / "notify"))
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nebulift.errors import ConfigError
-from nebulift.settings import Filing, Model, Output, Report, Settings, Watch
+from nebulift.settings import Filing, Model, Notify, Output, Report, Settings, Watch, Web
 from nebulift_daemon.mounts import Mount
 from nebulift_daemon.service_folders import SERVICE_USER, STATE_DIRECTORY, drop_in, mount_unit, owner_name, reach_of
 
@@ -136,3 +136,18 @@ def test_what_else_lies_hidden_in_an_opened_home_folder_is_closed_as_well(tmp_pa
 
     assert tmp_path / "pi" / ".mozilla" in found.hidden
     assert os.fspath(tmp_path / "pi" / ".ssh") in map(os.fspath, found.hidden)
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({}, []),
+        ({"notify": Notify(safety_file=Path("/home/pi/sky.txt"))}, []),
+        ({"web": Web(serve=True)}, ["PrivateNetwork=no", "IPAddressAllow=localhost"]),
+        ({"web": Web(serve=True, listen="0.0.0.0:8321")}, ["PrivateNetwork=no", "IPAddressDeny="]),
+        ({"notify": Notify(urls=("ntfys://ntfy.sh/x",))}, ["PrivateNetwork=no", "IPAddressDeny="]),
+    ],
+)
+def test_the_network_is_opened_as_far_as_messages_and_page_need_it(sections, expected):
+    found = [line for line in lines(settings("/home/pi/Pictures", **sections)) if "Network" in line or "IP" in line]
+    assert found == expected

@@ -2,15 +2,16 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from glimpses import BEGIN, WIDTH, Field, after_clean_frames, scalars, seen_next
 
 from nebulift.cv_prefilter import ArtifactDetector
+from nebulift.exposure import Exposure
 from nebulift.findings import Kind
-from nebulift.session import GroupState, compare, glimpse_of, next_session, session_findings
+from nebulift.session import GroupState, compare, glimpse_of, next_session, scalars_of, session_findings
 from nebulift.session.star_match import Motion, match_few
 from nebulift.simulate import star_field
 from nebulift.verdict import Label
@@ -138,6 +139,19 @@ class TestTheNextNight:
         assert 0.3 < finding.severity < 0.7
         assert "earlier nights" in finding.text
 
+    @pytest.mark.parametrize(
+        ("change", "kind"),
+        [({"elongation": 1.8}, Kind.TRAILED), ({"fwhm_px": 8.0}, Kind.DEFOCUS), ({"stars": 20}, Kind.CLOUD)],
+    )
+    def test_a_spoilt_first_frame_is_put_to_a_person_with_its_cause(self, change, kind):
+        _, fresh = self.two_nights(Field())
+        glimpse = Field().glimpse()
+        context, _ = compare(fresh, glimpse, replace(scalars(glimpse), **change))
+        (finding,) = session_findings(context)
+        assert finding.kind is kind
+        assert 0.3 < finding.severity < 0.7
+        assert "earlier nights" in finding.text
+
     def test_a_hazy_night_is_a_night(self):
         context, _ = self.two_nights(Field(), transparency=0.8)
         assert session_findings(context) == ()
@@ -162,6 +176,36 @@ class TestTheNextNight:
     def test_it_survives_json(self):
         _, fresh = self.two_nights(Field())
         assert GroupState.from_json(json.loads(json.dumps(fresh.to_json()))) == fresh
+
+
+class TestAirmass:
+    """As the header says; else from place, pointing and time; else unknown."""
+
+    PLACE = Exposure(
+        taken_at=datetime(2024, 3, 20, 23, 59, tzinfo=UTC),
+        exposure_s=120.0,
+        ra_deg=178.0,
+        dec_deg=0.0,
+        site_latitude_deg=60.0,
+        site_longitude_deg=0.0,
+    )  # at an equinox 12 h culminates at midnight, here at 30 degrees of altitude
+
+    @pytest.mark.parametrize(
+        ("change", "airmass"),
+        [
+            ({}, 2.0),
+            ({"airmass": 1.3}, 1.3),
+            ({"dec_deg": -70.0}, None),  # below the horizon: place or clock are wrong
+            ({"site_latitude_deg": None}, None),
+            ({"ra_deg": None}, None),
+            ({"taken_at": None}, None),
+        ],
+    )
+    def test_it_is_known_as_well_as_the_header_lets_it_be(self, change, airmass):
+        image = star_field(300, 200, fwhm_px=3.0, density_per_mpx=300, seed=4).pixels
+        measured = ArtifactDetector().analyse_array(image).measurements
+        found = scalars_of(measured, replace(self.PLACE, **change)).airmass
+        assert found == (airmass and pytest.approx(airmass, abs=0.03))
 
 
 def test_the_stars_of_an_all_sky_lens_are_not_looked_for_again():

@@ -51,6 +51,9 @@ def unchanged(night):
 # -- hosts and origins -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(51)
+@pytest.mark.fault(51)
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8321", "127.0.0.1.evil.example", "", "localhost@evil"])
 def test_a_foreign_name_that_points_here_is_turned_away(page, host):
     assert page.get("/frame/1", Host=host).status == 421
@@ -91,6 +94,7 @@ def test_looking_never_decides(page, night):
     assert unchanged(night)
 
 
+@pytest.mark.fault(51)
 def test_forms_are_bounded_and_what_they_say_is_checked(page, night):
     assert page.decide(1, "accept", padding="x" * 10_000).status == 413
     assert page.decide(1, "accept", **{f"field {number}": "x" for number in range(200)}).status == 413
@@ -102,6 +106,7 @@ def test_forms_are_bounded_and_what_they_say_is_checked(page, night):
 # -- what is sent ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(51)
 def test_hostile_names_and_headers_stay_text_on_every_page(page):
     for path in ("/frame/1", "/frame/1?list=all", "/browse?list=all", "/browse?list=%3Cscript%3E&kind=%22%3E"):
         text = page.get(path).text
@@ -111,6 +116,7 @@ def test_hostile_names_and_headers_stay_text_on_every_page(page):
         assert "wzqz" not in text  # what the template language would make of it
 
 
+@pytest.mark.fault(51)
 def test_no_page_loads_anything_from_elsewhere_or_runs_anything_inline(page):
     for path in ("/frame/1", "/browse", "/login", "/static/style.css", "/static/page.js", "/nowhere"):
         answer = page.get(path)
@@ -150,6 +156,7 @@ def test_no_path_of_a_client_s_is_ever_opened(page, night, path):
 # -- the token ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(51)
 def test_beyond_this_machine_nothing_is_shown_without_the_token(abroad, night):
     key = key_of(night.ledger().frames.get(1))
     for path in ("/", "/frame/1", "/browse", "/news", f"/preview/{key}/small.jpg", "/static/page.js"):

@@ -35,6 +35,7 @@ class Tally:
     known: int = 0  # sorted by an earlier run
     labels: dict[str, int] = field(default_factory=dict)  # clean, contaminated, review, skipped
     unreadable: int = 0
+    unreachable: int = 0  # they cannot be read at the moment
     waiting: int = 0  # judged, could not be filed
     writing: list[Path] = field(default_factory=list)  # still being written: left for another run
     trouble: str | None = None  # why frames could not be filed
@@ -92,7 +93,7 @@ def sort_folder(
         ignore_lease_breaks()
         whole = _settled(frames, settings, is_being_written, alarm, tally)
         audience.begin(len(whole))
-        _take_all(parts, whole, settings.watch.folders, alarm)
+        tally.unreachable = _take_all(parts, whole, settings.watch.folders, alarm)
         parts.sessions.save()
         while parts.filer.next_retry_s() == 0 and not alarm.stopping:
             parts.filer.retry(lambda: not alarm.stopping)
@@ -150,10 +151,14 @@ def _settled(
     return sorted(whole, key=lambda sighting: sighting.mtime_ns)
 
 
-def _take_all(parts: Parts, frames: list[Sighting], watched: Sequence[Path], alarm: Alarm) -> None:
-    waiting = deque(frames)
+def _take_all(parts: Parts, frames: list[Sighting], watched: Sequence[Path], alarm: Alarm) -> int:
+    """Take every frame; how many could not be read for their disk's sake."""
+    waiting, unreachable = deque(frames), 0
     while waiting and not alarm.stopping:
         sighting = waiting.popleft()
         root = next(folder for folder in watched if sighting.path.is_relative_to(folder))
-        if parts.sorter.take(sighting, root) is Outcome.AGAIN:
+        outcome = parts.sorter.take(sighting, root)
+        unreachable += outcome is Outcome.LATER
+        if outcome is Outcome.AGAIN:
             waiting.append(sighting)
+    return unreachable

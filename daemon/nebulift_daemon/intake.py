@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nebulift_daemon.folders import Listing
 from nebulift_daemon.ledger import Ledger
+from nebulift_daemon.postponed import Postponed
 from nebulift_daemon.settler import Settler
 from nebulift_daemon.sighting import Sighting, look
 from nebulift_daemon.watcher import Watcher
@@ -42,6 +43,7 @@ class Intake:
         self._alive = alive
         self._wall_clock = wall_clock
         self._numbers = itertools.count()
+        self.postponed = Postponed(watcher.rescan_s)
         self._heap: list[tuple[int, int, int, Sighting]] = []
         self._queued: dict[Path, Sighting] = {}
         self._since: dict[Path, float] = {}  # wall-clock time at which each frame joined the queue
@@ -101,7 +103,11 @@ class Intake:
 
     def _note(self, listing: Listing) -> list[Sighting]:
         """Follow what is new and recent in a listing; what is new and older is given back."""
-        fresh = [seen for seen in listing.frames if self._queued.get(seen.path) != seen]
+        fresh = [
+            seen
+            for seen in listing.frames
+            if self._queued.get(seen.path) != seen and not self.postponed.is_resting(seen.path)
+        ]
         unknown = self._ledger.frames.unknown(listing.folder, fresh)
         if not self._overflow and any(seen.path not in self._settler for seen in unknown):
             self._watcher.found_new()

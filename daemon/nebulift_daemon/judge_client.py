@@ -10,11 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from nebulift.errors import NebuliftError
 from nebulift_daemon.judge_messages import (
+    DEFAULT_JUDGE,
     FAILED,
+    NO_MODEL,
     READY,
     STOPPED,
     Answer,
@@ -26,7 +29,9 @@ from nebulift_daemon.judge_messages import (
     task_line,
 )
 from nebulift_daemon.judging_process import environment_for
+from nebulift_daemon.model_file import model_file
 from nebulift_daemon.printing import one_line
+from nebulift_daemon.sighting import Sighting
 
 START_TIMEOUT_S = 180.0  # a Pi Zero with a worn card loads the libraries in well under a minute
 TICK_S = 0.5
@@ -59,6 +64,7 @@ class JudgeClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._received = bytearray()
         self._stderr: int | None = None  # a file in memory: what the process writes to stderr
+        self._shunned: tuple[Sighting | None, str | None] | None = None  # a model file that ended the process, and how
         self.ready: Ready | None = None
 
     @property
@@ -70,22 +76,43 @@ class JudgeClient:
 
         Raises ``JudgeUnavailable`` when it does not come up.
         """
+        if self._shunned is not None and model_file(self._options.model) != self._shunned[0]:
+            self.close()  # another file: it gets its chance
+            self._shunned = None
         if self._process is not None and self.ready is not None:
             return self.ready
-        self._spawn()
-        answer = self._exchange(first_line(self._options, self._saved_sessions()), START_TIMEOUT_S)
+        answer = self._begin(self._options if self._shunned is None else replace(self._options, model=NO_MODEL))
+        if answer.outcome == FAILED and self._may_be_the_model():
+            self._shunned = model_file(self._options.model), answer.reason
+            answer = self._begin(replace(self._options, model=NO_MODEL))
         if answer.outcome == STOPPED:
             return None
-        if answer.outcome != READY or answer.record is None:
+        if answer.outcome != READY or answer.model is None:
+            self._shunned = None
             raise JudgeUnavailable(f"the judge process does not start ({answer.reason}); check the installation")
-        self.ready = Ready(answer.record["model"], answer.record["problem"])
+        self.ready = Ready(**answer.model)
+        if self._shunned is not None:
+            self.ready = Ready(None, f"model {self._options.model}: loading it ends the judge ({self._shunned[1]})")
         return self.ready
+
+    def _begin(self, options: JudgeOptions) -> Answer:
+        """A fresh process's first answer."""
+        self._spawn()
+        return self._exchange(first_line(options, self._saved_sessions()), START_TIMEOUT_S)
+
+    def _may_be_the_model(self) -> bool:
+        """Whether a judge without the model is worth a try: frames are then judged, if not as well."""
+        return self._shunned is None and self._options.judge == DEFAULT_JUDGE and self._options.model != NO_MODEL
 
     def judge(self, task: Task) -> Answer:
         """What becomes of this frame, within its time. Raises ``JudgeUnavailable``."""
         if self.start() is None:
             return Answer(STOPPED)
-        return self._exchange(task_line(task), self.deadline_s(task.sighting.size_bytes))
+        answer = self._exchange(task_line(task), self.deadline_s(task.sighting.size_bytes))
+        if answer.model is not None:
+            self.ready = Ready(**answer.model)
+            tell_of_model(self.ready)
+        return answer
 
     def deadline_s(self, size_bytes: int) -> float:
         """How long a frame of this size may take."""
@@ -199,6 +226,14 @@ class JudgeClient:
         size = os.fstat(self._stderr).st_size
         words = os.pread(self._stderr, LAST_WORDS_BYTES, max(size - LAST_WORDS_BYTES, 0))
         return words.decode("utf-8", "replace").strip()
+
+
+def tell_of_model(ready: Ready) -> None:
+    """Say in the log with which model frames are judged from now on, or why without."""
+    if ready.trouble:
+        log.warning("%s", ready.trouble)
+    else:
+        log.info("model: %s", ready.model or "none, measurements decide alone")
 
 
 def _read(descriptor: int) -> bytes:

@@ -49,7 +49,14 @@ class Ready:
     """What the judge process says once it can work."""
 
     model: str | None  # name of the model that takes part
-    model_problem: str | None  # why none does, though one was asked for
+    model_problem: str | None  # why none does, or not the newest, though it was asked for
+
+    @property
+    def trouble(self) -> str | None:
+        """The problem in words that say what it means for the verdicts."""
+        if self.model_problem is None or self.model is not None:
+            return self.model_problem
+        return f"no model, measurements decide alone: {self.model_problem}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +91,16 @@ class Answer:
     reason: str | None = (
         None  # of a failure; of a judgement: why the model had no part in it, though it should have had
     )
+    model: dict[str, Any] | None = None  # ``Ready`` as a dict, where there is news about the model
 
 
-READY = "ready"  # the first answer: ``record`` holds ``model`` and ``problem``
+READY = "ready"  # the first answer: ``model`` says with which model
 JUDGED = "judged"
 SAME = "same"  # the bytes are among ``known_sha256``
 CHANGED = "changed"  # the file changed while it was read: it has to settle again
 VANISHED = "vanished"
 FAILED = "failed"  # crash, time-out, out of memory, an error of ours
+UNREACHABLE = "unreachable"  # the disk, or its permissions, do not let us read the file now: no fault of the frame
 STOPPED = "stopped"  # we were told to stop; says nothing about the frame
 
 

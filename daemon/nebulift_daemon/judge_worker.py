@@ -5,11 +5,13 @@ parent does not have. Reads lines from stdin, answers on stdout, ends when stdin
 """
 
 import contextlib
+import errno
 import hashlib
 import importlib
 import os
 import sys
 import traceback
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,12 +20,12 @@ from nebulift.judgement import Judgement, as_record
 from nebulift.verdict import unreadable
 from nebulift_daemon.judge_messages import (
     CHANGED,
-    DEFAULT_JUDGE,
     FAILED,
     JUDGED,
     MOST_GROUPS,
-    NO_MODEL,
+    READY,
     SAME,
+    UNREACHABLE,
     VANISHED,
     Answer,
     JudgeOptions,
@@ -34,10 +36,16 @@ from nebulift_daemon.judge_messages import (
     read_task,
 )
 from nebulift_daemon.judging_process import limit_memory, live_and_die_with_parent
+from nebulift_daemon.model_keeper import ModelKeeper
+from nebulift_daemon.shadow_model import ShadowModel
 from nebulift_daemon.sighting import Sighting, look
 
 NICENESS = 10  # the capture program comes first
 HASH_CHUNK_BYTES = 1 << 20
+DISK_TROUBLE = {  # says nothing about the frame: it waits for the disk, or for somebody who gives the permission
+    *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN),
+    *(errno.EHOSTUNREACH, errno.EACCES, errno.EPERM),
+}
 
 
 class Worker:
@@ -49,10 +57,20 @@ class Worker:
         self._function = getattr(module, function_name)
         self._options = options
         self._sessions = _restored(module, saved_sessions)
-        self._model, self.ready = _load_model(options)
+        self._models = ModelKeeper(options)
+        self._shadow = ShadowModel(options)
+
+    @property
+    def ready(self) -> Ready:
+        return self._models.ready
 
     def answer(self, task: Task) -> Answer:
-        """Judge one file and hash it, from the same bytes: whatever moved in between is noticed."""
+        """Judge one file and hash it; the model file is looked at before, and its news are told along."""
+        news = asdict(self.ready) if self._models.renew() else None
+        return replace(self._answer(task), model=news)
+
+    def _answer(self, task: Task) -> Answer:
+        """Judge and hash from the same bytes: whatever moved in between is noticed."""
         before = _what_became_of(task.sighting)
         if before is not None:
             return before
@@ -61,7 +79,8 @@ class Worker:
         except MemoryError:
             answer = Answer(FAILED, reason=f"judging it takes more than {self._options.memory_mb} MB of memory")
         except OSError as error:
-            answer = Answer(FAILED, reason=f"the file cannot be read: {error.strerror or error}")
+            outcome = UNREACHABLE if error.errno in DISK_TROUBLE else FAILED
+            answer = Answer(outcome, reason=f"the file cannot be read: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001 - the barrier: one frame must not stop the others
             traceback.print_exc()  # kept by the parent, for the debug log
             own = f"{type(error).__name__}: {error}"
@@ -80,16 +99,17 @@ class Worker:
     def _judge(self, path: Path) -> tuple[Judgement, str | None]:
         """The judgement, and why the model had no part in it, when it should have had."""
         try:
-            return self._ask(path, self._model), None
+            return self._ask(path, self._models.classifier), None
         except ModelMismatch as error:
             return self._ask(path, None), str(error)
         except NebuliftError as error:
             return Judgement(path, unreadable(str(error)), error=str(error)), None
 
     def _ask(self, path: Path, model: Any) -> Judgement:
-        options = self._options
+        options, shadow = self._options, self._shadow.classifier()
+        watching = {} if shadow is None else {"shadow": shadow}
         judgement = self._function(
-            path, model=model, thresholds=options.thresholds, policy=options.policy, sessions=self._sessions
+            path, model=model, thresholds=options.thresholds, policy=options.policy, sessions=self._sessions, **watching
         )
         assert isinstance(judgement, Judgement)
         return judgement
@@ -112,10 +132,7 @@ def main() -> None:
     options, sessions = read_first_line(requests.readline())
     limit_memory(options.memory_mb << 20)
     worker = Worker(options, sessions)
-    _say(
-        answers,
-        answer_line(Answer("ready", record={"model": worker.ready.model, "problem": worker.ready.model_problem})),
-    )
+    _say(answers, answer_line(Answer(READY, model=asdict(worker.ready))))
     for line in requests:
         _say(answers, answer_line(worker.answer(read_task(line))))
 
@@ -136,19 +153,6 @@ def _what_became_of(seen: Sighting) -> Answer | None:
     """``None`` as long as the file is the one that was seen."""
     now = look(seen.path)
     return None if now == seen else Answer(VANISHED if now is None else CHANGED)
-
-
-def _load_model(options: JudgeOptions) -> tuple[Any, Ready]:
-    """The classifier, or ``None`` and the reason why the measurements decide alone."""
-    if options.model == NO_MODEL or options.judge != DEFAULT_JUDGE:
-        return None, Ready(None, None)
-    from nebulift.classifier import load_classifier  # noqa: PLC0415 - onnxruntime, and only where a model is wanted
-
-    try:
-        classifier = load_classifier(options.model, threads=options.threads)
-    except ModelMismatch as error:
-        return None, Ready(None, str(error))
-    return classifier, Ready(classifier.card.name, None)
 
 
 def _private_channel() -> tuple[IO[str], IO[str]]:

@@ -1,8 +1,9 @@
-"""The night looked back on when its session is over: when that is due, and the process that does it.
+"""Nights looked back on when their sessions are over: when that is due, and the process that does it.
 
-A process of its own, because it can be killed the moment a new frame is there, and all that it has taken goes with it:
-its memory, which takes the place of the judge's, and nothing of the ledger, where each finished group stays done. Idle
-costs nothing: there is a due time, and nobody looks before.
+Each night once, also one whose end the daemon slept through. A process of its own, because it can be killed the moment
+a new frame is there, and all that it has taken goes with it: its memory, which takes the place of the judge's, and
+nothing of the ledger, where each finished group stays done. Idle costs nothing: there is a due time, and nobody looks
+before.
 """
 
 import logging
@@ -13,13 +14,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from nebulift_daemon.judge_client import JudgeClient
 from nebulift_daemon.judge_messages import JudgeOptions, first_line
 from nebulift_daemon.judging_process import environment_for
 from nebulift_daemon.ledger import Ledger
-from nebulift_daemon.nights import Night, last_night, zone_of_site
+from nebulift_daemon.nights import Night, last_nights, zone_of_site
 from nebulift_daemon.printing import one_line
 from nebulift_daemon.regrade_order import Order, Report, order_line, read_report
 from nebulift_daemon.report.words import counted
@@ -29,12 +29,13 @@ AFTER_START_S = 5.0  # first what waits in the folders
 LOOK_EVERY_S = 5.0  # at the process, while it works
 AGAIN_S = 600.0  # after it came to nothing
 MOST_TRIES = 3  # for one state of a night
+MOST_NIGHTS = 7  # newest ones: whoever lets the daemon loose on years of frames wants those of this week regraded
 
 log = logging.getLogger(__name__)
 
 
 class Lookback:
-    """Looks back on the newest night, once, and again when more frames of it have come.
+    """Looks back on the newest nights, on each once, and again when more frames of it have come.
 
     ``clock`` is in seconds and only goes forward; ``now`` is the time of day.
     """
@@ -55,7 +56,7 @@ class Lookback:
         self._process: subprocess.Popen[bytes] | None = None
         self._last_words: int | None = None  # a file in memory: what the process writes to stderr
         self.night: str | None = None  # which is being looked back on
-        self.trouble: str | None = None  # why the last night was not
+        self.trouble: str | None = None  # why the last one was not
         self._due: float | None = None
         if self._to_do() is not None:
             self._due = clock() + max(QUIET_S - self._quiet_already_s(now()), AFTER_START_S)
@@ -70,6 +71,11 @@ class Lookback:
             return LOOK_EVERY_S
         return None if self._due is None else max(0.0, self._due - self._clock())
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the process runs, or is due."""
+        return self._process is not None or self.due_in_s() == 0.0
+
     def turn(self, judge: JudgeClient) -> None:
         """Begin when it is due, see whether it is done. ``judge`` makes room meanwhile.
 
@@ -81,20 +87,20 @@ class Lookback:
                 judge.start()
         elif self._due is not None and self._clock() >= self._due:
             self._due = None
-            to_do = self._to_do()
-            if to_do is not None:
+            night = self._to_do()
+            if night is not None:
                 judge.close()
-                self._begin(*to_do)
+                self._begin(night)
 
     def give_way(self) -> None:
         """A frame is there: end the process at once. What it has not done is done when the session is over."""
         if self._process is None:
             return
-        log.info("looking back on the night of %s waits: a new frame is there", self.night)
+        night = self.night
+        log.info("looking back on the night of %s waits: a new frame is there", night)
         self.close()
         self.note()
-        memory = self._ledger.memory
-        memory.keep_lookback(memory.lookback() | {"tries": max(int(memory.lookback().get("tries", 1)) - 1, 0)})
+        self._keep(night, tries=-1)
 
     def close(self) -> None:
         """End the process; may be called twice."""
@@ -108,19 +114,31 @@ class Lookback:
         if words is not None:
             os.close(words)
 
-    def _to_do(self) -> tuple[Night, dict[str, Any]] | None:
-        """The night that is to be looked back on, and how often it was tried; ``None`` when there is none."""
-        night = last_night(self._ledger, zone_of_site(self._ledger))
-        if night is None:
-            return None
-        facts = {
-            "night": night.evening.isoformat(),
-            "newest": self._ledger.regrades.newest_frame(night.begin, night.end),
-        }
-        known = self._ledger.memory.lookback()
-        if any(known.get(name) != value for name, value in facts.items()):
-            return night, facts | {"tries": 0, "done": False}
-        return None if known["done"] or known["tries"] >= MOST_TRIES else (night, known)
+    def _to_do(self) -> Night | None:
+        """The newest night that is to be looked back on; ``None`` when there is none."""
+        known, kept = self._ledger.memory.lookbacks(), {}
+        nights = last_nights(self._ledger, zone_of_site(self._ledger), MOST_NIGHTS)
+        for night in nights:
+            newest = self._ledger.regrades.newest_frame(night.begin, night.end)
+            facts = known.get(night.evening.isoformat())
+            if facts is None or facts["newest"] != newest:
+                facts = {"newest": newest, "tries": 0, "done": False}
+            kept[night.evening.isoformat()] = facts
+        if kept != known:
+            self._ledger.memory.keep_lookbacks(kept)
+        for night in nights:
+            facts = kept[night.evening.isoformat()]
+            if not facts["done"] and facts["tries"] < MOST_TRIES:
+                return night
+        return None
+
+    def _keep(self, night: str | None, *, tries: int = 0, done: bool = False) -> None:
+        """Note one more try of a night, one less, or that it is done."""
+        known = self._ledger.memory.lookbacks()
+        if night in known:
+            facts = known[night]
+            known[night] = facts | {"tries": max(facts["tries"] + tries, 0), "done": done}
+            self._ledger.memory.keep_lookbacks(known)
 
     def _quiet_already_s(self, now: datetime) -> float:
         """How long no frame has come, by the ledger; a clock that jumped back counts as a frame just now."""
@@ -129,9 +147,9 @@ class Lookback:
             return 0.0
         return min(max((now - datetime.fromisoformat(newest[0].judged_at)).total_seconds(), 0.0), QUIET_S)
 
-    def _begin(self, night: Night, facts: dict[str, Any]) -> None:
-        self._ledger.memory.keep_lookback(facts | {"tries": facts["tries"] + 1})
+    def _begin(self, night: Night) -> None:
         self.night = night.evening.isoformat()
+        self._keep(self.night, tries=1)
         self._last_words = os.memfd_create("regrade-stderr", os.MFD_CLOEXEC)
         log.info("looking back on the night of %s", self.night)
         try:
@@ -158,9 +176,10 @@ class Lookback:
             return
         self.close()
         self.trouble = None
-        memory = self._ledger.memory
-        memory.keep_lookback(memory.lookback() | {"done": True})
+        self._keep(night, done=True)
         log.info("%s", _in_words(report, night))
+        if self._to_do() is not None:
+            self._due = self._clock()  # the night before
 
     def _failed(self, night: str | None, why: str) -> None:
         self.close()

@@ -13,6 +13,7 @@ from typing import Any
 
 from nebulift.errors import LedgerError, NebuliftError
 from nebulift_daemon.assembly import Parts
+from nebulift_daemon.company import Company
 from nebulift_daemon.health import Health
 from nebulift_daemon.intake import Intake
 from nebulift_daemon.judge_client import JudgeUnavailable
@@ -29,6 +30,7 @@ REVIEWS_EVERY_S = 60.0
 SESSIONS_EVERY_S = 60.0
 AFTER_ERROR_S = 5.0
 JUDGE_PAUSE_S = 30.0
+LEAST_SLEEP_S = 1.0  # a report that is due while we are busy must not keep us awake
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Chores:
 
     tree: OutputTree
     lookback: Lookback | None  # ``None``: nobody is to look back
+    company: Company
 
 
 class Loop:
@@ -62,7 +65,7 @@ class Loop:
         self._parts = parts
         self._watcher = watcher
         self._intake = intake
-        self._tree, self._lookback = chores.tree, chores.lookback
+        self._tree, self._lookback, self._company = chores.tree, chores.lookback, chores.company
         self._health = health
         self._alarm = alarm
         self._keep_going = keep_going
@@ -102,10 +105,13 @@ class Loop:
         self._ready = ready = self._parts.judge.ready or self._ready
         problems = [*self._troubles.values(), *([filer.trouble] if filer.trouble else [])]
         problems += [f"{folder}: {why}; check disk and permissions" for folder, why in self._watcher.problems.items()]
-        if ready is not None and ready.model_problem:
-            problems.append(f"no model, measurements decide alone: {ready.model_problem}")
+        if (unread := self._intake.postponed.trouble()) is not None:
+            problems.append(unread)
+        if ready is not None and ready.trouble:
+            problems.append(ready.trouble)
         if self._lookback is not None and self._lookback.trouble:
             problems.append(self._lookback.trouble)
+        problems += self._company.troubles()
         return {
             "mode": self._watcher.mode,
             "queue": len(self._intake),
@@ -123,6 +129,7 @@ class Loop:
         if self._parts.filer.next_retry_s() == 0:
             self._parts.filer.retry(self._keep_going)
         self._save_sessions()
+        self._company.look(is_busy=self._is_busy())
         if self._is_due("judge") and (frame := self._intake.next()):
             self._take(*frame)
             return True
@@ -131,6 +138,10 @@ class Loop:
             self._tree.notice(self._keep_going)
         self._look_back()
         return False
+
+    def _is_busy(self) -> bool:
+        """Whether frames wait or hindsight is at work: what can wait waits."""
+        return bool(len(self._intake)) or (self._lookback is not None and self._lookback.is_at_work)
 
     def _look_back(self) -> None:
         if self._lookback is None or len(self._intake):
@@ -154,6 +165,11 @@ class Loop:
             self._intake.settle_again(sighting.path)
             return
         self._troubles.pop("judge", None)
+        self._health.progress()
+        if outcome is Outcome.LATER:
+            self._intake.postponed.note(sighting.path, self._parts.sorter.unreachable_because)
+            return
+        self._intake.postponed.succeeded(sighting.path)
         if outcome is Outcome.AGAIN:
             self._intake.retry(sighting)
         elif outcome is Outcome.CHANGED:
@@ -168,6 +184,8 @@ class Loop:
         """Until the next thing is due."""
         dues = [self._intake.next_look_s(), self._reviews_due() - time.monotonic()]
         dues += [due for due in (self._parts.filer.next_retry_s(), self._health.ping_within_s()) if due is not None]
+        if (company_s := self._company.next_look_s()) is not None:
+            dues.append(max(company_s, LEAST_SLEEP_S))
         if len(self._intake):
             dues.append(self._due["judge"] - time.monotonic())
         elif self._lookback is not None and (due_s := self._lookback.due_in_s()) is not None:

@@ -58,6 +58,12 @@ def last_night(ledger: Ledger, zone: Zone) -> Night | None:
     return None if taken_at is None else night_of(datetime.fromisoformat(taken_at), zone)
 
 
+def last_nights(ledger: Ledger, zone: Zone, most: int) -> list[Night]:
+    """The nights of the newest frames with a verdict, newest first. Raises ``LedgerError``."""
+    evenings = [evening for evening, _, _ in ledger.browsing.nights(minutes_ahead(zone))[:most]]
+    return [night_on(date.fromisoformat(evening), zone) for evening in evenings]
+
+
 def minutes_ahead(zone: Zone) -> int:
     """By how many minutes the clock is ahead of UTC, today."""
     ahead = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()

@@ -9,9 +9,10 @@ import ctypes
 import errno
 import functools
 import hashlib
+import io
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +26,10 @@ NOT_SUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTTY}
 NO_LINKS_HERE = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}  # FAT, exFAT, a file of another user ...
 
 _numbers = itertools.count(1)
+
+
+class SourceUnreachable(OSError):
+    """The file that is to be copied cannot be read now: nothing is wrong with where it is to go."""
 
 
 class SourceChanged(Exception):
@@ -140,9 +145,10 @@ def _expect_same(source: Sighting, sha256: str | None = None, found_sha256: str 
 def _copy_bytes(source: Sighting, temporary: Path) -> str:
     """Copy and sync; the SHA-256 of what was copied. Time stamps and permissions follow as far as the disk has them."""
     digest = hashlib.sha256()
-    read_from = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with _reading(source.path):
+        read_from = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(read_from, "rb", buffering=0) as reading, open(temporary, "xb", buffering=0) as writing:  # noqa: PTH123
-        while chunk := reading.read(COPY_CHUNK_BYTES):
+        while chunk := _next_chunk(reading, source.path):
             digest.update(chunk)
             rest = memoryview(chunk)
             while rest:
@@ -153,6 +159,21 @@ def _copy_bytes(source: Sighting, temporary: Path) -> str:
                 keep(status, writing.fileno())
         os.fsync(writing.fileno())
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise SourceChanged(str(path)) from None
+    except OSError as error:
+        raise SourceUnreachable(error.errno, error.strerror, str(path)) from error
+
+
+def _next_chunk(reading: io.RawIOBase, path: Path) -> bytes | None:
+    with _reading(path):
+        return reading.read(COPY_CHUNK_BYTES)
 
 
 def _permissions_of(status: os.stat_result, descriptor: int) -> None:

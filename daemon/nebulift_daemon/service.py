@@ -12,9 +12,10 @@ from nebulift.errors import LedgerError
 from nebulift.readers.fits_header import is_complete
 from nebulift.settings import Settings
 from nebulift_daemon.assembly import Parts, Workplace, filing_acts, judge_options, put_together
+from nebulift_daemon.company import Company, company_of, tell_of_crash
 from nebulift_daemon.health import Health
 from nebulift_daemon.intake import Intake
-from nebulift_daemon.judge_client import JudgeUnavailable
+from nebulift_daemon.judge_client import JudgeUnavailable, tell_of_model
 from nebulift_daemon.judge_messages import DEFAULT_JUDGE
 from nebulift_daemon.ledger import FrameRow, Ledger, utc_now
 from nebulift_daemon.lookback import Lookback
@@ -83,7 +84,17 @@ def _work(
     output = OutputRoot(settings.output.root, settings.output.state_folder)
     _prepare_folders(settings, ledger, output, alarm)
     systemd = Systemd()
-    health = Health(ledger, output, StatusFile(settings.output.state_folder), systemd, _lasting_facts(settings))
+    company = Company() if once else insist(partial(company_of, settings, ledger), alarm.pause)
+    company.look(is_busy=True)
+    tell_of_crash(company, settings)
+    health = Health(
+        ledger,
+        output,
+        StatusFile(settings.output.state_folder),
+        systemd,
+        _lasting_facts(settings),
+        listener=company.note_status,
+    )
     watch = settings.watch
     watcher = Watcher(watch.folders, rescan_s=watch.rescan_s, polling=watch.polling, wake=alarm.ring)
     is_being_written = writer_test(watcher.is_remote)
@@ -102,14 +113,16 @@ def _work(
         health.note(row)
         if lookback is not None:
             lookback.note()
+        company.note(row)
         announce(row)
 
     workplace = Workplace(keep_going, pause, noted, is_being_written, judge)
     parts = insist(partial(put_together, settings, ledger, output, workplace), alarm.pause)
     settler = Settler(settings.watch.settle_s, settings.watch.give_up_s, is_being_written, is_complete)
     intake = Intake(ledger, watcher, settler, settings.watch.folders, alive=keep_going)
-    chores = Chores(OutputTree(ledger, output), lookback)
+    chores = Chores(OutputTree(ledger, output), lookback, company)
     loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
+    health.expect_progress(lambda: len(intake) > 0)
     try:
         _start_judge(parts)
         insist(intake.look, alarm.pause)
@@ -118,17 +131,18 @@ def _work(
         loop.run()
     finally:
         systemd.stopping()
-        _close(parts, lookback, watcher)
+        _close(parts, lookback, watcher, company)
         health.tell(lambda: loop.state() | {"stopped_at": utc_now()}, at_once=True)
 
 
-def _close(parts: Parts, lookback: Lookback | None, watcher: Watcher) -> None:
+def _close(parts: Parts, lookback: Lookback | None, watcher: Watcher, company: Company) -> None:
     with suppress(LedgerError):  # the newest frames of the session are then missing after the restart
         parts.sessions.save()
     if lookback is not None:
         lookback.close()
     parts.judge.close()
     watcher.close()
+    company.close()
 
 
 def _lookback(settings: Settings, ledger: Ledger) -> Lookback | None:
@@ -197,10 +211,8 @@ def _start_judge(parts: Parts) -> None:
     except JudgeUnavailable as error:
         log.warning("%s", error)
         return
-    if ready is not None and ready.model_problem:
-        log.warning("no model, measurements decide alone: %s", ready.model_problem)
-    elif ready is not None:
-        log.info("model: %s", ready.model or "none, measurements decide alone")
+    if ready is not None:
+        tell_of_model(ready)
 
 
 def _lasting_facts(settings: Settings) -> dict[str, object]:

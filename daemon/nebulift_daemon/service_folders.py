@@ -13,6 +13,7 @@ import pwd
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from nebulift.errors import ConfigError
 from nebulift.settings import Settings
@@ -24,7 +25,18 @@ SERVICE_USER = "nebulift"  # who runs the service where nobody owns the frames
 HOMES = (Path("/home"), Path("/root"))  # the unit's ProtectHome= empties them
 NEVER_OPENED = frozenset(map(Path, ("/", "/home", "/root", "/etc", "/usr", "/var", "/opt", "/boot")))
 PRIVATE = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - the unit's PrivateTmp= replaces them
+NETWORK = {
+    "this machine": (
+        "PrivateNetwork=no",
+        "RestrictAddressFamilies=AF_INET AF_INET6",
+        "IPAddressAllow=localhost",
+    ),
+    "any": ("PrivateNetwork=no", "RestrictAddressFamilies=AF_INET AF_INET6", "IPAddressDeny="),
+}
 ALWAYS_HIDDEN = (".ssh", ".gnupg", ".config", ".local", ".cache", ".bashrc", ".profile", ".bash_profile")
+
+
+Network = Literal["none", "this machine", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class Reach:
     hidden: tuple[Path, ...]  # of home folders that had to be opened as a whole
     mount_points: tuple[Path, ...]  # disks to be mounted before the service starts, if they are there
     apart: tuple[Path, ...]  # watched folders whose frames cannot be linked, because they share no folder to open
+    network: Network = "none"
 
 
 def reach_of(settings: Settings, table: Sequence[Mount], owner_of: Callable[[Path], str]) -> Reach:
@@ -63,7 +76,16 @@ def reach_of(settings: Settings, table: Sequence[Mount], owner_of: Callable[[Pat
         tuple(secret for path in (*opened, *shown) for secret in _secrets(path)),
         tuple(sorted(points - {Path("/")})),
         tuple(apart),
+        network_of(settings),
     )
+
+
+def network_of(settings: Settings) -> Network:
+    """How much of a network the service needs: the unit gives it none at all."""
+    notify, web = settings.notify, settings.web
+    if notify.urls or notify.mqtt or notify.hook or (web.serve and not _is_loopback(web.listen)):
+        return "any"
+    return "this machine" if web.serve else "none"
 
 
 def drop_in(reach: Reach, source: Path) -> str:
@@ -88,6 +110,8 @@ def drop_in(reach: Reach, source: Path) -> str:
             lines += [
                 f'{key or ("BindPaths" if _home_of(path) else "ReadWritePaths")}="-{_escaped(path)}"' for path in paths
             ]
+    if reach.network != "none":
+        lines += ["", "# for messages and for the review page, which the daemon starts", *NETWORK[reach.network]]
     return "\n".join(lines) + "\n"
 
 
@@ -138,6 +162,8 @@ def _needed(settings: Settings, table: Sequence[Mount]) -> tuple[list[Path], lis
         writable.append(settings.output.state_folder)
     if settings.report.folder is not None:
         writable.append(settings.report.folder)
+    if settings.notify.safety_file is not None:
+        writable.append(settings.notify.safety_file.parent)
     if settings.model.path not in {"default", "none"}:
         readable.append(Path(settings.model.path))
     return writable, readable, apart
@@ -189,8 +215,13 @@ def _secrets(opened: Path) -> list[Path]:
 
 
 def _all_paths(settings: Settings) -> list[Path]:
-    output = settings.output
-    return [*settings.watch.folders, output.root, output.state_folder, *filter(None, [settings.report.folder])]
+    output, file = settings.output, settings.notify.safety_file
+    named = [settings.report.folder, None if file is None else file.parent]
+    return [*settings.watch.folders, output.root, output.state_folder, *filter(None, named)]
+
+
+def _is_loopback(listen: str) -> bool:
+    return listen.rpartition(":")[0] in {"127.0.0.1", "localhost", "[::1]", "::1"}
 
 
 def _escaped(path: Path) -> str:

@@ -14,7 +14,7 @@ from nebulift.judgement import Judgement, as_record
 from nebulift.verdict import Label, unreadable
 from nebulift_daemon.filer import Filer
 from nebulift_daemon.judge_client import JudgeClient
-from nebulift_daemon.judge_messages import CHANGED, FAILED, JUDGED, SAME, STOPPED, Answer, Task
+from nebulift_daemon.judge_messages import CHANGED, FAILED, JUDGED, SAME, STOPPED, UNREACHABLE, Answer, Task
 from nebulift_daemon.ledger import Claim, FrameRow, Judged, Ledger
 from nebulift_daemon.patience import insist
 from nebulift_daemon.printing import one_line
@@ -35,6 +35,7 @@ class Outcome(Enum):
     SKIPPED = auto()  # a calibration frame, a stack: left alone
     KNOWN = auto()  # judged before
     AGAIN = auto()  # judging failed and is to be tried once more
+    LATER = auto()  # it cannot be read at the moment
     CHANGED = auto()  # not whole after all: it has to settle again
     VANISHED = auto()
     STOPPED = auto()
@@ -64,6 +65,7 @@ class Sorter:
         self._pause = pause
         self._undone_too = undone_too
         self._sessions = sessions
+        self.unreachable_because = ""  # why the last frame that has to come later cannot be read
 
     def take(self, sighting: Sighting, watched: Path) -> Outcome:
         """Judge and file one frame. Raises ``LedgerError`` and ``JudgeUnavailable``; the frame is then found again."""
@@ -95,6 +97,10 @@ class Sorter:
             self._insist(lambda: progress.same_again(claim.frame_id, sha256))
             return Outcome.KNOWN
         self._insist(lambda: progress.forget(claim.frame_id))
+        if answer.outcome == UNREACHABLE:
+            self.unreachable_because = answer.reason or "the file cannot be read"
+            log.warning("%s: %s; it waits", one_line(sighting.path), self.unreachable_because)
+            return Outcome.LATER
         return Outcome.CHANGED if answer.outcome == CHANGED else Outcome.VANISHED
 
     def _failed(self, claim: Claim, sighting: Sighting, watched: Path, reason: str) -> Outcome:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nebulift.readers.names import is_frame_name
+from nebulift.readers.names import ignored_folder, is_frame_name
 from nebulift_daemon.folders import Listing, is_inside_ignored, walk
 from nebulift_daemon.hints import Hints
 from nebulift_daemon.mounts import remote_devices
@@ -37,7 +37,7 @@ class Watcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._roots = tuple(roots)
-        self._rescan_s = rescan_s
+        self.rescan_s = rescan_s
         self._polling = polling
         self._clock = clock
         self._hints = Hints(wake)
@@ -119,8 +119,8 @@ class Watcher:
     def _pause_s(self, took_s: float) -> float:
         """A pause in proportion to what the scan cost, so that a huge tree does not keep a Pi busy."""
         if self.polling_because:
-            return max(min(POLL_S, self._rescan_s), POLL_SCAN_SHARE * took_s)
-        return max(self._rescan_s, EVENT_SCAN_SHARE * took_s)
+            return max(min(POLL_S, self.rescan_s), POLL_SCAN_SHARE * took_s)
+        return max(self.rescan_s, EVENT_SCAN_SHARE * took_s)
 
     def _keep_events(self) -> None:
         """Have the kernel watch every root that is there now, also one that was deleted and made again."""
@@ -133,7 +133,7 @@ class Watcher:
         trouble = self._hints.watch(self._roots)
         if trouble is not None:
             if self._polling == "never":
-                log.warning("no events: %s; only the scan every %.0f s finds frames", trouble, self._rescan_s)
+                log.warning("no events: %s; only the scan every %.0f s finds frames", trouble, self.rescan_s)
                 return
             self._poll(trouble)
 
@@ -148,6 +148,8 @@ class Watcher:
         if root is None or is_inside_ignored(path, root):
             return
         if path.is_dir() and not path.is_symlink():
+            if path != root and ignored_folder(path.name):
+                return
             # files that arrive before the kernel watches a new folder send no event: look again in a moment
             self._second_looks[path] = self._clock() + POLL_S
             yield from walk(path)

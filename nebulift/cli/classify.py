@@ -28,6 +28,7 @@ COLOURS = {"clean": "green", "contaminated": "red", "review": "yellow", "skipped
 @click.option("--retrospective", is_flag=True, help="Judge each frame against its whole session.")
 @click.option("--no-session", is_flag=True, help="Judge each frame by itself.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes; 0: one a core.")
+@click.option("--cluster", metavar="ADDRESS", help="Measure on the machines of a dask scheduler: tcp://host:8786.")
 @click.option("--policy", "preset", default="strict", show_default=True, type=click.Choice(["strict", "stacking"]))
 @click.option("--explain", "explain_dir", type=click.Path(path_type=Path), help="Write annotated pictures here.")
 @click.option("--masks", "mask_dir", type=click.Path(path_type=Path), help="Write a mask of each frame's trails here.")
@@ -40,6 +41,7 @@ def classify(
     retrospective: bool,
     no_session: bool,
     workers: int,
+    cluster: str | None,
     preset: str,
     explain_dir: Path | None,
     mask_dir: Path | None,
@@ -53,6 +55,7 @@ def classify(
       nebulift classify --json --workers 4 night/ > night.jsonl
       nebulift classify --explain why/ Light_042.fits
       nebulift classify --masks masks/ night/
+      nebulift classify --cluster tcp://10.0.0.5:8786 --json /archive > archive.jsonl
 
     Exit code: 0 all judged, 1 some files could not be read (they are listed), 2 wrong usage.
     """
@@ -65,11 +68,11 @@ def classify(
         raise WrongUsage(f"{', '.join(map(str, paths))}: no frames in there; frames end in .fits, .fit, .xisf ...")
     rules = _rules(None if no_model else model, preset, given=model != "default")
     if retrospective:
-        judgements = judge_retrospectively(in_order_of_time(frames), rules, workers=workers)
+        judgements = judge_retrospectively(in_order_of_time(frames), rules, workers=workers, cluster=cluster)
     elif no_session:
-        judgements = judge_all(frames, rules, sessions=None, workers=workers)
+        judgements = judge_all(frames, rules, sessions=None, workers=workers, cluster=cluster)
     else:
-        judgements = judge_all(in_order_of_time(frames), rules, sessions={}, workers=workers)
+        judgements = judge_all(in_order_of_time(frames), rules, sessions={}, workers=workers, cluster=cluster)
     judgements = _with_pictures(judgements, explain_dir, mask_dir, mask_format)
     shown = _as_json(judgements) if as_json else _as_table(judgements, len(frames), paths)
     if shown:

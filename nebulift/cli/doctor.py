@@ -167,7 +167,9 @@ def _tell(checks: "Iterator[Check]") -> bool:
             click.echo(topic)
         counts[check.state] += 1
         mark = click.style(f"  {check.state:<4}", fg=COLOURS[check.state])
-        lines = textwrap.wrap(one_line(check.text, 2000), WRAPPED_AT - 8) or [""]
+        # a path that is cut in two can neither be copied nor searched for
+        text = one_line(check.text, 2000)
+        lines = textwrap.wrap(text, WRAPPED_AT - 8, break_long_words=False, break_on_hyphens=False) or [""]
         click.echo(f"{mark}  {lines[0]}")
         for line in lines[1:]:
             click.echo(f"        {line}")

@@ -66,7 +66,7 @@ def sort(folder: Path, output: Path, file_by: str | None, dry_run: bool, config:
     _print_summary(tally, output, dry_run=dry_run)
     if tally.stopped:
         return INTERRUPTED
-    return 1 if tally.unreadable or tally.waiting or tally.writing else 0
+    return 1 if tally.unreadable or tally.unreachable or tally.waiting or tally.writing else 0
 
 
 def _print_summary(tally: "Tally", output: Path, *, dry_run: bool) -> None:
@@ -80,6 +80,7 @@ def _print_summary(tally: "Tally", output: Path, *, dry_run: bool) -> None:
     remarks = [
         (tally.known, "sorted before, left alone"),
         (tally.unreadable, "unreadable, see the folder review"),
+        (tally.unreachable, "cannot be read at the moment; sort again when disk and permissions let you"),
         (tally.waiting, f"not filed: {one_line(tally.trouble or 'see above')}"),
         (len(tally.writing), "still being written; sort again when they are finished"),
     ]

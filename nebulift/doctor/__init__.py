@@ -18,6 +18,7 @@ def examine(settings: Settings, source: Path | None, *, as_service: bool) -> Ite
     from nebulift.doctor.configuration import configuration_checks  # noqa: PLC0415
     from nebulift.doctor.folders import Filing, folder_checks  # noqa: PLC0415
     from nebulift.doctor.ledger import ledger_checks  # noqa: PLC0415
+    from nebulift.doctor.messages import message_checks  # noqa: PLC0415
     from nebulift.doctor.output import output_checks  # noqa: PLC0415
     from nebulift.doctor.service import service_checks  # noqa: PLC0415
     from nebulift_daemon.ledger import remembered_folders  # noqa: PLC0415
@@ -32,6 +33,7 @@ def examine(settings: Settings, source: Path | None, *, as_service: bool) -> Ite
         yield from guarded("folders", partial(folder_checks, folder, filing, table, known=folder in known))
     yield from guarded("output", partial(output_checks, settings.output, known=output_known, as_service=as_service))
     yield from guarded("ledger", partial(ledger_checks, state_folder))
+    yield from guarded("messages", partial(message_checks, settings.notify, settings.web, source))
     if as_service and source is not None:
         yield from guarded("service", partial(service_checks, settings, source))
     yield from _model_and_machine(settings)

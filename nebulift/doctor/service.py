@@ -13,7 +13,7 @@ from nebulift_daemon.service_folders import DROP_IN, drop_in, owner_name, reach_
 
 TOPIC = "service"
 REFIT = "sudo nebulift init --service && sudo systemctl restart nebulift"
-THAT_MATTER = ("User=", "BindPaths=", "ReadWritePaths=", "BindReadOnlyPaths=")
+THAT_MATTER = ("User=", "BindPaths=", "ReadWritePaths=", "BindReadOnlyPaths=", "PrivateNetwork=", "IPAddress")
 
 
 def service_checks(settings: Settings, config: Path, drop_in_file: Path = DROP_IN) -> Iterator[Check]:

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.scan import Scan
+from nebulift.scan import UNITS_PER_SIGMA, Scan
 
 BLOCK_ROWS, BLOCK_COLUMNS = 4, 32  # packets are wide and flat
 PROBES = 16  # pixels of a line that differ by then in every healthy one
 FILLED = 0.9  # of its box: a lost packet is a rectangle, a burnt-out star or nebula is not
 HARD_EDGE = 0.25  # share of the pixels beside it that have the value, too: where noise is less than a step, many do
 LARGEST_BLOCKS = 8
+COARSE_STEPS = 3.0  # off the sky: where noise hardly moves the converter the sky itself holds one value
 MIN_BLOCKS = 4  # 512 pixels of the map; fewer are equal by chance where there is next to no noise
 
 BoxPx = tuple[int, int, int, int]
@@ -40,6 +41,12 @@ def constant_parts(scan: Scan) -> ConstantParts:
     """
     units = scan.units
     rows, columns = _constant_rows(units), _constant_rows(units.T)
+    if scan.valid is not None:
+        rows &= scan.valid.any(axis=1)
+        columns &= scan.valid.any(axis=0)
+    if scan.is_coarse:
+        rows &= _off_the_sky(scan, units[:, 0])
+        columns &= _off_the_sky(scan, units[0])
     largest = max(_longest_run(rows) / len(rows), _longest_run(columns) / len(columns))
     boxes = tuple(
         (left * scan.bin_px, top * scan.bin_px, right * scan.bin_px, bottom * scan.bin_px)
@@ -53,6 +60,11 @@ def constant_parts(scan: Scan) -> ConstantParts:
         boxes,
         area / (units.size * scan.bin_px**2),
     )
+
+
+def _off_the_sky(scan: Scan, values: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Which values lie some steps of the converter from the sky's."""
+    return np.asarray(np.abs(values) * (scan.sigma_adu / UNITS_PER_SIGMA) > COARSE_STEPS * scan.step_adu)
 
 
 def _constant_rows(units: NDArray[np.int16]) -> NDArray[np.bool_]:
@@ -72,7 +84,7 @@ def _longest_run(mask: NDArray[np.bool_]) -> int:
 
 def _boxes(scan: Scan) -> list[BoxPx]:
     """Rectangles of one value in map pixels, largest first."""
-    even = _even_blocks(scan.units)
+    even = _even_blocks(scan)
     if scan.valid is not None and even.any():
         even &= _all_valid(scan.valid, even.shape)
     if not even.any():
@@ -85,8 +97,9 @@ def _boxes(scan: Scan) -> list[BoxPx]:
     return found[:LARGEST_BLOCKS]
 
 
-def _even_blocks(units: NDArray[np.int16]) -> NDArray[np.bool_]:
+def _even_blocks(scan: Scan) -> NDArray[np.bool_]:
     """Blocks of 4 x 32 map pixels of one value; a rest at the lower and right end is left out."""
+    units = scan.units
     height, width = units.shape[0] // BLOCK_ROWS * BLOCK_ROWS, units.shape[1] // BLOCK_COLUMNS * BLOCK_COLUMNS
     if not height or not width:
         return np.zeros((1, 1), dtype=bool)
@@ -95,6 +108,8 @@ def _even_blocks(units: NDArray[np.int16]) -> NDArray[np.bool_]:
     # most columns of four pixels differ: one in each block says so
     edges = np.arange(0, width, BLOCK_COLUMNS)
     even = (high[:, edges] == low[:, edges]) & (high[:, edges] == high[:, edges + BLOCK_COLUMNS // 2])
+    if scan.is_coarse:
+        even &= _off_the_sky(scan, high[:, edges])
     for row, column in np.argwhere(even):
         part = slice(column * BLOCK_COLUMNS, (column + 1) * BLOCK_COLUMNS)
         even[row, column] = high[row, part].max() == low[row, part].min()

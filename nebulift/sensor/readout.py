@@ -65,7 +65,7 @@ def measure_sensor(frame: Frame, scan: Scan, flat: NDArray[np.int16], look: Firs
         column_bands_sigma=columns.everywhere_sigma * to_raw,
         outstanding_rows=rows.outstanding_fraction,
         outstanding_columns=columns.outstanding_fraction,
-        stuck_columns=stuck_columns(frame),
+        stuck_columns=stuck_columns(frame, scan),
         dead_pixels=_dead_pixels(flat),
     )
 
@@ -100,19 +100,26 @@ def _banding(means: NDArray[np.float32], pixels: int) -> float:
     return float(np.sqrt(max(scatter**2 - 1.0 / pixels, 0.0)))
 
 
-def stuck_columns(frame: Frame) -> int | None:
+def stuck_columns(frame: Frame, scan: Scan) -> int | None:
     """How many raw columns hold one value over at least a good part of their length; ``None`` in a noiseless frame.
 
-    A few strips are looked at. Hot columns are none of these: they are brighter, but as noisy as others.
+    A few strips are looked at. Hot columns are none of these: they are brighter, but as noisy as others. A blank border
+    is none either.
     """
     height, width = frame.shape
+    if scan.is_coarse:
+        return None
     rows = min(STUCK_ROWS, height // STUCK_PROBES)
     if rows < STUCK_ROWS // 2:
         return None
     found = np.zeros(width, dtype=np.int64)
     for top in np.linspace(0, height - rows, STUCK_PROBES).astype(int).tolist():
         strip = frame.pixels.rows(top, top + rows)
-        found += strip.max(axis=0) == strip.min(axis=0)
+        constant = np.asarray(strip.max(axis=0) == strip.min(axis=0))
+        if scan.valid is not None and constant.any():
+            seen = np.asarray(scan.valid[top // scan.bin_px : (top + rows) // scan.bin_px].any(axis=0))
+            constant[: seen.size * scan.bin_px] &= np.repeat(seen, scan.bin_px)
+        found += constant
     stuck = int((found >= STUCK_STRIPS).sum())
     return stuck if stuck <= QUIET_SHARE * width else None
 

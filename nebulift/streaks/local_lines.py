@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.scan import UNITS_PER_SIGMA
-from nebulift.streaks.radon import line_sums
+from nebulift.streaks.radon import row_by_row, short_lines
 
 UNIT_BITS = UNITS_PER_SIGMA.bit_length() - 1
 LINE_ROWS = 32  # rows of the short lines
@@ -28,7 +28,8 @@ def local_line_response(maps: list[NDArray[np.int16]], grid: int) -> NDArray[np.
     for transposed in (False, True):
         turned = np.asarray(cv2.transpose(image) if transposed else image, dtype=np.int16)
         for mirrored in (False, True):
-            response = _leaning(np.asarray(cv2.flip(turned, 1), dtype=np.int16) if mirrored else turned, grid)
+            with row_by_row():
+                response = _leaning(np.asarray(cv2.flip(turned, 1), dtype=np.int16) if mirrored else turned, grid)
             response = response[:, ::-1] if mirrored else response
             np.maximum(strongest, response.T if transposed else response, out=strongest)
     return strongest / np.float32(PIXEL_UNITS * LINE_ROWS**0.5)
@@ -41,9 +42,7 @@ def _leaning(image: NDArray[np.int16], grid: int) -> NDArray[np.float32]:
     strongest = np.full((blocks, STRIPS, width), np.iinfo(np.int16).min, dtype=np.int16)
     for first in range(0, blocks, BLOCKS_AT_ONCE):
         part = image[first * LINE_ROWS : (first + BLOCKS_AT_ONCE) * LINE_ROWS]
-        missing = -len(part) % LINE_ROWS
-        part = np.pad(part, ((0, missing), (0, 0))) if missing else part
-        _pass(next(line_sums(part, (LINE_ROWS,))).sums, strongest[first : first + BLOCKS_AT_ONCE])
+        _pass(short_lines(part, LINE_ROWS).sums, strongest[first : first + BLOCKS_AT_ONCE])
     rows = ((np.arange(grid) + 0.5) * height / grid * STRIPS / LINE_ROWS).astype(np.intp)
     columns = np.linspace(0, width, grid + 1).astype(np.intp)[:-1]
     return np.asarray(np.maximum.reduceat(strongest.reshape(-1, width)[rows], columns, axis=1), dtype=np.float32)
@@ -61,6 +60,6 @@ def _pass(sums: NDArray[np.int16], strongest: NDArray[np.int16]) -> None:
     for number, shift in enumerate(np.arange(0, shifts, SHIFTS) + (SHIFTS - 1) / 2):
         for quarter in range(STRIPS):
             # the line that is at column 0 here starts so many columns further left
-            start = LINE_ROWS - round(float(shift) * (quarter + 0.5) / STRIPS)
+            start = 2 * LINE_ROWS - round(float(shift) * (quarter + 0.5) / STRIPS)
             passed = strongest[:, quarter]
             np.maximum(passed, alike[:, number, start : start + width], out=passed)

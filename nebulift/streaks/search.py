@@ -2,22 +2,32 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.streaks.radon import MAX_ROWS, LineSums, line_length, line_lengths, line_sums
+from nebulift.streaks.radon import (
+    MAX_ROWS,
+    SHORT_ROWS,
+    LineSums,
+    ShortLines,
+    line_lengths,
+    line_sums,
+    row_by_row,
+    sampled_sums,
+    shifts_at_once,
+    short_lines,
+)
 from nebulift.streaks.search_map import LINE_UNITS, StreakMap
 
 CANDIDATE_SIGMA = 5.4  # pure noise gives a few candidates a frame; the exact measurement refuses them
 MAX_CANDIDATES = 8
 SHORTEST_SHARE = 8  # the shortest lines sought have 1/8 of the rows of a tile
 MIN_LINE_PX = 48
-STRIP_SHIFTS = 128  # of a patch of sums that is looked at in one go
-CUT_PATCHES = 4  # along the starts of the lines that a side of the image cuts
-SCATTER_SHIFTS, SCATTER_STARTS = 64, 128  # of the sample from which the scatter of all lines is known to 1 %
+SCATTER_SAMPLE = 8000  # lines of a length, from which their scatter is known to 1 %
+MOST_LINES = 4000  # of a length and orientation: more are one bright trail
 TILE_LOSS = 0.1  # a tile may miss so much of the height: a trail that crosses is hardly weaker for it
 
 
@@ -38,7 +48,8 @@ def find_candidates(streaks: StreakMap) -> list[Candidate]:
     for transposed in (False, True):
         image = np.asarray(cv2.transpose(streaks.values) if transposed else streaks.values, dtype=np.int16)
         for mirrored in (False, True):
-            lines = _oriented(np.asarray(cv2.flip(image, 1), dtype=np.int16) if mirrored else image)
+            with row_by_row():
+                lines = _oriented(np.asarray(cv2.flip(image, 1), dtype=np.int16) if mirrored else image)
             if mirrored:
                 lines[:, [0, 2]] = image.shape[1] - 1 - lines[:, [0, 2]]
             if transposed:
@@ -54,89 +65,118 @@ def _oriented(image: NDArray[np.int16]) -> NDArray[np.float64]:
     lengths = tuple(
         length for length in (rows // 8, rows // 4, rows // 2, rows) if length >= shortest or length == rows
     )
-    found = [np.empty((0, 5))]
+    short = short_lines(image, min(SHORT_ROWS, rows), (tops[-1] + rows) // min(SHORT_ROWS, rows))
+    found = []
     for top in tops:
-        tile = np.zeros((rows, image.shape[1]), dtype=np.int16)
-        part = image[top : top + rows]
-        tile[: len(part)] = part
-        for sums in line_sums(tile, lengths):
-            lines = _above_threshold(sums, tile.shape)
-            lines[:, [1, 3]] += top
-            found.append(lines)
+        lines = _above_threshold(short, top // short.rows, lengths)
+        lines[:, [1, 3]] += top
+        found.append(_inside(lines, image.shape[1]))
     return np.concatenate(found)
 
 
 def _tiles(height: int) -> tuple[int, list[int]]:
-    """(rows of a tile, a power of two; first rows of tiles that cover the height but for a tenth)."""
-    rows = 1
+    """(rows of a tile, a power of two; first rows of tiles that cover the height but for a tenth).
+
+    Tiles begin where short lines do, which serve all of them.
+    """
+    rows = 2
     while rows * 2 <= min(height * (1.0 + 2 * TILE_LOSS), MAX_ROWS):
         rows *= 2
+    step = min(SHORT_ROWS, rows)
     if rows >= height * (1.0 - TILE_LOSS):
-        return rows, [max((height - rows) // 2, 0)]
+        return rows, [max((height - rows) // 2, 0) // step * step]
     count = int(np.ceil((height * (1.0 - TILE_LOSS) - rows) / rows)) + 1
-    return rows, [int(top) for top in np.linspace(0, height - rows, count)]
+    return rows, [round(top / step) * step for top in np.linspace(0, height - rows, count).tolist()]
 
 
-def _above_threshold(sums: LineSums, shape: tuple[int, int]) -> NDArray[np.float64]:
-    full = sums.rows == shape[0]
-    sigma = _scatter(sums, shape)
-    floor = LINE_UNITS * sigma * CANDIDATE_SIGMA  # of a line of one pixel
-    if full:
-        above = _full_lines_above(sums.sums[0], shape, floor)
-    else:
-        limit = int(floor * sums.rows**0.5)
-        above = np.flatnonzero(sums.sums > limit) if sums.sums.max() > limit else np.empty(0, dtype=np.intp)
-    block, shift, start = np.unravel_index(above, sums.sums.shape)
-    length = line_lengths(shift, start, *shape) if full else np.float32(sums.rows)
-    snr = sums.sums[block, shift, start] / (np.sqrt(length, dtype=np.float64) * LINE_UNITS * sigma)
-    if len(snr) > 4000:
-        best = np.argpartition(-snr, 4000)[:4000]
-        block, shift, start, snr = block[best], shift[best], start[best], snr[best]
-    x0 = start.astype(np.float64) - sums.pad
-    y0 = block.astype(np.float64) * sums.rows
-    lines = np.stack([x0, y0, x0 + shift, y0 + sums.rows - 1, snr], axis=1)
-    return _inside(lines, shape[1])
+def _above_threshold(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> NDArray[np.float64]:
+    """Candidates in one tile, in its rows."""
+    longest, width = lengths[-1], short.width
+    sigma = _scatter(short, first_block, lengths)
+    # of a line of one pixel
+    floor = {rows: LINE_UNITS * sigma[rows] * CANDIDATE_SIGMA for rows in lengths}
+    roots = _least_roots(short.rows // shifts_at_once(short.rows, longest), longest, width)
+    found: dict[int, list[NDArray[np.float64]]] = {rows: [] for rows in lengths}
+    for part in line_sums(short, first_block, lengths):
+        if part.rows < longest:
+            limit = int(floor[part.rows] * part.rows**0.5)
+            above = np.argwhere(part.sums > limit) if part.sums.max() > limit else None
+        else:
+            above = _full_lines_above(part, floor[longest], roots, width)
+        if above is None or not len(above):
+            continue
+        block, shift, start = above.T
+        length: NDArray[np.float32] | np.float32 = np.float32(part.rows)
+        if part.rows == longest:
+            length = line_lengths(shift + part.first_shift, start + part.first_start, longest, width)
+        snr = part.sums[block, shift, start] / (np.sqrt(length, dtype=np.float64) * LINE_UNITS * sigma[part.rows])
+        x0, y0 = (start + part.first_start).astype(np.float64), block.astype(np.float64) * part.rows
+        lines = np.stack([x0, y0, x0 + shift + part.first_shift, y0 + part.rows - 1, snr], axis=1)
+        found[part.rows].append(lines)
+    return np.concatenate([_strongest(lines) for lines in found.values()])
 
 
-def _full_lines_above(sums: NDArray[np.int16], shape: tuple[int, int], floor: float) -> NDArray[np.intp]:
-    """Flat indices of the sums, shape (shifts, starts), above ``floor`` times the root of their length.
+def _strongest(found: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    lines = np.concatenate([np.empty((0, 5)), *found])
+    if len(lines) <= MOST_LINES:
+        return lines
+    return lines[np.argpartition(-lines[:, 4], MOST_LINES)[:MOST_LINES]]
 
-    To compute two million roots would take longer than the transform: the highest sum of a patch is held against the
-    floor of its shortest line first, and all of them against their own only where it passes.
+
+def _full_lines_above(part: LineSums, floor: float, roots: NDArray[np.float32], width: int) -> NDArray[np.intp] | None:
+    """Places (block, shift, start) of the full lines above ``floor`` times the root of their length.
+
+    The highest sum of each start is held against the shortest of its lines first: to compute two million roots would
+    take longer than the transform.
     """
-    rows, starts = sums.shape
-    found = [np.empty(0, dtype=np.intp)]
-    for first in range(0, rows, STRIP_SHIFTS):
-        last = min(first + STRIP_SHIFTS, rows)
-        # lines enter by the left side, cross all rows, leave by the right side; further left and right is nothing
-        entering = np.linspace(rows - last, rows, CUT_PATCHES + 1).astype(int)
-        leaving = np.linspace(max(starts - last, rows), starts, CUT_PATCHES + 1).astype(int)
-        for left, right in pairwise([*entering, *leaving]):
-            if right <= left:
-                continue
-            patch = sums[first:last, left:right]
-            shift, start = (first, left) if left < rows else (last - 1, right - 1)  # of the shortest line
-            limit = int(floor * max(line_length(shift, start, *shape), MIN_LINE_PX) ** 0.5)
-            if patch.max() <= limit:
-                continue
-            down, across = np.divmod(np.flatnonzero(patch > limit), right - left)  # np.nonzero takes four times as long
-            found.append((down + first) * starts + across + left)
-    perhaps = np.concatenate(found)
-    lengths = line_lengths(*np.divmod(perhaps, starts), *shape)
-    return np.asarray(perhaps[sums.ravel()[perhaps] > floor * np.sqrt(np.maximum(lengths, MIN_LINE_PX))])
+    sums = part.sums[0]
+    limit = floor * roots[part.first_shift // part.sums.shape[1], -part.sums.shape[2] :]
+    starts = np.flatnonzero(np.maximum.reduce(sums, axis=0) > limit)
+    if not len(starts):
+        return None
+    shift, number = np.divmod(np.flatnonzero(sums[:, starts] > limit[starts]), len(starts))
+    start = starts[number]
+    lengths = line_lengths(shift + part.first_shift, start + part.first_start, part.rows, width)
+    above = sums[shift, start] > floor * np.sqrt(np.maximum(lengths, MIN_LINE_PX))
+    return np.stack([np.zeros(above.sum(), np.intp), shift[above], start[above]], axis=1)
 
 
-def _scatter(sums: LineSums, shape: tuple[int, int]) -> float:
-    """Width of the distribution of all lines in units of their white-noise expectation: structure widens it."""
-    blocks, rows, starts = sums.sums.shape
-    shift = np.arange(0, blocks * rows, max(1, blocks * rows // SCATTER_SHIFTS))[:, None]
-    start = np.arange(0, starts, max(1, starts // SCATTER_STARTS))[None, :]
-    sample = sums.sums.reshape(-1, starts)[shift, start].astype(np.float32)
-    lengths = line_lengths(shift, start, *shape) if rows == shape[0] else np.float32(rows)
-    normalised = (sample / (np.sqrt(lengths) * LINE_UNITS))[sample != 0]
-    if normalised.size < 100:
+@lru_cache(maxsize=4)
+def _least_roots(parts: int, rows: int, width: int) -> NDArray[np.float32]:
+    """Root of the length of the shortest line of each part of the shifts, by start: (parts, rows + width).
+
+    It is cut least by the left side where it leans most, and by the right side where it leans least.
+    """
+    first = np.arange(parts)[:, None] * (rows // parts)
+    column = np.arange(-rows, width)
+    shortest = np.minimum(
+        line_lengths(first, column, rows, width), line_lengths(first + rows // parts - 1, column, rows, width)
+    )
+    return np.sqrt(np.maximum(shortest, MIN_LINE_PX), dtype=np.float32)
+
+
+def _scatter(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> dict[int, float]:
+    """For each length, the width of the distribution of its lines in units of their white-noise expectation:
+    structure widens it.
+    """
+    samples: dict[int, list[NDArray[np.float32]]] = {rows: [] for rows in lengths}
+    for part in sampled_sums(short, first_block, lengths):
+        sums = part.sums[:, 0]
+        length: NDArray[np.float32] | np.float32 = np.float32(part.rows)
+        if part.rows == lengths[-1]:
+            column = np.arange(sums.shape[1]) * 2 + part.first_start
+            length = line_lengths(np.asarray(part.first_shift), column, part.rows, short.width)
+        normalised = sums / (np.sqrt(length) * LINE_UNITS)
+        samples[part.rows].append(normalised[sums != 0])
+    return {rows: _width(np.concatenate(of_length)) for rows, of_length in samples.items()}
+
+
+def _width(sample: NDArray[np.float32]) -> float:
+    """Half of the distance between the quantiles that lie one standard deviation from the median."""
+    sample = np.sort(sample[:: max(len(sample) // SCATTER_SAMPLE, 1)])
+    if len(sample) < 100:
         return 1.0
-    low, high = np.quantile(normalised, [0.1587, 0.8413])
+    low, high = sample[[round(0.1587 * len(sample)), round(0.8413 * len(sample))]]
     return max(float(high - low) / 2.0, 0.5)
 
 

@@ -35,55 +35,65 @@ def search_level(maps: list[NDArray[np.int16]]) -> int:
 
 def streak_map(level_map: NDArray[np.int16], covered: NDArray[np.bool_], scale_px: int) -> StreakMap:
     """The search map of one pyramid level; ``covered`` pixels (stars) take no part."""
-    smooth = np.asarray(cv2.GaussianBlur(level_map, (5, 5), SMOOTHING_SIGMA_PX), dtype=np.int16)
-    noise = _noise(smooth, covered)
+    values = np.asarray(cv2.GaussianBlur(level_map, (5, 5), SMOOTHING_SIGMA_PX), dtype=np.int16)
+    noise = _noise(values, covered)
     limit = round(CLIP_SIGMA * noise)
+    np.clip(values, -limit, limit, out=values)
     open_sky = (~covered).astype(np.float32)
-    clipped = np.clip(smooth, -limit, limit, out=smooth).astype(np.float32)
-    clipped *= open_sky
-    clipped -= _local_mean(clipped, open_sky)
-    clipped *= open_sky
-    columns, rows = _line_means(clipped, open_sky)
-    scale, most = LINE_UNITS / noise, CLIP_SIGMA * LINE_UNITS
-    values = np.empty(level_map.shape, dtype=np.int16)
+    flat = np.multiply(values, open_sky)
+    flat -= _local_mean(flat, open_sky)
+    flat *= open_sky
+    columns, rows = _line_means(flat, open_sky)
+    scale, most = np.float32(LINE_UNITS / noise), CLIP_SIGMA * LINE_UNITS
     for top in range(0, len(values), STRIP_ROWS):  # strips stay in cache
         strip = slice(top, top + STRIP_ROWS)
-        part = clipped[strip] - columns
-        part -= rows[strip, None]
+        part = flat[strip]
+        part -= columns
+        part -= rows[strip]
         part *= scale
         np.clip(part, -most, most, out=part)
         part *= open_sky[strip]
-        values[strip] = np.rint(part, out=part)
+        np.rint(part, out=values[strip], casting="unsafe")
     return StreakMap(values, covered, scale_px)
 
 
 def _noise(smooth: NDArray[np.int16], covered: NDArray[np.bool_]) -> float:
     """Standard deviation from the lower half of the open sky: unresolved stars only add to the upper."""
     step = max(1, int((smooth.size / NOISE_SAMPLES) ** 0.5))
-    sample = smooth[::step, ::step][~covered[::step, ::step]].astype(np.float32)
-    if sample.size == 0:
+    ranked = np.sort(smooth[::step, ::step][~covered[::step, ::step]])
+    if ranked.size == 0:
         return UNITS_PER_SIGMA
-    median = float(np.median(sample))
-    below = median - sample[sample <= median]
-    return max(float(np.sqrt(np.mean(below[below < 4.0 * np.median(below) + 1.0] ** 2))), 1.0)
+    median = _middle(ranked)
+    lower = ranked[: np.searchsorted(ranked, median, side="right")]
+    below = median - lower[lower > median - 4.0 * (median - _middle(lower)) - 1.0].astype(np.float32)
+    return max(float(np.sqrt(np.mean(below**2))), 1.0)
+
+
+def _middle(ranked: NDArray[np.int16]) -> float:
+    return (float(ranked[(len(ranked) - 1) // 2]) + float(ranked[len(ranked) // 2])) / 2.0
 
 
 def _local_mean(values: NDArray[np.float32], open_sky: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean of the open sky around each pixel, by way of a coarse map: it has no detail finer than its window."""
+    """Mean of the open sky around each pixel, by way of a coarse map: it has no detail finer than its window.
+
+    Of whole cells: parts of one would take ten times as long, and move nothing by more than a cell.
+    """
     height, width = values.shape
     size = (max(width // PLAIN_STEP_PX, 1), max(height // PLAIN_STEP_PX, 1))
+    cells = np.s_[: max(size[1] * PLAIN_STEP_PX, 1), : max(size[0] * PLAIN_STEP_PX, 1)]
     window = (PLAIN_SIDE_PX // PLAIN_STEP_PX - 1,) * 2  # the interpolation widens it by a cell
-    total = cv2.blur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), window)
-    share = cv2.blur(cv2.resize(open_sky, size, interpolation=cv2.INTER_AREA), window)
+    total = cv2.blur(cv2.resize(values[cells], size, interpolation=cv2.INTER_AREA), window)
+    share = cv2.blur(cv2.resize(open_sky[cells], size, interpolation=cv2.INTER_AREA), window)
     return np.asarray(cv2.resize(total / np.maximum(share, 0.05), (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _line_means(
     values: NDArray[np.float32], open_sky: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(mean of each column, mean of each row of the rest) over the open sky: what is brighter or darker as a whole
-    column or row is no trail, as none lies along them to within a pixel over the whole frame.
+    """(mean of each column (1, width), mean of each row of the rest (height, 1)) over the open sky: what is brighter or
+    darker as a whole column or row is no trail, as none lies along them to within a pixel over the whole frame.
     """
-    columns = values.sum(axis=0) / np.maximum(open_sky.sum(axis=0), 1.0)
-    rows = (values.sum(axis=1) - open_sky @ columns) / np.maximum(open_sky.sum(axis=1), 1.0)
-    return columns, rows
+    columns = cv2.reduce(values, 0, cv2.REDUCE_SUM) / np.maximum(cv2.reduce(open_sky, 0, cv2.REDUCE_SUM), 1.0)
+    rows = cv2.reduce(values, 1, cv2.REDUCE_SUM) - open_sky @ columns.T
+    rows /= np.maximum(cv2.reduce(open_sky, 1, cv2.REDUCE_SUM), 1.0)
+    return np.asarray(columns, np.float32), np.asarray(rows, np.float32)

@@ -7,22 +7,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.binomial import binomial_upper_bound
 from nebulift.findings import Kind
 from nebulift.judgement import Judgement
 from nebulift.training.metrics import (
     Interval,
     average_precision,
-    binomial_upper_bound,
     cohen_kappa,
     expected_calibration_error,
     recall_at_false_rejection,
     roc_auc,
     with_interval,
 )
+from nebulift.training.operating_points import (
+    area_under_risk_coverage,
+    figures_at_targets,
+    limit_for_false_rejection,
+    queue_for_risk,
+)
 from nebulift.verdict import Label, Thresholds, decide
 
 WITNESSES = ("cv", "model", "fusion")
 LABELS = ("clean", "review", "contaminated")
+SNR_BANDS = ((0.4, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 1e9))  # of trails, height over the noise of a pixel
 SEVERITY_BANDS = ((0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01))
 
 
@@ -37,10 +44,17 @@ class Judged:
     kinds: Mapping[str, float]  # true severities
     scores: Mapping[str, float | None]  # by witness
     labels: Mapping[str, str]  # by witness: clean, review or contaminated
+    streak_snr: float | None = None
+    has_unknown_kind: bool = False
 
 
 def judged_frame(
-    judgement: Judgement, truth: str, kinds: Mapping[str, float], session: str, camera: str, limits: Thresholds
+    judgement: Judgement,
+    truth: str,
+    kinds: Mapping[str, float],
+    session: str,
+    camera: str,
+    limits: Thresholds,
 ) -> Judged:
     """The row of one judged frame; ``limits`` are those under which it was judged."""
     verdict = judgement.verdict
@@ -67,8 +81,11 @@ def _plain_label(score: float, limits: Thresholds) -> str:
     return Label.CONTAMINATED.value if score <= limits.contaminated else Label.REVIEW.value
 
 
-def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
-    """All figures, JSON-ready: ``witnesses`` by name, ``cameras`` with the false rejections of each, counts."""
+def summarise(rows: Sequence[Judged], known_cameras: Sequence[str] = ()) -> dict[str, Any]:
+    """All figures, JSON-ready: ``witnesses`` by name, ``cameras`` with the false rejections of each, counts.
+
+    ``known_cameras``: those that the model was trained or calibrated on; the others count as unseen.
+    """
     truths = [row.truth for row in rows]
     with_model = any(row.scores["model"] is not None for row in rows)
     names = WITNESSES if with_model else WITNESSES[:1]
@@ -77,7 +94,7 @@ def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
         "sessions": len({row.session for row in rows}),
         "truth": {truth: truths.count(truth) for truth in ("clean", "marginal", "contaminated")},
         "model_silent": sum(row.scores["model"] is None for row in rows) if with_model else None,
-        "witnesses": {name: _witness(_heard(rows, name), name) for name in names},
+        "witnesses": {name: _witness(_heard(rows, name), name, known_cameras) for name in names},
         "cameras": {name: _by_camera(_heard(rows, name), name) for name in names},
     }
 
@@ -87,7 +104,7 @@ def _heard(rows: Sequence[Judged], name: str) -> list[Judged]:
     return [row for row in rows if row.scores[name] is not None]
 
 
-def _witness(rows: Sequence[Judged], name: str) -> dict[str, Any]:
+def _witness(rows: Sequence[Judged], name: str, known_cameras: Sequence[str]) -> dict[str, Any]:
     decided = [row for row in rows if row.truth != "marginal"]
     score = np.array([row.scores[name] for row in decided], dtype=np.float64)
     clean = np.array([row.truth == "clean" for row in decided], dtype=np.bool_)
@@ -99,10 +116,21 @@ def _witness(rows: Sequence[Judged], name: str) -> dict[str, Any]:
         "recall_at_1_percent_false_rejection": lambda i: recall_at_false_rejection(score[i], clean[i]),
         "kappa": lambda i: cohen_kappa(accepted[i], clean[i]),
         "ece": lambda i: expected_calibration_error(score[i], clean[i]),
+        "area_under_risk_coverage": lambda i: area_under_risk_coverage(score[i], clean[i]),
+        "queue_for_1_percent_wrong": lambda i: queue_for_risk(score[i], clean[i]),
     }
+    unseen = [row for row in rows if row.truth == "clean" and not is_known(row.camera, known_cameras)]
+    unknown = [row for row in rows if row.truth == "contaminated" and row.has_unknown_kind]
     return {
         **{figure: asdict(with_interval(compute, groups)) for figure, compute in figures.items()},
         **_at_limits(rows, name),
+        "false_rejection_on_unseen_cameras": asdict(share_of(unseen, lambda row: row.labels[name] == "contaminated")),
+        "unknown_kinds_not_accepted": asdict(share_of(unknown, lambda row: row.labels[name] != "clean")),
+        "marginal_in_review": asdict(
+            share_of([row for row in rows if row.truth == "marginal"], lambda row: row.labels[name] == "review")
+        ),
+        "at_targets": figures_at_targets(score, clean),
+        "trails_by_snr": _by_snr(rows, name, score, clean),
         "confusion": _confusion(rows, name),
         "kinds": _by_kind(rows, name),
     }
@@ -126,6 +154,11 @@ def _at_limits(rows: Sequence[Judged], name: str) -> dict[str, Any]:
         "contaminated_among_accepted": asdict(share_of(kept, lambda row: row.truth == "contaminated")),
         "review_share": asdict(share_of(rows, lambda row: row.labels[name] == "review")),
     }
+
+
+def is_known(camera: str, known_cameras: Sequence[str]) -> bool:
+    """Whether a camera is one of those named; names in cards may be parts of those in headers."""
+    return any(name.casefold() in camera.casefold() for name in known_cameras)
 
 
 def share_of(rows: Sequence[Judged], asked: Any) -> Interval:
@@ -160,6 +193,23 @@ def _by_kind(rows: Sequence[Judged], name: str) -> dict[str, Any]:
                 f"{low:.1f}-{min(high, 1.0):.1f}": _in_band(own, kind, low, high, name) for low, high in SEVERITY_BANDS
             },
         }
+    return found
+
+
+def _by_snr(rows: Sequence[Judged], name: str, score: NDArray[np.float64], clean: NDArray[np.bool_]) -> dict[str, Any]:
+    """Of the frames that a trail spoils, by its height: caught where 1 % of the clean frames are rejected."""
+    target = limit_for_false_rejection(score, clean)
+    found = {}
+    for low, high in SNR_BANDS:
+        band = [
+            row
+            for row in rows
+            if row.truth == "contaminated" and row.streak_snr is not None and low <= row.streak_snr < high
+        ]
+        if band and target is not None:
+            limit = target["limit"]
+            title = f"{low:g}-{high:g}" if high < 1e9 else f"over {low:g}"
+            found[title] = asdict(share_of(band, lambda row, limit=limit: row.scores[name] < limit))
     return found
 
 

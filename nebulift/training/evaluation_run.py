@@ -1,7 +1,7 @@
 """Frames with known truth judged as the daemon would, each against its session so far. Needs no torch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nebulift.batch import Rules, in_order_of_time, judge_all
 from nebulift.classifier import Classifier
@@ -48,5 +48,6 @@ def evaluate_frames(
         row = known[judgement.path]
         camera = row.camera or exposure.camera or "unknown camera"
         session = row.session or f"{nights[judgement.path]}|{exposure.target}|{camera}"
-        rows.append(judged_frame(judgement, row.label, row.kinds, session, camera, limits))
+        judged_row = judged_frame(judgement, row.label, row.kinds, session, camera, limits)
+        rows.append(replace(judged_row, streak_snr=row.streak_snr, has_unknown_kind=row.has_unknown_kind))
     return Evaluated(tuple(rows), tuple(not_judged))

@@ -29,6 +29,7 @@ class FrameLabel:
     night: str
     target: str
     session: SessionContext | None = None
+    filter_name: str = ""
     tags: Mapping[str, Any] = field(default_factory=dict)  # free remarks of the source
 
     @property
@@ -39,6 +40,20 @@ class FrameLabel:
     def group(self) -> str:
         """Frames of one night, target and camera are near-duplicates: they stay on one side of a split."""
         return f"{self.night}|{self.target}|{self.camera}"
+
+    @property
+    def session_name(self) -> str:
+        """Frames that are compared with each other: as ``group``, and of one filter."""
+        return f"{self.night}|{self.target}|{self.filter_name}|{self.camera}"
+
+    @property
+    def confidence(self) -> float:
+        """How sure the source is of its label, 0..1; 0.5 where a person is to decide."""
+        if self.source != "cv":
+            return 1.0
+        if self.label is None:
+            return 0.5
+        return self.score if self.label == CLEAN else 1.0 - self.score
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "path": str(self.path)}

@@ -5,11 +5,9 @@ original, so both stay on one side of a split. Twins exist in the cache of input
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import NebuliftError
 from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
+from nebulift.parallel import Hands, in_order
 from nebulift.pipeline import Measured, conclude
 from nebulift.preprocess import planes_of
 from nebulift.readers import open_frame
@@ -27,7 +26,7 @@ from nebulift.simulate.scenarios import KIND_WEIGHTS
 from nebulift.simulate.truth import Truth, TruthLabel
 from nebulift.training.frame_label import CLEAN, CONTAMINATED, FrameLabel
 from nebulift.training.input_cache import InputCache
-from nebulift.training.labels import CvLabels, one_thread
+from nebulift.training.labels import CvLabels
 
 INJECTION_VERSION = 2  # raised when the same seed gives other twins
 SEVERITIES = (0.05, 1.0)
@@ -56,7 +55,9 @@ def injected_twins(
     """
     groups = [labels.groups_before.get(one.path) for one in chosen]
     twins: list[FrameLabel] = []
-    for done, twin in enumerate(_each(chosen, groups, cache, seed, workers), start=1):
+    make = partial(_twin_of, cache=cache, seed=seed)
+    pairs = zip(chosen, groups, strict=True)
+    for done, twin in enumerate(in_order(make, pairs, Hands(workers)), start=1):
         if twin is not None:
             twins.append(twin)
         if progress is not None:
@@ -64,15 +65,8 @@ def injected_twins(
     return twins
 
 
-def _each(
-    chosen: Sequence[FrameLabel], groups: Sequence[GroupState | None], cache: InputCache, seed: int, workers: int
-) -> Iterator[FrameLabel | None]:
-    make = partial(make_twin, cache=cache, seed=seed)
-    if workers == 1:
-        yield from map(make, chosen, groups)
-        return
-    with ProcessPoolExecutor(workers or None, mp_context=get_context("spawn"), initializer=one_thread) as pool:
-        yield from pool.map(make, chosen, groups, chunksize=1)
+def _twin_of(pair: tuple[FrameLabel, GroupState | None], cache: InputCache, seed: int) -> FrameLabel | None:
+    return make_twin(*pair, cache, seed)
 
 
 def make_twin(original: FrameLabel, group: GroupState | None, cache: InputCache, seed: int) -> FrameLabel | None:

@@ -24,12 +24,13 @@ class InputCache:
     def path_of(self, sha256: str) -> Path:
         return self.folder / f"v{PREPROCESS_VERSION}.{DETECTOR_VERSION}" / f"{sha256}.npz"
 
-    def get(self, sha256: str, path: Path) -> Measured | None:
+    def get(self, sha256: str, path: Path, *, with_planes: bool = True) -> Measured | None:
         """The measured frame with its planes (float32), or ``None`` when it is not there or damaged."""
         try:
             # opened here, because numpy leaves a file open that turns out to be damaged
             with self.path_of(sha256).open("rb") as file, np.load(file) as kept:
-                return from_record(json.loads(str(kept["record"])), path, kept["planes"].astype(np.float32))
+                planes = kept["planes"].astype(np.float32) if with_planes else None
+                return from_record(json.loads(str(kept["record"])), path, planes)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None  # made again by whoever asked
 

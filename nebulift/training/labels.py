@@ -6,18 +6,15 @@ Such labels are the filter's opinion, never truth. What cannot be judged is no s
 import logging
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-
-import cv2
 
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import NebuliftError, WrongUsage
 from nebulift.exposure import FrameKind
 from nebulift.judgement import Judgement
+from nebulift.parallel import Hands, in_order
 from nebulift.pipeline import Measured, as_measured, conclude
 from nebulift.preprocess import planes_of
 from nebulift.readers import open_frame
@@ -98,7 +95,8 @@ def label_frames(
     """
     studied: list[Studied] = []
     left_out: list[LeftOut] = []
-    for number, one in enumerate(study_files(paths, detector=detector, cache=cache, workers=workers), start=1):
+    found = study_files(paths, Hands(workers), detector=detector, cache=cache)
+    for number, one in enumerate(found, start=1):
         if isinstance(one, LeftOut):
             left_out.append(one)
         else:
@@ -107,31 +105,24 @@ def label_frames(
             progress(number)
         if enough is not None and enough(number):
             break
+    return cv_labels(studied, left_out, limits)
+
+
+def cv_labels(studied: Iterable[Studied], left_out: Iterable[LeftOut], limits: Thresholds | None = None) -> CvLabels:
+    """The filter's labels of measured frames, each against its session so far."""
     labels, groups_before = _labelled(studied, limits or Thresholds(0.8, 0.2))
     decided = tuple(one for one in labels if one.label is not None)
-    return CvLabels(decided, tuple(one for one in labels if one.label is None), tuple(left_out), groups_before)
+    waiting = tuple(one for one in labels if one.label is None)
+    return CvLabels(decided, waiting, tuple(left_out), groups_before)
 
 
 def study_files(
-    paths: Sequence[Path],
-    *,
-    detector: ArtifactDetector | None = None,
-    cache: InputCache | None = None,
-    workers: int = 1,
+    paths: Sequence[Path], hands: Hands, *, detector: ArtifactDetector | None = None, cache: InputCache | None = None
 ) -> Iterator[Studied | LeftOut]:
     """What each file is, in the order of ``paths``; without a cache the planes are not made."""
     study = partial(study_file, detector=detector or ArtifactDetector(), cache=cache)
-    if workers == 1:
-        yield from map(study, paths)
-        return
-    # spawn: a fork of a process that runs torch's threads may hang
-    with ProcessPoolExecutor(workers or None, mp_context=get_context("spawn"), initializer=one_thread) as pool:
-        yield from pool.map(study, paths, chunksize=1)
-
-
-def one_thread() -> None:
-    """For worker processes: they share the cores among themselves."""
-    cv2.setNumThreads(1)
+    sees = next((path for path in paths if path.exists()), None)
+    return in_order(study, paths, hands, sees=sees)
 
 
 def study_file(
@@ -218,4 +209,5 @@ def _frame_label(one: Studied, judgement: Judgement, night: str) -> FrameLabel:
         night,
         exposure.target or "unknown target",
         judgement.session,
+        exposure.filter_name or "",
     )

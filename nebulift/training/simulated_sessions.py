@@ -7,9 +7,7 @@ processes, and a run that was stopped goes on where it was.
 import json
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from nebulift.frame import frame_from_array
 from nebulift.measurements import DETECTOR_VERSION
+from nebulift.parallel import Hands, in_order
 from nebulift.pipeline import Measured, as_measured
 from nebulift.preprocess import PREPROCESS_VERSION, planes_of
 from nebulift.training.measured_record import as_record, from_record
@@ -86,20 +85,29 @@ def session_sizes(course: Course) -> list[int]:
 
 
 def make_sessions(
-    course: Course, folder: Path, *, workers: int = 1, progress: Callable[[int], None] | None = None
+    course: Course,
+    folder: Path,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
+    shard: tuple[int, int] = (0, 1),
+    progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """The chunks of ``course`` in ``folder``, in order; those that are there already are left alone.
 
-    ``progress`` is told the number of frames after each session.
+    ``shard`` (i, n): only every n-th session from the i-th on is made, so that n machines can share the work; their
+    chunks are put into one folder afterwards. ``progress`` is told the number of frames after each session.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sizes = session_sizes(course)
     paths = [folder / _chunk_name(course, number) for number in range(len(sizes))]
-    jobs = [(course, number, sizes[number], path) for number, path in enumerate(paths) if not path.exists()]
+    first, step = shard
+    mine = range(first, len(sizes), step)
+    jobs = [(course, number, sizes[number], paths[number]) for number in mine if not paths[number].exists()]
     done = sum(size for size, path in zip(sizes, paths, strict=True) if path.exists())
     if progress is not None:
         progress(done)
-    for frames in _each(jobs, workers):
+    for frames in in_order(make_session, jobs, Hands(workers, cluster)):
         if progress is not None:
             progress(frames)
     return paths
@@ -113,20 +121,6 @@ def read_sessions(paths: Sequence[Path]) -> list[SimulatedLesson]:
 def _chunk_name(course: Course, number: int) -> str:
     versions = f"v{CHUNK_VERSION}.{PREPROCESS_VERSION}.{DETECTOR_VERSION}"
     return f"{course.name}-{course.seed}-{number:05d}-{versions}.npz"
-
-
-def _each(jobs: Sequence[tuple[Course, int, int, Path]], workers: int) -> Any:
-    if workers <= 1:
-        yield from map(make_session, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        yield from pool.map(make_session, jobs, chunksize=1)
-
-
-def _one_thread() -> None:
-    import cv2  # noqa: PLC0415  in the worker only
-
-    cv2.setNumThreads(1)
 
 
 def make_session(job: tuple[Course, int, int, Path]) -> int:

@@ -46,14 +46,22 @@ def check_trainable(labels: Sequence[FrameLabel]) -> None:
             )
 
 
-def split(labels: Sequence[FrameLabel], *, validation_share: float = 0.2, seed: int = 1) -> Split:
+def split(
+    labels: Sequence[FrameLabel],
+    *,
+    validation_share: float = 0.2,
+    seed: int = 1,
+    hold_out_camera: str | None = None,
+) -> Split:
     """Groups dealt to training and validation so that sizes and shares of clean frames come out as even as they can.
 
     Where whole groups cannot be dealt so that both sides have both classes (one night only, for one), every night is
-    cut in two in time, and a warning says what that does to the figures. Raises ``TrainingError`` when there are too
-    few frames, or frames of one class only.
+    cut in two in time, and a warning says what that does to the figures. With ``hold_out_camera`` all frames of that
+    camera validate, and no others. Raises ``TrainingError`` when there are too few frames, or frames of one class only.
     """
     check_trainable(labels)
+    if hold_out_camera is not None:
+        return _without_camera(labels, hold_out_camera)
     groups = united_groups(labels)
     names = sorted(set(groups))
     warnings = _warnings(labels)
@@ -69,9 +77,40 @@ def split(labels: Sequence[FrameLabel], *, validation_share: float = 0.2, seed: 
     return Split(train, validation, warnings)
 
 
+def _without_camera(labels: Sequence[FrameLabel], camera: str) -> Split:
+    """One camera validates, the others train."""
+    validation = tuple(index for index, one in enumerate(labels) if one.camera == camera)
+    train = tuple(index for index, one in enumerate(labels) if one.camera != camera)
+    for name, side in ((f"camera {camera}", validation), ("the other cameras", train)):
+        if len({labels[index].label for index in side}) < 2:
+            cameras = ", ".join(sorted({one.camera for one in labels}))
+            raise TrainingError(f"{name}: no frames of both classes to hold out or to train on; cameras are {cameras}")
+    return Split(train, validation, _warnings(labels))
+
+
 def united_groups(labels: Sequence[FrameLabel]) -> list[str]:
     """The group of each frame; groups that share a file's bytes are one."""
     return _united([one.group for one in labels], labels)
+
+
+def folds_of(labels: Sequence[FrameLabel], count: int = 5) -> list[int]:
+    """A fold 0 .. ``count`` - 1 for each frame; groups stay whole, and classes spread as evenly as they can.
+
+    The largest group goes first, each to the fold that has fewest frames of its commoner class. With fewer groups than
+    folds some folds stay empty.
+    """
+    groups = united_groups(labels)
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    counts = np.zeros((count, 2))
+    fold_of: dict[str, int] = {}
+    for group in sorted(members, key=lambda name: (-len(members[name]), name)):
+        own = np.array([sum(labels[i].label == label for i in members[group]) for label in (CONTAMINATED, CLEAN)])
+        fold = min(range(count), key=lambda number: (counts[number, int(own.argmax())], counts[number].sum(), number))
+        counts[fold] += own
+        fold_of[group] = fold
+    return [fold_of[group] for group in groups]
 
 
 def _united(names: Sequence[str], labels: Sequence[FrameLabel]) -> list[str]:

@@ -1,6 +1,7 @@
 """Labels that people or simulators gave, from a CSV file: ``path,label`` and, where known, ``kinds`` and more."""
 
 import csv
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ class TruthRow:
     kinds: Mapping[str, float] = field(default_factory=dict)
     session: str | None = None
     camera: str | None = None
+    source: str = "truth"  # human, simulated, injected, or cv: an opinion
+    streak_snr: float | None = None  # height of the brightest trail over the noise of a pixel, where the file says it
+    has_unknown_kind: bool = False  # something that is none of our kinds
 
 
 def read_truth(place: Path) -> list[TruthRow]:
@@ -54,20 +58,41 @@ def _row(row: Mapping[str, str | None], folder: Path) -> TruthRow | None:
     label = NAMED.get(text, text)
     if label not in LABELS or not row["path"]:
         return None
+    kinds = row.get("kinds") or ""
+    named = {part.partition(":")[0].strip() for part in _parts(kinds)} - {""}
     return TruthRow(
         folder / row["path"],
         label,
-        _kinds(row.get("kinds") or ""),
+        kinds_of(kinds),
         row.get("session") or None,
         row.get("camera") or None,
+        row.get("source") or "truth",
+        _streak_snr(row),
+        bool(named - set(Kind)),
     )
 
 
-def _kinds(text: str) -> dict[str, float]:
+def _streak_snr(row: Mapping[str, str | None]) -> float | None:
+    """From a column of that name, or from the simulator's list of artefacts."""
+    try:
+        if row.get("streak_snr"):
+            return float(row["streak_snr"] or "")
+        artefacts = json.loads(row.get("artefacts") or "[]")
+        heights = [float(one["evidence"]["peak_sigma"]) for one in artefacts if one["kind"] == Kind.STREAK]
+    except (ValueError, TypeError, KeyError):
+        return None  # a remark of another tool
+    return max(heights, default=None)
+
+
+def kinds_of(text: str) -> dict[str, float]:
     """Names that are no kinds of ours are left out: other people count other things."""
     kinds: dict[str, float] = {}
-    for part in text.replace(",", ";").split(";"):
+    for part in _parts(text):
         name, _, severity = part.strip().partition(":")
         if name in set(Kind):
             kinds[name] = float(severity) if severity else 1.0
     return kinds
+
+
+def _parts(text: str) -> list[str]:
+    return text.replace(",", ";").replace("+", ";").split(";")

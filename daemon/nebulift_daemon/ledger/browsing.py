@@ -100,6 +100,15 @@ class Browsing:
         rows = (*reversed(earlier), *itself, *later)
         return [Recorded(*_shown(row[:-1]), record=_record(row[-1])) for row in rows]
 
+    def rows_around(self, frame: FrameRow, each_side: int) -> list[FrameRow]:
+        """As ``around``, the rows alone: they cost a hundredth of the judgements."""
+        where = f"{HERE} AND f.label IS NOT NULL AND f.session_group IS ? AND (f.taken_at, f.id)"
+        values = (frame.session_group, frame.taken_at, frame.id)
+        earlier = self._rows("", f"{where} < (?, ?)", values, f"f.taken_at DESC, f.id DESC LIMIT {each_side:d}")
+        later = self._rows("", f"{where} > (?, ?)", values, f"f.taken_at, f.id LIMIT {each_side:d}")
+        itself = self._rows("", "f.id = ?", (frame.id,))
+        return [_shown(row)[0] for row in (*reversed(earlier), *itself, *later)]
+
     def listed(self, wanted: Wanted, offset: int, limit: int, *, newest_first: bool = False) -> list[Shown]:
         """One page of a list, in order of time. Raises ``KeyError`` for a list that there is not."""
         where, values = wanted.condition()
@@ -144,6 +153,11 @@ class Browsing:
         )
         taken_at = rows[0][0]
         return None if taken_at is None else str(taken_at)
+
+    def last_judged(self) -> str | None:
+        """When the newest verdict was given."""
+        rows = self._database.rows("SELECT max(judged_at) FROM frames WHERE state != 'skipped'")
+        return None if rows[0][0] is None else str(rows[0][0])
 
     def newest_records(self, number: int) -> list[dict[str, Any]]:
         """The judgements of the frames that were taken last."""

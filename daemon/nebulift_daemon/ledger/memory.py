@@ -9,7 +9,7 @@ from nebulift_daemon.ledger.clock import utc_now
 from nebulift_daemon.ledger.database import Database, as_path, as_value, read_without_touching
 from nebulift_daemon.ledger.rows import packed, unpacked
 
-LOOKBACK = "lookback"  # name of the fact
+LOOKBACKS = "lookbacks"  # name of the fact
 
 LEDGER_NAME = "ledger.sqlite3"
 
@@ -45,15 +45,23 @@ class Memory:
             writing.change("INSERT OR IGNORE INTO facts VALUES ('identity', ?)", (uuid.uuid4().hex,))
             return str(writing.rows("SELECT value FROM facts WHERE name = 'identity'")[0][0])
 
-    def lookback(self) -> dict[str, Any]:
-        """Of which night the daemon looked back last, and how that went; empty when it never did."""
-        rows = self._database.rows("SELECT value FROM facts WHERE name = ?", (LOOKBACK,))
+    def lookbacks(self) -> dict[str, dict[str, Any]]:
+        """Night by night, how far the daemon has come with looking back on it."""
+        return self.fact(LOOKBACKS)
+
+    def keep_lookbacks(self, nights: dict[str, dict[str, Any]]) -> None:
+        """What ``lookbacks`` is to give from now on."""
+        self.keep_fact(LOOKBACKS, nights)
+
+    def fact(self, name: str) -> dict[str, Any]:
+        """What ``keep_fact`` was told last under this name; empty when nothing was."""
+        rows = self._database.rows("SELECT value FROM facts WHERE name = ?", (name,))
         return dict(unpacked(rows[0][0])) if rows else {}
 
-    def keep_lookback(self, facts: dict[str, Any]) -> None:
-        """What ``lookback`` is to give from now on."""
+    def keep_fact(self, name: str, facts: dict[str, Any]) -> None:
+        """Remember JSON-ready facts under a name."""
         with self._database.transaction() as writing:
-            writing.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", (LOOKBACK, packed(facts)))
+            writing.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, packed(facts)))
 
     def keep_folders(self, folders: Iterable[Path]) -> None:
         """Remember that these folders were there: from now on a missing one is a disk that is not plugged in."""

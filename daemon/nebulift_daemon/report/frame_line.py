@@ -38,6 +38,7 @@ class Measured:
     elongation: float | None = None
     sky_adu: float | None = None
     noise_adu: float | None = None
+    transparency: float | None = None  # of the session's best
 
     @property
     def eccentricity(self) -> float | None:
@@ -45,6 +46,15 @@ class Measured:
         if self.elongation is None or self.elongation < 1.0:
             return None if self.elongation is None else 0.0
         return math.sqrt(1.0 - 1.0 / self.elongation**2)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the model that only watches would have decided."""
+
+    model: str
+    label: str
+    score: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class FrameLine:
     shape_px: tuple[int, int] | None  # (height, width)
     notes: tuple[str, ...]
     error: str | None
+    watched: Watched | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -94,12 +105,17 @@ def frame_line(found: Recorded) -> FrameLine:
         row.reason or "",
         datetime.fromisoformat(row.taken_at or row.seen_at),
         _group(record.get("exposure") or {}),
-        _measured(record.get("measurements") or {}),
+        _measured(record.get("measurements") or {}, record.get("session") or {}),
         findings,
         _shape(record.get("measurements") or {}),
         tuple(record.get("notes") or ()),
         record.get("error"),
+        _watched(record.get("shadow")),
     )
+
+
+def _watched(shadow: dict[str, Any] | None) -> Watched | None:
+    return None if shadow is None else Watched(str(shadow["model"]), str(shadow["verdict"]), shadow["score"])
 
 
 def _decided_by(found: Recorded, record: dict[str, Any]) -> str:
@@ -130,7 +146,7 @@ def _group(exposure: dict[str, Any]) -> Group:
     )
 
 
-def _measured(measurements: dict[str, Any]) -> Measured:
+def _measured(measurements: dict[str, Any], session: dict[str, Any]) -> Measured:
     if not measurements:
         return Measured()
     stars, sky = measurements["stars"], measurements["sky"]
@@ -142,6 +158,7 @@ def _measured(measurements: dict[str, Any]) -> Measured:
         stars["elongation"],
         sky["level_adu"],
         sky["noise_adu"],
+        session.get("transparency"),
     )
 
 

@@ -53,4 +53,5 @@ def _frame(frame: FrameLine, weight: float) -> dict[str, Any]:
         "findings": list(frame.findings),
         "notes": list(frame.notes),
         "error": frame.error,
+        "watched": None if frame.watched is None else asdict(frame.watched),
     }

@@ -9,7 +9,7 @@ from nebulift_daemon.report.markup import Markup, element, joined, verbatim
 from nebulift_daemon.report.night_report import NightReport
 from nebulift_daemon.report.plots import group_plots
 from nebulift_daemon.report.strip import verdict_strip
-from nebulift_daemon.report.tables import causes_table, frames_table, totals_table, troubles_list
+from nebulift_daemon.report.tables import causes_table, frames_table, totals_table, troubles_list, watched_tables
 from nebulift_daemon.report.thumbnails import MOST_PICTURES, picture, worth_a_picture
 from nebulift_daemon.report.totals import deciders, label_counts, lights, usable_s
 from nebulift_daemon.report.words import counted, duration, evening, kind_words
@@ -47,7 +47,7 @@ def _sections(report: NightReport) -> list[Markup]:
         _section("Causes", causes_table(report.frames)),
         _section("Curves", *_curves(report)),
         _pictures(report),
-        _section("Who decided", _deciders(report), _regrades(report)),
+        _section("Who decided", _deciders(report), _regrades(report), *watched_tables(report.frames)),
         troubles_list(report),
         _section("All frames", frames_table(report)),
     ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nebulift_daemon.report.frame_line import FrameLine
 from nebulift_daemon.report.markup import Markup, element, joined
 from nebulift_daemon.report.night_report import NightReport
-from nebulift_daemon.report.totals import Total, causes, label_counts, lights, totals, usable_s
+from nebulift_daemon.report.totals import LABELS, Total, causes, label_counts, lights, totals, usable_s, watched_counts
 from nebulift_daemon.report.words import counted, duration, kind_words
 
 DASH = "\N{EN DASH}"
@@ -89,6 +89,21 @@ def causes_table(frames: Sequence[FrameLine]) -> Markup:
         name = element("th", kind_words(cause.kind), scope="row")
         rows.append(_row(name, _cell(cause.frames), element("td", bar)))
     return _table(("Main cause", "Frames", ""), rows, "causes")
+
+
+def watched_tables(frames: Sequence[FrameLine]) -> list[Markup]:
+    """For each model that only watches: the verdicts that counted beside those it would have given."""
+    tables = []
+    for model, counts in watched_counts(frames).items():
+        told = sum(counts.values())
+        other = sum(number for (label, watched), number in counts.items() if label != watched)
+        text = f"{model} watches: on {other} of {counted(told, 'frame')} it would have decided otherwise."
+        rows = [
+            _row(element("th", label, scope="row"), *(_cell(counts[label, watched]) for watched in LABELS))
+            for label in LABELS
+        ]
+        tables.append(joined([element("p", text, class_="note"), _table(("Verdict", *LABELS), rows, "watched")]))
+    return tables
 
 
 def frames_table(report: NightReport) -> Markup:

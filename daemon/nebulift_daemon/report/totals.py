@@ -94,3 +94,12 @@ def _total(target: str, filter_name: str, frames: Sequence[FrameLine]) -> Total:
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
+
+
+def watched_counts(frames: Iterable[FrameLine]) -> dict[str, Counter[tuple[str, str]]]:
+    """For each model that watched: how often (the verdict that counted, what it would have said)."""
+    found: dict[str, Counter[tuple[str, str]]] = {}
+    for frame in lights(frames):
+        if frame.watched is not None:
+            found.setdefault(frame.watched.model, Counter())[frame.label, frame.watched.label] += 1
+    return found
