@@ -116,13 +116,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=18)
     parser.add_argument("--seed", type=int, default=7000)
+    parser.add_argument("--cameras", type=int, default=len(CAMERAS), help="so many, from the first")
     parser.add_argument("--keep", type=Path, help="keep the measurements here, or take them from here")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     nights = {}
     if asked.keep and asked.keep.exists():
         nights = pickle.loads(asked.keep.read_bytes())
-    for camera in CAMERAS:
+    for camera in CAMERAS[: asked.cameras]:
         for course in COURSES:
             if (camera.name, course) not in nights:
                 nights[camera.name, course] = measured_night(camera.name, course, asked.seed, asked.frames)
