@@ -3,6 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
 PI := /var/tmp/nebulift-pi
+FRAMES := 10000
 
 .PHONY: demo test test-all faults pi soak check lint types arrows format wheel wheel-check model bench clean
 
@@ -20,6 +21,9 @@ faults: .venv-dev/.ready  ## every fault of tests/fault_lines.py, caused for rea
 
 pi: .venv-dev/.ready  ## on an emulated Raspberry Pi: installs, tests, compares verdicts; half an hour, needs root
 	tests/pi/pi.sh $(PI) $(DEV)/python
+
+soak: .venv-dev/.ready  ## 10 000 frames through one daemon: does anything grow? an hour or two
+	$(DEV)/python benchmarks/soak.py --frames $(FRAMES)
 
 check: lint types arrows
 
