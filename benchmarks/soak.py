@@ -85,7 +85,9 @@ def soak(capture, output, daemon, frames):
     for number, image in skies():
         if number >= frames:
             break
-        image.writeto(capture / f"{number // 500:03d}_light_{number:05d}.fits")
+        night = capture / f"night_{number // 500:03d}"
+        night.mkdir(exist_ok=True)
+        image.writeto(night / f"light_{number:05d}.fits")
         while number % AT_ONCE == 0 and number - sorted_frames(output) >= AT_ONCE:
             time.sleep(0.2)
         if number and number % every == 0:
