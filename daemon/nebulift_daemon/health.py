@@ -34,7 +34,8 @@ class Health:
         *,
         listener: Callable[[dict[str, Any]], object] = lambda _: None,
     ) -> None:
-        self._listener = listener  # is told every status that differs from the last
+        self._listener = listener  # is told every status that differs from the last, also one that cannot be written
+        self._told: dict[str, Any] | None = None
         self._ledger = ledger
         self._output = output
         self._status_file = status_file
@@ -43,7 +44,6 @@ class Health:
         self._clock = clock
         self._last: FrameRow | None = None
         self._counts: dict[str, int] | None = None
-        self._free_told: int | None = None
         self._next_ping = clock()
         self._progress_at = clock()
         self._is_waiting: Callable[[], bool] = lambda: False
@@ -68,10 +68,10 @@ class Health:
         last = None if self._last is None else verdict_fields(self._last)
         free = free_bytes(self._output.path)
         status = self._facts | now() | {"last": last, "last_24h": self._last_day(), "disk_free_bytes": free}
-        if is_news := self._status_file.write(status):
+        if self._status_file.write(status):
             self._systemd.status(summary(status))
-        if is_news or free != self._free_told:
-            self._free_told = free
+        if status != self._told:
+            self._told = status
             self._listener(status)
 
     def ping(self) -> None:
