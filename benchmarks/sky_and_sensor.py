@@ -18,12 +18,13 @@ from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
 from nebulift.simulate import rendered
-from nebulift.simulate.causes import Covered, random_cause
+from nebulift.simulate.causes import Covered, random_cause, random_clouds
 from nebulift.simulate.frame_noise import measured_noise
 from nebulift.simulate.glows import random_glow
 from nebulift.simulate.night import plan_session, setting_of
 from nebulift.simulate.obstacles import random_obstacle
 from nebulift.simulate.readout_faults import apply_fault, random_fault
+from nebulift.simulate.sensor import digitised, exposed, fixed_pattern
 from nebulift.training.metrics import binomial_upper_bound
 
 FIRST_SEED = 50_000
@@ -102,6 +103,20 @@ def other_exposure(seed, _severity):
     return pixels, one.exposure
 
 
+def overcast(rng, _severity, setting):
+    """So deep a cloud that no star is left."""
+    return replace(random_clouds(rng, 0.5, setting), depth=float(rng.uniform(10.0, 15.0)), contrast=0.3)
+
+
+def flat_as_light(seed, _severity):
+    """The same light everywhere, a fifth to two thirds of what the camera holds, behind vignetting and dust."""
+    rng = np.random.default_rng([seed, 50])
+    camera = plan(seed)[0].rig.camera
+    light = np.full((camera.height_px, camera.width_px), rng.uniform(0.2, 0.65) * camera.saturation_e, np.float32)
+    electrons = exposed(light, camera, fixed_pattern(camera), 1.0)
+    return digitised(electrons, camera, fixed_pattern(camera), rng), replace(plan(seed)[0].exposure, exposure_s=2.0)
+
+
 def columns(seed, sigma):
     """All columns offset at random by ``sigma`` of the noise of a pixel."""
     rng = np.random.default_rng([seed, 48])
@@ -154,6 +169,8 @@ FAULTS: dict[str, tuple[Kind, Callable, tuple[float, ...]]] = {
     "cover or dark as a light": (
         Kind.EMPTY, with_scene_fault(lambda rng, _s, _setting: Covered(float(rng.choice([0.0, 0.002])))), (1.0,),
     ),
+    "flat as a light": (Kind.EMPTY, flat_as_light, (1.0,)),
+    "overcast, no star": (Kind.EMPTY, with_scene_fault(overcast), (1.0,)),
     "cloud": (Kind.CLOUD, with_scene_fault(lambda rng, s, g: random_cause(Kind.CLOUD, rng, s, g)), (0.7, 1.0)),
     "moon": (Kind.GRADIENT, with_scene_fault(lambda rng, s, g: random_glow(rng, s, g.sky_sigma, "moon")), (0.7, 1.0)),
     "twilight": (

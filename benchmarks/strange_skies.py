@@ -41,6 +41,7 @@ MONO = tuple(camera for camera in CATALOGUE if camera.bayer is None)
 COLOUR = tuple(camera for camera in CATALOGUE if camera.bayer is not None)
 SEEN, PLAIN = 0.3, 0.7
 TRIES = 20
+BRIGHT_ADU = 20_000.0
 
 
 # frames of the simulator, changed before they are rendered ------------------------------------------------------------
@@ -144,11 +145,13 @@ def in_8_bits(rng, pixels, exposure, _one):
 
 
 def binned(rng, pixels, exposure, one):
-    """Sums of 2 x 2 to 4 x 4 pixels, full at 16 bits; stars of 8 to 12 pixels before."""
+    """Sums of 2 x 2 to 4 x 4 pixels, full at 16 bits, or their means where the sky is bright."""
     side = int(rng.integers(2, 5))
     height, width = (length // side * side for length in pixels.shape)
     cells = pixels[:height, :width].astype(np.float64).reshape(height // side, side, width // side, side)
     total = cells.sum(axis=(1, 3)) - (side**2 - 1) * one.rig.camera.stored_bias_adu
+    if np.median(total) > BRIGHT_ADU:  # nobody would add these up
+        total /= side**2
     size_um = exposure.pixel_size_um * side
     return total.clip(0, 65535).astype(np.uint16), replace(exposure, pixel_size_um=size_um, binning=(side, side))
 

@@ -9,8 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
 from nebulift.measurements import Coverage, Measurements, Saturation, Sky, Stars, Streak
+from nebulift.starless import starless
 
 Table = Sequence[tuple[float, float]]
 
@@ -35,6 +37,9 @@ DEFOCUS_PX_SEVERITY: Table = ((8.0, 0.0), (11.0, 0.3), (15.0, 0.55), (20.0, 0.75
 # Donuts: a hole is defocus beyond doubt; how bad is a matter of its size.
 DONUT_SEVERITY: Table = ((6.0, 0.3), (10.0, 0.45), (14.0, 0.6), (18.0, 0.75), (30.0, 0.95))
 DONUT_SHARE = 0.5
+# Wide images that are no stars': scatter of the ellipticity vector (at most 0.12 in 45 simulated frames out of focus or
+# trailed, mostly above 0.2 of knots and craters), distance between the outermost in FWHM (20 and more; a planet has 2).
+KNOTS_PX, ALIKE, APART_FWHM = 10.0, 0.16, 8.0
 # FWHM over twice the half-flux radius: 1 of a normal profile, 0.7 to 0.9 with the wings that the air gives, 1.41 of a
 # disc of even light. Wide stars above this are flat on top: defocus, not seeing.
 FLAT_TOPPED = 1.04
@@ -44,11 +49,6 @@ FAN_COHERENCE, FAN_ELONGATION = 0.5, 1.2
 # Share of the frame at the ceiling. Star cores take 0.01 to 0.1 %; the core of a bright nebula a per cent.
 SATURATION_SEVERITY: Table = ((0.003, 0.0), (0.01, 0.3), (0.03, 0.55), (0.1, 0.8), (0.5, 1.0))
 # Share of the frame that holds one constant value along a border: trimmed borders are thin.
-FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.1  # pure noise gives one or two at 26 megapixels, none with a shape
-FEW_STARS, HARDLY_EMPTY = 5, 0.5  # glow and hot pixels of a covered sensor look like as many; a poor field, too
-# Scatter of the background beyond plane and bowl, over the noise of one pixel: a nebula may hide every star of a small
-# field. Covered sensors have 0.01 to 0.06, but for one with a glowing amplifier (0.8): then, too, a person looks.
-STRUCTURED_SIGMA = 0.3
 DEAD_SEVERITY: Table = ((0.004, 0.0), (0.01, 0.3), (0.03, 0.6), (0.05, 0.7), (0.1, 0.8), (0.5, 1.0))
 # Share of the frame in rectangles of one value amid it, or in rows that are there twice. No sky is like that: a strip
 # of a per cent is seen at once, one of a thousandth when looked for.
@@ -89,11 +89,15 @@ def severity(table: Table, value: float) -> float:
     return table[-1][1]
 
 
-def findings_of(measured: Measurements) -> tuple[Finding, ...]:
-    """Everything wrong that one frame shows by itself, worst first; findings of severity 0 are left out."""
+def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tuple[Finding, ...]:
+    """Everything wrong that one frame shows by itself, worst first; findings of severity 0 are left out.
+
+    ``exposure``: what the header says; a short exposure without stars may be in order.
+    """
+    empty = starless(measured, exposure)
     found = [
         *map(_streak, measured.streaks),
-        *_empty(measured),
+        *([] if empty is None else [empty]),
         *_trailed(measured.stars),
         *_defocus(measured.stars),
         *_saturation(measured.saturation),
@@ -116,29 +120,13 @@ def _streak(streak: Streak) -> Finding:
     )
 
 
-def _empty(measured: Measurements) -> Iterator[Finding]:
-    stars, megapixels = measured.stars, measured.width_px * measured.height_px / 1e6
-    if stars.measured > 0 or measured.sensor.dead_fraction >= 0.5:
-        return
-    evidence = {"stars": float(stars.count), "hot_pixels": float(stars.hot_pixels)}
-    if stars.count <= FEW_STARS and measured.sky.patchiness_sigma > STRUCTURED_SIGMA:
-        text = f"hardly a star ({stars.count}, none with a shape) in a sky full of structure: nebula, cloud or glow?"
-        yield Finding(Kind.EMPTY, HARDLY_EMPTY, text, evidence)
-    elif stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels:
-        text = "no star in the frame: cover or dome closed, thick cloud, or not an exposure of the sky"
-        yield Finding(Kind.EMPTY, 0.95, text, evidence, strong=True)
-    elif stars.count <= FEW_STARS:
-        text = f"hardly a star in the frame ({stars.count}, none with a shape): is the cover closed?"
-        yield Finding(Kind.EMPTY, HARDLY_EMPTY, text, evidence)
-
-
 def _trailed(stars: Stars) -> Iterator[Finding]:
     if stars.elongation is None or stars.measured < MIN_SHAPES:
         return
     assert stars.angle_coherence is not None
     assert stars.angle_deg is not None
     assert stars.fwhm_px is not None
-    if stars.angle_coherence < TRAILED_COHERENCE:
+    if stars.angle_coherence < TRAILED_COHERENCE or not _are_images_of_stars(stars):
         return
     root = stars.elongation**0.5
     yield Finding(
@@ -148,6 +136,15 @@ def _trailed(stars: Stars) -> Iterator[Finding]:
         {"elongation": stars.elongation, "coherence": stars.angle_coherence, "stars": float(stars.measured)},
         Ellipse(stars.fwhm_px * root, stars.fwhm_px / root, stars.angle_deg),
     )
+
+
+def _are_images_of_stars(stars: Stars) -> bool:
+    """Whether wide images are alike and far apart, as those of stars: knots of a nebula, craters and the limb of a
+    planet are not.
+    """
+    if stars.fwhm_px is None or stars.fwhm_px < KNOTS_PX or stars.shape_scatter is None or stars.spread_fwhm is None:
+        return True
+    return stars.shape_scatter <= ALIKE and stars.spread_fwhm >= APART_FWHM
 
 
 def seen_width_px(fwhm_px: float | None) -> float | None:
@@ -164,12 +161,14 @@ def seen_elongation(fwhm_px: float, elongation: float) -> float:
 def _defocus(stars: Stars) -> Iterator[Finding]:
     if stars.fwhm_px is None or stars.donut_fraction is None or stars.elongation is None:
         return
+    if not _are_images_of_stars(stars):
+        return
     width = f"FWHM {stars.fwhm_px:.1f} px"
     if stars.fwhm_arcsec is not None:
         width = f'FWHM {stars.fwhm_arcsec:.1f}" ({stars.fwhm_px:.1f} px)'
     evidence = {"fwhm_px": stars.fwhm_px, "donut_fraction": stars.donut_fraction}
     shape = Ellipse(stars.fwhm_px, stars.fwhm_px, 0.0)
-    if stars.donut_fraction > DONUT_SHARE:
+    if stars.donut_fraction > DONUT_SHARE and stars.measured >= MIN_HUGE_SHAPES:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
         text = f"out of focus: stars are rings (donuts), {width}{_over_the_field(stars)}"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape, strong=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nebulift.errors import ModelMismatch
-from nebulift.model_card import METADATA_KEY, ModelCard, default_model_path
+from nebulift.model_card import METADATA_KEY, STORE_MANIFEST, ModelCard, default_model_path
 from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput
 
 MAX_MODEL_BYTES = 400_000_000  # a ResNet18 has 45 MB: a file larger than this is not one
@@ -121,8 +121,7 @@ def _load(file: Path, threads: int) -> Classifier:
     if file.stat().st_size > MAX_MODEL_BYTES:
         raise ModelMismatch(f"model {file}: {file.stat().st_size} bytes are too many for a frame classifier; {REMEDY}")
     content = file.read_bytes()
-    if file in {default_model_path(), int8_file(default_model_path())}:
-        _check_pinned(file, content)
+    _check_pinned(file, content)
     session = _session(file, content, threads)
     card = _card(file, session)
     _check_shapes(file, session, card)
@@ -132,11 +131,25 @@ def _load(file: Path, threads: int) -> Classifier:
 
 
 def _check_pinned(file: Path, content: bytes) -> None:
-    """The bundled model must be the one that was released with this version."""
-    manifest = json.loads((file.parent / "manifest.json").read_text(encoding="utf-8"))
-    pinned = manifest.get(file.name, {}).get("sha256")
-    if hashlib.sha256(content).hexdigest() != pinned:
-        raise ModelMismatch(f"model {file}: it is not the file that this version was released with; {REMEDY}")
+    """The bundled model must be the one of this release, a model of a store one that was installed there."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    if file in {default_model_path(), int8_file(default_model_path())}:
+        released = json.loads((file.parent / "manifest.json").read_text(encoding="utf-8"))
+        if sha256 != released.get(file.name, {}).get("sha256"):
+            raise ModelMismatch(f"model {file}: it is not the file that this version was released with; {REMEDY}")
+    elif (installed := installed_beside(file)) is not None and sha256 not in installed:
+        raise ModelMismatch(f"model {file}: it was not installed here, see nebulift models install; {REMEDY}")
+
+
+def installed_beside(file: Path) -> frozenset[str] | None:
+    """The SHA-256 of every model that may lie in this folder; ``None`` where no manifest says so."""
+    manifest = file.parent / STORE_MANIFEST
+    try:
+        return frozenset(one["sha256"] for one in json.loads(manifest.read_text(encoding="utf-8"))["models"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()  # a manifest that cannot be read vouches for nothing
 
 
 def _session(file: Path, content: bytes, threads: int) -> Any:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +65,14 @@ class ArtifactDetector:
         on_stage("saturation")
         background = sky.measure_background(scan)
         sky_summary = sky.summarise(scan, background)
+        level = sky.level_fraction(sky_summary.level_adu, scan.peak_adu, frame.pixels.dtype)
         flat = sky.subtract_background(scan, background)
         on_stage("sky")
         sensor = measure_sensor(frame, scan, flat, look)
         remove_stripes(flat)
         on_stage("sensor")
         maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)
-        star_list = stars.find_stars(frame, scan, maps, saturation.ceiling_adu)
+        star_list = stars.find_stars(frame, scan, background, maps, saturation.ceiling_adu)
         on_stage("stars")
         streaks = find_streaks(scan, maps, star_list, frame.shape)
         on_stage("streaks")
@@ -79,14 +80,14 @@ class ArtifactDetector:
         measured = Measurements(
             width_px=width,
             height_px=height,
-            sky=sky_summary,
+            sky=replace(sky_summary, level_fraction=level),
             stars=stars.summarise(star_list, frame.megapixels, frame.exposure.pixel_scale_arcsec),
             streaks=streaks,
             saturation=saturation,
             sensor=sensor,
             coverage=measure_coverage(scan, background, star_list, frame.shape),
         )
-        found = findings_of(measured)
+        found = findings_of(measured, frame.exposure)
         on_stage("findings")
         return Analysis(measured, found, cv_score(found), Views(scan, background, maps, star_list, frame.shape))
 

@@ -20,6 +20,8 @@ class Sky:
     patchiness_sigma: float  # scatter of the background on 1/16 of the frame, less plane and bowl
     vignetting_sigma: float  # depth of the radial bowl, in units of ``noise_adu``; positive when corners are dark
     is_all_sky: bool  # the image is a disc within a dark frame, as of a fisheye lens
+    level_fraction: float | None = None  # of the range of the file's numbers; None: floats have no range
+    noise_ratio: float | None = None  # variance of the noise in the brightest quarter of the sky over the darkest's
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Stars:
     fwhm_curvature: float | None = None  # of the best bowl, corners over centre
     radial_coherence: float | None = None  # 1 = stars point at the centre, -1 = around it, 0 = neither
     limiting_flux_adu: float | None = None  # of a star five times as bright as the noise within its matched area
+    # how alike and how far apart what was taken for stars is
+    shape_scatter: float | None = None  # median distance of the measured ellipticity vectors from their median
+    spread_fwhm: float | None = None  # longer side of the box around the measured stars, in FWHM
+    field_fraction: float | None = None  # of the frame, in the box around all stars
+    brightest_snr: float | None = None  # of the highest peak, at the scale of detection
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from typing import Any, Self
 
 from nebulift.classifier import int8_file, load_classifier
 from nebulift.errors import NebuliftError, WrongUsage, printable
-from nebulift.model_card import ModelCard, default_model_path
+from nebulift.model_card import STORE_MANIFEST, ModelCard, default_model_path
 
-MANIFEST, ACTIVE, SHADOW = "models.json", "active.onnx", "shadow.onnx"
+MANIFEST, ACTIVE, SHADOW = STORE_MANIFEST, "active.onnx", "shadow.onnx"
 FORMAT = 1
 ID_SIGNS = 12  # of the SHA-256
 

@@ -23,6 +23,7 @@ DARK_SHARE = 0.25  # of the way from the darkest to the median cell: what lies o
 BOWL_SHARE = 0.1  # of its own range: what nine tenths of the mesh keep to it
 STEEP_SHARE = 0.08  # at most so many cells on the slope between dark and bright: vignetting has all shades, a stop none
 SMALLEST_DISC = 0.1  # of the cells: what leaves less is a frame of which most is lost
+HALF_WAY_TOP_ADU = 16383  # files whose greatest number is below it hold 10 to 14 bits
 STOP_SIGMA = 8.0  # the step at the rim of an image circle is enormous
 
 
@@ -139,6 +140,16 @@ def interpolated(mesh: NDArray[np.float32], map_shape: tuple[int, int], top: int
     return np.asarray(across[upper] + share * (across[upper + 1] - across[upper]))
 
 
+def noise_at(background: Background, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """By what ``subtract_background`` divided the map at these places, in map pixels; shape (n,)."""
+    rows, columns = background.noise.shape
+    height, width = background.map_shape
+    at_x = ((x + 0.5) * columns / width - 0.5).astype(np.float32)
+    at_y = ((y + 0.5) * rows / height - 0.5).astype(np.float32)
+    found = cv2.remap(background.noise, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.maximum(found.ravel().astype(np.float64), QUIETEST)
+
+
 def _bands(background: Background) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
     """The map in bands of a few rows, each between the centres of two rows of cells of the continued mesh.
 
@@ -205,7 +216,27 @@ def summarise(scan: Scan, background: Background) -> Sky:
         patchiness_sigma=float(_patchiness(left) * raw_sigmas),
         vignetting_sigma=float(-coefficients[3] * 0.5 * raw_sigmas),
         is_all_sky=background.inside is not None,
+        noise_ratio=_noise_ratio(background, inside.reshape(rows, columns)),
     )
+
+
+def _noise_ratio(background: Background, inside: NDArray[np.bool_]) -> float | None:
+    """Variance of the noise where the sky is brightest over that where it is darkest, a quarter of the cells each."""
+    level, noise = background.level[inside], background.noise[inside]
+    if level.size < 16:
+        return None
+    order = np.argsort(level, kind="stable")
+    quarter = level.size // 4
+    dark, bright = float(noise[order[:quarter]].mean()), float(noise[order[-quarter:]].mean())
+    return (bright / max(dark, QUIETEST)) ** 2
+
+
+def level_fraction(level_adu: float, peak_adu: float, dtype: np.dtype[np.generic]) -> float | None:
+    """The sky's level over the range of the file's numbers, of 8, up to 14, or 16 bits; ``None`` for floats."""
+    if dtype.kind != "u":
+        return None
+    highest = 255 if dtype.itemsize == 1 else HALF_WAY_TOP_ADU if peak_adu <= HALF_WAY_TOP_ADU else 65535
+    return level_adu / highest
 
 
 def _robust_fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,7 +28,11 @@ def with_sensor(**changed):
 
 BAD = {
     "trail": (replace(GOOD, streaks=(TRAIL,)), Kind.STREAK, Line),
-    "no star": (with_stars(count=0, measured=0, fwhm_px=None, elongation=None), Kind.EMPTY, type(None)),
+    "no star": (
+        replace(with_stars(count=0, measured=0, fwhm_px=None, elongation=None), sky=replace(SKY, level_fraction=0.3)),
+        Kind.EMPTY,
+        type(None),
+    ),
     "trailed": (with_stars(fwhm_px=5.0, elongation=2.5, angle_coherence=0.95), Kind.TRAILED, Ellipse),
     "donuts": (with_stars(fwhm_px=20.0, donut_fraction=0.9), Kind.DEFOCUS, Ellipse),
     "wide": (with_stars(fwhm_px=20.0), Kind.DEFOCUS, Ellipse),
@@ -145,12 +149,21 @@ def test_a_nebula_that_hides_every_star_is_put_to_a_person():
     assert (finding.kind, finding.severity, finding.strong) == (Kind.EMPTY, 0.5, False)
 
 
-@pytest.mark.parametrize(("megapixels", "count", "empty"), [(26, 2, True), (26, 5, False), (1, 1, True), (1, 2, False)])
+@pytest.mark.parametrize(("megapixels", "count", "empty"), [(26, 2, True), (26, 7, False), (1, 1, True), (1, 7, False)])
 def test_a_frame_with_no_more_stars_than_noise_gives_is_empty(megapixels, count, empty):
     side = round(1000 * megapixels**0.5)
     stars = replace(STARS, count=count, measured=0, fwhm_px=None, elongation=None, donut_fraction=None)
-    found = findings_of(replace(GOOD, width_px=side, height_px=side, stars=stars))
+    bright = replace(SKY, level_fraction=0.3)
+    found = findings_of(replace(GOOD, width_px=side, height_px=side, stars=stars, sky=bright))
     assert (Kind.EMPTY in {finding.kind for finding in found if finding.severity >= 0.7}) is empty
+
+
+@pytest.mark.parametrize(("scatter", "spread", "told"), [(0.05, 40.0, True), (0.4, 40.0, False), (0.05, 2.0, False)])
+def test_wide_images_that_differ_or_overlap_are_knots_of_a_nebula_or_the_limb_of_a_planet(scatter, spread, told):
+    images = {"fwhm_px": 40.0, "shape_scatter": scatter, "spread_fwhm": spread}
+    for changed in ({"donut_fraction": 0.9}, {"elongation": 1.2}, {"elongation": 2.5, "angle_coherence": 0.9}):
+        found = findings_of(with_stars(**images, **changed))
+        assert bool(found) is told
 
 
 def test_a_strip_along_a_border_is_trimmed_and_a_packet_amid_the_frame_is_lost():

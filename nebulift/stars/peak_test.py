@@ -9,13 +9,17 @@ from nebulift.frame import Frame
 from nebulift.scan import MAD_TO_SIGMA, Scan
 from nebulift.stars.lines import lines_among
 from nebulift.stars.peaks import Peaks
-from nebulift.stars.stamps import Places, raw_position, raw_stamps
+from nebulift.stars.stamps import Places, known_median, raw_position, raw_stamps
 from nebulift.stars.star_shapes import SATURATED_SHARE
 
 HOT_NEIGHBOURS = (
     0.45  # eight neighbours of a star of FWHM 1 px still hold 0.7 of its peak, those of a hot pixel nothing
 )
 THIN_NEIGHBOURS = 0.25  # two opposite neighbours of a star of FWHM 1 px, gathered by pixels, hold 0.3 of its peak
+THIN_IN_MOSAIC = 0.1  # of another colour, of a red star: a third of that
+COARSE_NOISE = (
+    0.6  # steps of the converter, where the noise is less: so few numbers have longer tails than a normal one
+)
 NEIGHBOUR_SIGMA = 6.0  # in noise of one pixel: two standard deviations of the sum of eight
 BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
 DOUBT_SIGMA = 1.5
@@ -68,7 +72,7 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     around = above[np.arange(n)[:, None, None], ys, xs]
     top, total = around[:, 1, 1], around.sum(axis=(1, 2))
     share = (total - top) / np.maximum(top, 1e-6)
-    noise = local_noise(above, max(scan.raw_noise_adu, 1e-6), of_one_colour)
+    noise = local_noise(above, _frame_noise(scan), of_one_colour)
     solid = total - top > NEIGHBOUR_SIGMA * noise
     asked = HOT_NEIGHBOURS
     sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
@@ -77,8 +81,8 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     # the share of a faint star is as uncertain as its nine pixels are: it is refused only where it is surely too small
     doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, 1e-6)
     fits = share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS))
-    if of_one_colour == 1:  # next to a red pixel of a mosaic are green ones: a red star is as dark there as a hot pixel
-        fits &= ~_is_thin(around, noise)
+    # next to a red pixel of a mosaic are green ones: a red star is nearly as dark there as a hot pixel
+    fits &= ~_is_thin(around, noise, THIN_NEIGHBOURS if of_one_colour == 1 else THIN_IN_MOSAIC)
     test.star[:n] = fits & solid & (total > STAR_SIGMA * 3.0 * noise)
     burnt = top > (np.inf if ceiling_adu is None else SATURATED_SHARE * (ceiling_adu - scan.zero_adu))
     test.star[:n] &= burnt | compact(above, total, test.star[:n], noise)
@@ -90,14 +94,23 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     return test
 
 
-def _is_thin(around: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _frame_noise(scan: Scan) -> float:
+    """Noise of one raw pixel in ADU, more where it hardly moves the converter."""
+    return max(scan.raw_noise_adu, COARSE_NOISE * scan.step_adu if scan.is_coarse else 1e-6)
+
+
+def _is_thin(around: NDArray[np.float32], noise: NDArray[np.float64], asked: float) -> NDArray[np.bool_]:
     """Which of 3 x 3 pixels hold next to nothing above and below their middle, or left and right of it.
 
     Pairs of hot pixels and tracks of particles are one pixel wide; a star is wide in both directions.
     """
-    top = around[:, 1, 1]
+    top, columns, rows = around[:, 1, 1], around.sum(axis=1), around.sum(axis=2)
     beside = np.minimum(around[:, 0, 1] + around[:, 2, 1], around[:, 1, 0] + around[:, 1, 2])
-    return np.asarray(beside + DOUBT_SIGMA * noise * 2.0**0.5 < THIN_NEIGHBOURS * top)
+    thin = beside + DOUBT_SIGMA * noise * 2.0**0.5 < asked * top
+    # of a bad column there are many peaks, and one pixel beside them may be high: three by three tell more
+    for lines in (columns, rows):
+        thin |= lines[:, 0] + lines[:, 2] + DOUBT_SIGMA * noise * 6.0**0.5 < asked * lines[:, 1]
+    return np.asarray(thin)
 
 
 def stand_alone(above: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
@@ -156,6 +169,8 @@ def _above_surroundings(stamps: NDArray[np.float32], scan: Scan, *, is_mosaic: b
     The level is what four fifths of the border stay below, less what noise alone adds to that: a peak on the slope of a
     shadow has half of its border as bright as itself, a star or a piece of a trail has not.
     """
+    if scan.is_coarse:
+        return np.asarray(np.nan_to_num(stamps - _coarse_border(stamps, scan.step_adu)), dtype=np.float32)
     if not is_mosaic:
         return np.asarray(
             np.nan_to_num(stamps - border_level(stamps, scan.raw_noise_adu), posinf=0.0, neginf=0.0), dtype=np.float32
@@ -165,6 +180,14 @@ def _above_surroundings(stamps: NDArray[np.float32], scan: Scan, *, is_mosaic: b
         site = stamps[:, row::2, column::2]
         above[:, row::2, column::2] = site - border_level(site, scan.raw_noise_adu)
     return np.asarray(np.nan_to_num(above, posinf=0.0, neginf=0.0), dtype=np.float32)
+
+
+def _coarse_border(stamps: NDArray[np.float32], step_adu: float) -> NDArray[np.float32]:
+    """Mean of the border of each cut-out within three steps of its median: no quantile tells two numbers apart."""
+    ring = np.concatenate([stamps[:, 0], stamps[:, -1], stamps[:, 1:-1, 0], stamps[:, 1:-1, -1]], axis=1)
+    middle = known_median(ring)[:, None]
+    near = np.where(np.isfinite(ring), ring, middle).clip(middle - 3.0 * step_adu, middle + 3.0 * step_adu)
+    return np.asarray(near.mean(axis=1)[:, None, None], dtype=np.float32)
 
 
 def border_level(stamps: NDArray[np.float32], noise: float) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ Peaks are sought on a pyramid of means, at the scale where the frame's own stars
 60 pixels is one star and not a ring of noise peaks. Single raw pixels that stand out alone are hot pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nebulift.frame import Frame
 from nebulift.measurements import Stars
 from nebulift.scan import UNITS_PER_SIGMA, Scan
+from nebulift.sky import Background
 from nebulift.stars.detection_scale import best_level, level_of_highest_peak, without_pixels
 from nebulift.stars.field_form import UNKNOWN, FieldForm, field_form
 from nebulift.stars.lines import lines_among
@@ -40,8 +41,12 @@ class StarList:
     limiting_flux_adu: float | None = None  # of a star at five times the noise within its matched area
 
 
-def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_adu: float | None) -> StarList:
-    """The star list. ``maps``: ``peaks.pyramid`` of the flattened scan; ``ceiling_adu``: where pixels saturate."""
+def find_stars(
+    frame: Frame, scan: Scan, background: Background, maps: list[NDArray[np.int16]], ceiling_adu: float | None
+) -> StarList:
+    """The star list. ``maps``: ``peaks.pyramid`` of the scan less its background; ``ceiling_adu``: where pixels
+    saturate.
+    """
     noise = smoothed_noise(maps[0])
     fine = find_peaks(maps[0], noise=noise)
     test = sort_peaks(frame, scan, fine, ceiling_adu)
@@ -56,7 +61,7 @@ def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_
         stars, line_like = _coarse_stars(clean[level])
         large = large[:0]
     scale = scan.bin_px * 2**level
-    shapes = measure_shapes(frame, scan, maps, Detected(stars, level, large), ceiling_adu)
+    shapes = measure_shapes(frame, scan, background, maps, Detected(stars, level, large), ceiling_adu)
     return StarList(
         raw_position(stars.x, scale),
         raw_position(stars.y, scale),
@@ -99,8 +104,11 @@ def summarise(stars: StarList, megapixels: float, pixel_scale_arcsec: float | No
     """The numbers of the star list; shapes are medians over the measured stars, ``None`` without any."""
     shapes = stars.shapes
     count = len(stars.x_px)
+    box = float(np.ptp(stars.x_px) * np.ptp(stars.y_px)) / (megapixels * 1e6) if count else None
+    brightest = float(stars.snr.max()) if count else None
     if len(shapes.fwhm_px) == 0:
-        return Stars(count, count / megapixels, 0, *(None,) * 7, stars.hot_pixels)
+        nothing = Stars(count, count / megapixels, 0, *(None,) * 7, stars.hot_pixels)
+        return replace(nothing, field_fraction=box, brightest_snr=brightest)
     fwhm = float(np.median(shapes.fwhm_px))
     hfr = shapes.hfr_px[np.isfinite(shapes.hfr_px)]
     mean = shapes.mean_ellipticity()
@@ -121,4 +129,8 @@ def summarise(stars: StarList, megapixels: float, pixel_scale_arcsec: float | No
         fwhm_curvature=stars.form.fwhm_curvature,
         radial_coherence=stars.form.radial_coherence,
         limiting_flux_adu=stars.limiting_flux_adu,
+        shape_scatter=shapes.scatter(),
+        spread_fwhm=float(max(np.ptp(shapes.x_px), np.ptp(shapes.y_px))) / fwhm,
+        field_fraction=box,
+        brightest_snr=brightest,
     )

@@ -37,7 +37,7 @@ def from_record(record: dict[str, Any], path: Path, planes: NDArray[np.float32] 
     measurements = _measurements(record["measurements"])
     exposure = _exposure(record["exposure"])
     glimpse = _glimpse(record["glimpse"])
-    findings = findings_of(measurements)
+    findings = findings_of(measurements, exposure)
     return Measured(path, exposure, (height, width), measurements, findings, glimpse, planes, (), 0.0)
 
 

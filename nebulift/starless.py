@@ -1,0 +1,97 @@
+"""What a frame without stars is: dark, bright, or neither. Pure; from measurements alone.
+
+A dark holds no light at all: its level is the same everywhere, for every lens and every sky leaves some slope or bowl
+in what it lets through. A flat, a lit dome and thick cloud over a town fill much of the converter's range. Between lie
+darks with amplifier glow, cloud at dark sites, and lights in which there is no star to see (narrow filters, short
+exposures, planets): those are for a person to decide.
+"""
+
+import re
+
+from nebulift.exposure import Exposure
+from nebulift.findings import Finding, Kind
+from nebulift.measurements import Measurements, Sky, Stars
+
+FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.1  # pure noise gives one or two at 26 megapixels, none with a shape
+FEW_STARS = 5  # glow and hot pixels of a covered sensor look like as many; a poor field, too
+ONE_PLACE = 0.15  # of the frame: where all that is taken for stars lies so close together, it is the amplifier's glow
+TOUCHING = 8.0  # neighbours of a pixel: hot ones that touch look like a star
+# Of so many stars of a field one would be brighter: N(> S/N) falls as its power of -0.6 to -1.1, so that ten of S/N 5
+# and more are all below 12 in one field of a hundred.
+ALL_FAINT_SNR, MOST_FAINT = 12.0, 20
+FAINTEST_SURE, NO_STAR, HARDLY_A_STAR = 50.0, 0.95, 0.5  # S/N of one star that no noise makes; severities
+# Of one raw pixel's noise. The mean of the mesh over a megapixel is good to 0.005 of it; covered sensors have slopes of
+# their own up to a tenth; a sky of ten electrons under 15 % of vignetting has a bowl of half of its noise.
+DARK_SLOPE, DARK_BOWL, DARK_PATCHES = 0.15, 0.2, 0.08
+BRIGHT_LEVEL = 0.15  # of the range of the numbers: no bias is so high
+SHORT_S = 1.0  # a sky of so short an exposure may be as dark as none
+NARROW_BAND = re.compile(r"(h[ _-]?(a|alpha|b|beta)|[osn][ _-]?(i{2,3}|[23]))([ _-]?\d.*)?", re.IGNORECASE)
+LIGHT_NOISE = 1.08  # variance where the sky is bright over that where it is dark: light, not read-out, makes the noise
+SMOOTH = 0.25  # patches over slope and bowl: cloud without gaps is smooth, a nebula is not
+
+
+def starless(measured: Measurements, exposure: Exposure | None = None) -> Finding | None:
+    """The finding on a frame in which next to nothing is a star; ``None`` where stars are seen or the frame is lost.
+
+    ``exposure``: what the header says. A short exposure or one through a narrow filter may hold no star.
+    """
+    stars, sky = measured.stars, measured.sky
+    megapixels = measured.width_px * measured.height_px / 1e6
+    if measured.sensor.dead_fraction >= 0.5 or not _is_starless(stars, megapixels):
+        return None
+    dark = is_dark(sky)
+    if stars.measured > 0 and not dark:
+        return None
+    sure = stars.measured == 0 and stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels
+    few = stars.count <= FEW_STARS and (stars.brightest_snr or 0.0) < ALL_FAINT_SNR
+    how_many = "no star" if sure else f"hardly a star ({stars.count}, {stars.measured or 'none'} with a shape)"
+    evidence = {"stars": float(stars.count), "hot_pixels": float(stars.hot_pixels)}
+    cause = "cloud, a closed cover, or a field that shows none"
+    certain = True
+    if dark:
+        cause = "no light of the sky: cover or dome closed, or a dark"
+    elif (sure or few) and (sky.level_fraction or 0.0) >= BRIGHT_LEVEL:
+        cause = f"a sky of {sky.level_fraction:.0%} of the range: thick cloud, a flat, or a lit dome"
+    elif sure and _is_overcast(sky):
+        cause = "a smooth sky: thick cloud, or the dome is closed"
+    else:
+        certain = False
+    if certain and not may_hold_no_star(exposure):
+        return Finding(Kind.EMPTY, NO_STAR, f"{how_many}; {cause}", evidence, strong=True)
+    return Finding(Kind.EMPTY, HARDLY_A_STAR, f"{how_many}; {cause}", evidence)
+
+
+def may_hold_no_star(exposure: Exposure | None) -> bool:
+    """Whether the header says that so little light was let in that a clear sky may show no star."""
+    if exposure is None:
+        return False
+    short = exposure.exposure_s is not None and exposure.exposure_s <= SHORT_S
+    return short or is_narrow_band(exposure.filter_name)
+
+
+def is_narrow_band(filter_name: str | None) -> bool:
+    """Whether the name is that of one line: Ha, H-alpha, Hb, OIII, O3, SII, S2, NII; perhaps with a width."""
+    return filter_name is not None and NARROW_BAND.fullmatch(filter_name.strip()) is not None
+
+
+def _is_starless(stars: Stars, megapixels: float) -> bool:
+    """Whether what was taken for stars may all be hot pixels that touch, glow, and noise."""
+    if (stars.brightest_snr or 0.0) > FAINTEST_SURE and stars.measured == 0:
+        return False  # something shines that is no star: a planet, the core of a galaxy
+    by_chance = stars.hot_pixels**2 * TOUCHING / 2.0 / (megapixels * 1e6)
+    if stars.count <= FEW_STARS + 2.0 * by_chance:
+        return stars.measured <= FALSE_STARS
+    if stars.count <= MOST_FAINT and stars.brightest_snr is not None and stars.brightest_snr < ALL_FAINT_SNR:
+        return stars.measured == 0
+    return stars.measured == 0 and stars.field_fraction is not None and stars.field_fraction <= ONE_PLACE
+
+
+def is_dark(sky: Sky) -> bool:
+    """Whether the level is the same all over the frame, to a small part of the noise."""
+    flat = sky.gradient_sigma <= DARK_SLOPE and abs(sky.vignetting_sigma) <= DARK_BOWL
+    return flat and sky.patchiness_sigma <= DARK_PATCHES and (sky.level_fraction or 0.0) < BRIGHT_LEVEL
+
+
+def _is_overcast(sky: Sky) -> bool:
+    slopes = sky.gradient_sigma + abs(sky.vignetting_sigma)
+    return (sky.noise_ratio or 0.0) >= LIGHT_NOISE and sky.patchiness_sigma <= SMOOTH * slopes
