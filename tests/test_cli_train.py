@@ -177,6 +177,7 @@ def interrupting_after_an_epoch(listener, done, text=""):
 
 
 @pytest.mark.torch
+@pytest.mark.timeout(300)
 def test_from_frames_to_a_model_that_classifies(nights, truth, tmp_path):
     """Underscore spellings, Ctrl-C and resume, ONNX, and the evaluation of what came out."""
     pytest.importorskip("torch")

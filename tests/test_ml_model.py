@@ -79,6 +79,7 @@ main(["train-from-fits", {str(tmp_path)!r}, "--model-output", "m.pth"])
 
 
 @pytest.mark.torch
+@pytest.mark.timeout(300)
 def test_the_complete_pipeline_trains_a_model_from_a_folder_of_frames(tmp_path):
     pytest.importorskip("torch")
     load_checkpoint = importlib.import_module("nebulift.training.checkpoint").load_checkpoint

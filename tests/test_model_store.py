@@ -175,7 +175,7 @@ def test_a_model_in_shadow_that_fails_harms_nothing(tmp_path):
     class Broken:
         card = replace(load_classifier().card, name="broken")
 
-        def predict(self, given):
+        def predict(self, _given):
             raise ModelMismatch("it answers with NaN")
 
     path = write_night(tmp_path, "2024-11-01", clean=1, bad=0)[0]

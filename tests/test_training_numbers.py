@@ -9,6 +9,7 @@ pytest.importorskip("sklearn")
 
 from nebulift.errors import TrainingError
 from nebulift.preprocess import FEATURES
+from nebulift.training import numbers_alone
 from nebulift.training.branch_table import witness_table
 from nebulift.training.frame_label import FrameLabel
 from nebulift.training.fusion import fit_branches
@@ -22,6 +23,12 @@ from nebulift.training.numbers_alone import (
 from nebulift.training.splits import split
 
 pytestmark = pytest.mark.torch  # scikit-learn comes with the same extra
+
+
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch):
+    monkeypatch.setattr(numbers_alone, "TREES", 15)
+    monkeypatch.setattr(numbers_alone, "FOLDS", 3)
 
 
 def numbers(count=240, seed=0, noise=1.0, wrong_camera=False):

@@ -52,7 +52,7 @@ def test_unseen_cameras_come_first_then_unseen_nights_then_what_lies_nearest_the
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nights")
-    return write_nights(folder)
+    return write_nights(folder, clean=3, bad=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def whole(nights):
 
 def test_slices_together_are_the_whole_and_nothing_is_measured_twice(nights, whole, tmp_path, monkeypatch):
     cache = InputCache(tmp_path / "inputs")
-    slices = [label_slice(nights, cache, LIMITS, max_frames=9) for _ in range(3)]
-    assert [(one.measured, one.waiting) for one in slices] == [(9, 12), (9, 3), (3, 0)]
+    slices = [label_slice(nights, cache, LIMITS, max_frames=6) for _ in range(3)]
+    assert [(one.measured, one.waiting) for one in slices] == [(6, 9), (6, 3), (3, 0)]
     assert len({frame.night for frame in slices[0].labels.labelled}) == 2  # one run is a whole night here
     assert slices[2].labels == whole
     monkeypatch.setattr(labels_module, "content_hash", None)  # whoever reads a frame now, fails
@@ -82,8 +82,8 @@ def test_a_frame_that_has_changed_since_is_measured_again(nights, tmp_path):
 
 
 def test_two_processes_make_the_same_slice_as_one(nights, tmp_path):
-    one = label_slice(nights, InputCache(tmp_path / "one"), LIMITS, max_frames=4)
-    two = label_slice(nights, InputCache(tmp_path / "two"), LIMITS, max_frames=4, hands=Hands(workers=2))
+    one = label_slice(nights, InputCache(tmp_path / "one"), LIMITS, max_frames=3)
+    two = label_slice(nights, InputCache(tmp_path / "two"), LIMITS, max_frames=3, hands=Hands(workers=2))
     assert one == two
 
 
@@ -155,12 +155,12 @@ def test_coverage_counts_cells_warns_of_gaps_and_recommends_one_thing():
 def test_decided_frames_become_a_data_set_of_their_own(nights, tmp_path, way):
     torn = tmp_path / "torn.fits"
     torn.write_bytes(b"SIMPLE  =                    T")
-    reviews = [Review(nights[0], 1), Review(nights[5], 0, "readout"), Review(torn, 1), Review(nights[0], 1)]
+    reviews = [Review(nights[0], 1), Review(nights[4], 0, "readout"), Review(torn, 1), Review(nights[0], 1)]
     made = export_curated([*reviews, Review(nights[1], 1), Review(nights[1], 0)], tmp_path / "set", way)
     assert [one.label for one in made.frames] == [1, 0]
     assert {one.path for one in made.left_out} == {torn, nights[1]}
     rows = read_manifest(tmp_path / "set" / "manifest.csv")
-    assert [row.path.read_bytes() for row in rows] == [nights[0].read_bytes(), nights[5].read_bytes()]
+    assert [row.path.read_bytes() for row in rows] == [nights[0].read_bytes(), nights[4].read_bytes()]
     assert [row.source for row in rows] == ["human", "human"]
     inside = [row.path.is_relative_to(tmp_path / "set") for row in rows]
     assert inside == [way != "list"] * 2

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHARE = click.FloatRange(0.0, 1.0)
+PLANNED = ("epochs", "batch_size", "seed", "precision", "sampler", "mean_decay")  # options of the training plan
 
 
 def label_limits(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,25 +69,9 @@ def train_from_fits(
     manifest: Path | None,
     model_output: Path,
     dataset_dir: Path | None,
-    epochs: int,
-    batch_size: int,
-    clean_threshold: float,
-    contaminated_threshold: float,
-    size: str,
-    workers: int,
-    seed: int,
-    resume: bool,
-    pretrained: bool,
     reviews: Path | None,
-    inject: float,
-    sampler: str,
-    device: str,
-    precision: str,
-    mean_decay: float,
-    keep_every: int,
-    hold_out_camera: str | None,
-    learning_curve: bool,
     export: bool,
+    **wanted: Any,
 ) -> None:
     """Build a model from the frames in FOLDER: labels by the CV filter, data set, ResNet18, report, ONNX.
 
@@ -103,41 +88,29 @@ def train_from_fits(
       nebulift train-from-fits --labels dataset/manifest.csv --model-output rig.pth
     """
     from nebulift.ml_model import needs_torch
-    from nebulift.training.labels import thresholds_of
 
     _check_output(model_output)
     if folder is None and manifest is None:
         raise WrongUsage("name the FOLDER of the frames, or a manifest with their labels (--labels manifest.csv)")
-    limits = thresholds_of(clean_threshold, contaminated_threshold)
-    from_fits, trainer = (needs_torch(f"nebulift.training.{name}", "training") for name in ("from_fits", "trainer"))
-    recipe = from_fits.Recipe(
-        trainer.TrainingPlan(
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=seed,
-            precision=precision,
-            sampler=sampler,
-            mean_decay=mean_decay,
-        ),
-        limits,
-        size=size,
-        pretrained=pretrained,
-        workers=workers,
-        resume=resume,
-        reviews=reviews_at(reviews),
-        inject_share=inject,
-        manifest=manifest,
-        device=device,
-        keep_every=keep_every,
-        hold_out_camera=hold_out_camera,
-        learning_curve=learning_curve,
-    )
+    recipe = _recipe(reviews=reviews_at(reviews), manifest=manifest, **wanted)
     dataset_dir = dataset_dir or model_output.with_name(f"{model_output.stem}-dataset")
+    from_fits = needs_torch("nebulift.training.from_fits", "training")
     results = _trained(from_fits, (folder, model_output, dataset_dir, recipe))
     if results:  # else one of several processes, and not the first
         _summarise(results, dataset_dir)
         if export:
             _write_onnx(model_output)
+
+
+def _recipe(*, clean_threshold: float, contaminated_threshold: float, inject: float, **wanted: Any) -> Any:
+    """What the options say, as ``training.from_fits.Recipe``: some belong to its plan, the others to itself."""
+    from nebulift.ml_model import needs_torch
+    from nebulift.training.labels import thresholds_of
+
+    limits = thresholds_of(clean_threshold, contaminated_threshold)
+    from_fits, trainer = (needs_torch(f"nebulift.training.{name}", "training") for name in ("from_fits", "trainer"))
+    of_plan = {name: wanted.pop(name) for name in PLANNED}
+    return from_fits.Recipe(trainer.TrainingPlan(**of_plan), limits, inject_share=inject, **wanted)
 
 
 def _trained(from_fits: Any, wanted: tuple[Any, ...]) -> dict[str, Any]:

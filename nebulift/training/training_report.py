@@ -120,9 +120,11 @@ def _epoch(one: Mapping[str, float]) -> str:
 def _witnesses(tables: Mapping[str, Any], branches: Mapping[str, str]) -> list[str]:
     lines: list[str] = []
     for name, table in tables.items():
+        note = ["Where the CV filter gave the labels, this is agreement with it, no accuracy.", ""]
         lines += [
             f"## Witnesses on the validation frames, {name}",
             "",
+            *(note if name == "as labelled" else []),
             "| | ROC-AUC | log-loss a frame |",
             "| --- " * 3 + "|",
         ]
