@@ -47,6 +47,28 @@ def benchmark(sizes: str, peers: bool, rounds: int, model: str, as_json: bool) -
     else:
         _print_table(costs)
         _print_hostile(model or None)
+        if model:
+            _print_model(model)
+
+
+def _print_model(name: str) -> None:
+    """Latency of the model alone, peak memory, and its answers to hostile inputs."""
+    from nebulift.benchmark import peak_resident_mb
+    from nebulift.classifier import load_classifier
+    from nebulift.errors import ModelMismatch
+    from nebulift.model_benchmark import measure_model
+
+    try:
+        found = measure_model(load_classifier(name))
+    except ModelMismatch as error:
+        click.echo(str(error), err=True)
+        return
+    told = ", ".join(f"{kind} {answer}" for kind, answer in found.hostile.items())
+    click.echo(
+        f"{found.model}: median {found.median_ms:.2f} ms, p95 {found.p95_ms:.2f} ms a frame, one thread; "
+        f"memory of this process at most {peak_resident_mb():.0f} MB"
+    )
+    click.echo(f"hostile inputs, P(clean): {told}")
 
 
 def _print_table(costs: list[Cost]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.streaks.along import drop, steadiness
-from nebulift.streaks.band import BIN_PX, CENTRES_PX, HALF_PX, SEGMENTS, Band, Ends, gather
+from nebulift.streaks.band import BIN_PX, CENTRES_PX, CLIP_SIGMA, HALF_PX, SEGMENTS, Band, Ends, gather
 
 SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
 NEAR_SHIFTS = slice(14, 27)  # of them, those within 3 pixels
@@ -50,6 +50,7 @@ class TrailFit:
     along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
     end_errors: tuple[float, float] | None = None  # standard errors of both ends along the trail
     trough: float = 0.0  # how far both sides lie below the sky, in sigma of one map pixel
+    noise: float = 1.0  # of the control lines, by which every ratio is divided
     flashes: bool = False  # dots at equal distances were found on it
 
 
@@ -80,13 +81,20 @@ def measure_trail(
     if snr < MIN_SNR:
         return None
     trail = _part(_ordered(chord), first / SEGMENTS, (last + 1) / SEGMENTS)
+    return _between_ends(flat, covered, covered_scale, trail, sigma)
+
+
+def _between_ends(
+    flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, trail: Ends, sigma: float
+) -> TrailFit | None:
+    """The measurement of a trail whose ends are known to a segment."""
     if np.hypot(trail[2] - trail[0], trail[3] - trail[1]) < MIN_LENGTH_PX:
         return None
     noise = _control_noise(flat, covered, covered_scale, trail, sigma)
     fit = _measured(gather(flat, covered, covered_scale, trail), trail, noise)
     if fit.ridge_sigma < BRIGHT_SIGMA:
         return fit
-    return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA), noise)
+    return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA))
 
 
 def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
@@ -95,15 +103,36 @@ def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
     ends = _ordered(ends)
     fit = _measured(gather(flat, nothing, max(flat.shape), ends), ends, 1.0)
     all_light = gather(flat, nothing, max(flat.shape), ends, clip_sigma=UNCLIPPED_SIGMA)
-    return replace(_with_all_light(fit, all_light, 1.0), flashes=True)
+    return replace(_with_all_light(fit, all_light), flashes=True)
 
 
-def _with_all_light(fit: TrailFit, band: Band, noise: float) -> TrailFit:
+def clip_of(fit: TrailFit) -> float:
+    """Where pixels are clipped when the light along a trail is told."""
+    return CLIP_SIGMA if fit.ridge_sigma < BRIGHT_SIGMA else UNCLIPPED_SIGMA
+
+
+def between(
+    fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends
+) -> TrailFit:
+    """The fit with other ends: place, light along it, height and S/N are measured again; what decided stays."""
+    ends = _ordered(ends)
+    sums = matched(gather(flat, covered, covered_scale, ends, clip_sigma=clip_of(fit)), fit.fwhm / FWHM_PER_SIGMA)
+    ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
+    x0, y0, x1, y1 = ends
+    changed = replace(fit, x0=x0, y0=y0, x1=x1, y1=y1, along=_ridge(sums), ridge_sigma=ridge)
+    return replace(changed, full_snr=sums.snr() / fit.noise)
+
+
+def _with_all_light(fit: TrailFit, band: Band) -> TrailFit:
     """The fit of a bright trail with the light that clipped pixels had lost; what decides by numbers stays clipped."""
-    sums = matched(band, fit.fwhm / FWHM_PER_SIGMA)
+    sigma = max(KERNELS_PX, key=lambda kernel: matched(band, kernel).snr())
+    sums = matched(band, sigma)
     along = _ridge(sums)
     ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
-    return replace(fit, along=along, drop=drop(along), ridge_sigma=ridge, full_snr=sums.snr() / noise)
+    fall = drop(along)
+    return replace(
+        fit, fwhm=FWHM_PER_SIGMA * sigma, along=along, drop=fall, ridge_sigma=ridge, full_snr=sums.snr() / fit.noise
+    )
 
 
 def line_snr(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends) -> float:
@@ -311,6 +340,7 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
         along=ridge,
         trough=_trough(band, sigma),
+        noise=noise,
     )
 
 
