@@ -25,6 +25,7 @@ from nebulift.simulate import add_streak, inject, random_frame, star_field
 from nebulift.simulate.trails import Trail, clipped_to_frame, random_trail
 
 WIDTH_PX = 3.0
+PLAIN_SNR = 12.0  # of the trails that are counted in whole scenes
 FIRST_SCENE = 5000
 SNRS = (5.0, 6.0, 7.0, 8.0, 10.0, 14.0)
 HEIGHTS = (0.3, 0.6, 1.0, 3.0, 10.0)
@@ -61,11 +62,14 @@ def peak_for(snr, length):
 
 def is_this(streak, ends):
     """Whether both ends of the found trail lie within six pixels of the true line."""
+    return distance(streak, ends) < 6.0
+
+
+def distance(streak, ends):
+    """Of the farther end of the found trail from the true line, in pixels."""
     run, rise = ends[2] - ends[0], ends[3] - ends[1]
-    length = math.hypot(run, rise)
-    apart = [abs((x - ends[0]) * rise - (y - ends[1]) * run) / length
-             for x, y in ((streak.x0_px, streak.y0_px), (streak.x1_px, streak.y1_px))]  # fmt: skip
-    return max(apart) < 6.0
+    return max(abs((x - ends[0]) * rise - (y - ends[1]) * run) / math.hypot(run, rise)
+               for x, y in ((streak.x0_px, streak.y0_px), (streak.x1_px, streak.y1_px)))  # fmt: skip
 
 
 def streaks_of(pixels, bayer=None):
@@ -101,6 +105,30 @@ def false_in_scenes(frames, first):
     return wrong, clear
 
 
+def scenes_table(frames, first):
+    """Whole random scenes: those without a trail, and what is found of the trails in the others."""
+    false = clear = 0
+    found = Counter()
+    for seed in range(first, first + frames):
+        scene = random_frame(seed)
+        trails = [one for one in scene.truth.artefacts if one.kind == Kind.STREAK]
+        seen = ArtifactDetector().analyse(frame_from_array(scene.pixels, scene.exposure)).measurements.streaks
+        clear += not trails
+        false += not trails and bool(seen)
+        for trail in trails:
+            if trail.evidence["total_snr"] < PLAIN_SNR or trail.geometry is None:
+                continue
+            line = trail.geometry
+            ends = (line.x0_px, line.y0_px, line.x1_px, line.y1_px)
+            hit = any(distance(streak, ends) < 10.0 + trail.evidence["twin_px"] / 2.0 for streak in seen)
+            for group in (trail.form, "S/N from 12", *(("severity from 0.7",) if trail.severity >= 0.7 else ())):
+                found[group, hit] += 1
+    print(f"\n{clear} scenes without a trail (seeds {first} to {first + frames - 1}): {false} with a false one, "
+          f"rate below {binomial_upper_bound(false, clear):.3f}\n\n| trails | found |\n|---|---|")  # fmt: skip
+    for group in sorted({group for group, _ in found}):
+        print(f"| {group} | {found[group, True]}/{found[group, True] + found[group, False]} |", flush=True)
+
+
 def shaped(rng, side, height, *, part=False, widening=(0.0, 0.0), twin=False, pattern="steady"):
     """A trail of a shape, whose ridge is on average ``height`` noise of a pixel high."""
     ends = crossing(rng, side)
@@ -118,18 +146,15 @@ def shaped(rng, side, height, *, part=False, widening=(0.0, 0.0), twin=False, pa
 def lies_on(streak, trail):
     """Whether the found trail is the simulated one, or one of its two lines."""
     ends = (trail.x0_px, trail.y0_px, trail.x1_px, trail.y1_px)
-    run, rise = ends[2] - ends[0], ends[3] - ends[1]
-    apart = [abs((x - ends[0]) * rise - (y - ends[1]) * run) / math.hypot(run, rise)
-             for x, y in ((streak.x0_px, streak.y0_px), (streak.x1_px, streak.y1_px))]  # fmt: skip
-    return max(apart) < 10.0 + trail.twin_px / 2.0
+    return distance(streak, ends) < 10.0 + trail.twin_px / 2.0
 
 
-def shapes_table(side, frames, first):
+def shapes_table(side, frames, first, heights):
     print(f"\nFound by shape and mean height over the pixel noise, {frames} frames each, {side} x {side} pixels:\n")
-    print("| shape |" + "".join(f" {height} |" for height in HEIGHTS) + "\n|---|" + "---|" * len(HEIGHTS))
+    print("| shape |" + "".join(f" {height} |" for height in heights) + "\n|---|" + "---|" * len(heights))
     for number, (name, shape) in enumerate(SHAPES.items()):
         row = []
-        for height in HEIGHTS:
+        for height in heights:
             hits = 0
             for seed in range(first, first + frames):
                 field = star_field(side, side, fwhm_px=WIDTH_PX, density_per_mpx=300.0, seed=seed)
@@ -164,10 +189,10 @@ def kinds_table(side, frames, first):
         print(f"| {form} | " + " | ".join(str(told[name]) for name in columns) + " |", flush=True)
 
 
-def completeness_table(side, frames):
+def completeness_table(side, frames, snrs):
     print(f"Crossing trails, {side} x {side} pixels, FWHM {WIDTH_PX} px, {frames} frames a line:\n")
     print("| total S/N | height over pixel noise | found | S/N found over true | false beside |\n|---|---|---|---|---|")
-    for snr in SNRS:
+    for snr in snrs:
         hits, of, ratio, false = completeness(side, frames, snr)
         print(f"| {snr:.0f} | {peak_for(snr, side):.3f} | {hits}/{of} | {ratio:.2f} | {false} |", flush=True)
 
@@ -193,12 +218,15 @@ def main():
     parser.add_argument(
         "--first", type=int, default=FIRST_SCENE, help="first seed of scenes, shapes, lookalikes and kinds"
     )
+    parser.add_argument("--heights", nargs="+", type=float, default=HEIGHTS, help="of the table of shapes")
+    parser.add_argument("--snrs", nargs="+", type=float, default=SNRS, help="of the table of completeness")
     parser.add_argument("--tables", nargs="+", default=["completeness", "false", "shapes", "lookalikes", "kinds"])
     asked = parser.parse_args()
     tables = {
-        "completeness": lambda: completeness_table(asked.side, asked.frames),
+        "completeness": lambda: completeness_table(asked.side, asked.frames, asked.snrs),
         "false": lambda: false_table(asked.side, asked.frames, asked.scenes, asked.first),
-        "shapes": lambda: shapes_table(asked.side, asked.frames, asked.first),
+        "scenes": lambda: scenes_table(asked.scenes, asked.first),
+        "shapes": lambda: shapes_table(asked.side, asked.frames, asked.first, asked.heights),
         "lookalikes": lambda: lookalikes_table(asked.frames, asked.first),
         "kinds": lambda: kinds_table(asked.side, asked.frames, asked.first),
     }

@@ -10,7 +10,8 @@ MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
 SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars are common: more is asked
 SHORT_TRAIL_SNR = 12.0
 SHORT_OPEN_SHARE = 0.5
-THIN_STAR_FWHM = 0.95  # what is thinner than the stars did not come through the telescope: cosmic rays
+# what is as thin as a pixel, and thinner than the stars, did not come through the telescope: cosmic rays
+THIN_STAR_FWHM, THIN_PX = 0.95, 3.0
 SHORT_STAR_FWHM = 1.7  # short pieces of filaments are wider than stars,
 SHORT_PLAIN_SNR = 60.0  # but hardly so bright: a meteor is
 SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
@@ -110,7 +111,7 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
         if short or hidden or trail.steady_snr < enough or trail.snr < WIDE_SNR:
             return "wide and short, faint or uneven"
     elif length < SHORT_DIAGONAL_SHARE * diagonal and (
-        trail.fwhm < THIN_STAR_FWHM * star_fwhm_px
+        trail.fwhm < min(THIN_STAR_FWHM * star_fwhm_px, THIN_PX)
         or min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
         or (trail.drop > SHORT_MAX_DROP and not may_fade)
         or trail.open_share < SHORT_OPEN_SHARE
