@@ -98,11 +98,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nights", type=int, default=3, help="of each camera")
     parser.add_argument("--seed", type=int, default=40)
+    parser.add_argument("--cameras", type=int, default=len(CAMERAS), help="so many, from the first")
     parser.add_argument("--keep", type=Path, help="keep the measurements here, or take them from here")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     nights = pickle.loads(asked.keep.read_bytes()) if asked.keep and asked.keep.exists() else {}
-    for camera in range(len(CAMERAS)):
+    for camera in range(asked.cameras):
         for seed in range(asked.seed, asked.seed + asked.nights):
             if (camera, seed) not in nights:
                 nights[camera, seed] = measured_night(camera, seed)
@@ -113,7 +114,7 @@ def main():
         found, _, _ = judged(night)
         for way in ("live", "looking back"):
             ways.setdefault(way, []).append(counts(night, found[way]))
-    print(f"{len(nights)} nights of {len(CAMERAS)} cameras, seeds from {asked.seed}:\n")
+    print(f"{len(nights)} nights of {asked.cameras} cameras, seeds from {asked.seed}:\n")
     print(
         f"| | noticed of {RISING} | fewest | nights with {GOAL} or more | contaminated ones noticed | first noticed "
         "| clear frames not called clean |\n|---|---|---|---|---|---|---|"

@@ -70,6 +70,7 @@ class SessionContext:
     lost_field: bool = False  # none of the session's stars are there
     gone_fraction: float | None = None  # of the session's bright stars, where so few are left that none is recognised
     static_trails: tuple[int, ...] = ()  # trails that were in the same place before
+    static_patch: bool = False  # what the frame by itself shows without stars was like that in the frames before
     prior_transparency: float | None = None  # over the best of earlier nights, while this one has no reference yet
     prior_fwhm_ratio: float | None = None
     prior_elongation_ratio: float | None = None

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.almanac import light_in_the_sky, sky_bodies
+from nebulift.assessment import UNPROVEN
 from nebulift.classifier import Classifier
 from nebulift.cv_prefilter import Analysis, ArtifactDetector
 from nebulift.errors import ModelMismatch, UnreadableFrame
 from nebulift.exposure import Exposure, FrameKind
-from nebulift.findings import Finding, Kind, Line
+from nebulift.findings import Cells, Finding, Kind, Line
 from nebulift.frame import Frame
 from nebulift.judgement import Judgement, SessionContext
 from nebulift.measurements import Measurements
@@ -146,7 +147,7 @@ def conclude(
     state = _state(measured, sessions)
     seen = _compared(measured, state) if state else None
     context = seen.context if seen else None
-    findings = merged(moving_trails(measured, context), session_findings(context) if context else ())
+    findings = merged(changing(measured, context), session_findings(context) if context else ())
     findings = lit(findings, measured.exposure)
     verdict = _decide(findings, _opinion(model, measured, context), model, thresholds, policy, state)
     watched = None if shadow is None else _watched(shadow, measured, context, findings, policy, state)
@@ -258,16 +259,28 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
     return _Compared(context, scalars, match)
 
 
-def moving_trails(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:
-    """The frame's own findings without trails that have been in the same place before: no satellite does that."""
-    if context is None or not context.static_trails:
+def changing(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:
+    """The frame's own findings without what is the same in every frame.
+
+    Trails that have been in the same place before are no satellites. A part of the field that has been without stars
+    all the time is a dark nebula, or something that stands there all night: a person knows.
+    """
+    if context is None:
         return measured.findings
     static = {measured.measurements.streaks[index].x0_px for index in context.static_trails}
-    return tuple(
+    kept = [
         finding
         for finding in measured.findings
         if not (isinstance(finding.geometry, Line) and finding.kind is Kind.STREAK and finding.geometry.x0_px in static)
-    )
+    ]
+    if context.static_patch:
+        kept = [_unproven(finding) if isinstance(finding.geometry, Cells) else finding for finding in kept]
+    return tuple(kept)
+
+
+def _unproven(finding: Finding) -> Finding:
+    text = f"{finding.text}, as in the frames before: a dark nebula, or an obstacle all night?"
+    return replace(finding, severity=min(finding.severity, UNPROVEN), text=text)
 
 
 def _decide(

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from glimpses import BEGIN, Field, after_clean_frames, scalars, seen_next
 
-from nebulift.findings import Kind
+from nebulift.findings import Cells, Finding, Kind
+from nebulift.judgement import SessionContext
+from nebulift.pipeline import changing
 from nebulift.session import FrameScalars, GroupState, compare, session_findings
 from nebulift.session.edge import Edge, believed
 from nebulift.verdict import Label, decide
@@ -78,6 +81,29 @@ class TestBelief:
         usual = [remembered(5 * number, 90.0, 8.0, good=True) for number in range(6)]
         assert believed(Edge(90.0, 0.1, 20.0), at(60), usual) is None
         assert believed(Edge(270.0, 0.1, 20.0), at(60), usual) is not None
+
+
+class TestWhatStandsThereAllNight:
+    """A dark nebula looks like a roof in one frame; but a roof comes or goes."""
+
+    @pytest.mark.parametrize(
+        ("shares", "is_static"), [([0.3] * 4, True), ([0.3] * 3, False), ([0.2, 0.23, 0.26, 0.29], False)]
+    )
+    def test_a_part_without_stars_is_static_when_three_frames_before_had_it(self, shares, is_static):
+        field, state = Field(), GroupState("group")
+        for number, share in enumerate(shares):
+            glimpse = field.glimpse()
+            now = replace(scalars(glimpse), taken_at=at(5 * number), patch_share=share, patch_row=0.2, patch_column=0.5)
+            context, state = seen_next(state, glimpse, Label.REVIEW, now=now)
+        assert context.static_patch is is_static
+
+    def test_it_goes_to_a_person_then(self):
+        box = Cells(4, 4, ((0, 0), (0, 1)))
+        roof = Finding(Kind.OBSTRUCTION, 0.9, "30% of the field is blocked", geometry=box)
+        seen = SimpleNamespace(findings=(roof,), measurements=SimpleNamespace(streaks=()))
+        (found,) = changing(seen, SessionContext("group", 5, 0, static_patch=True))
+        assert (found.severity, found.geometry) == (0.5, box)
+        assert changing(seen, SessionContext("group", 5, 0)) == (roof,)
 
 
 def night_under_a_roof(field, reach_of, frames=33):

@@ -42,6 +42,7 @@ LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2
 # Elongation that the motion since the session's best gives a round star of its width, from what the axes show: sampling
 # blurs both alike, so it cancels in the difference of their squares.
 DRAWN_SEVERITY: Table = ((1.16, 0.0), (1.28, 0.3), (1.42, 0.5), (1.63, 0.7), (3.5, 0.97))
+SEEN_LONGER = 1.2  # as sampling lets it be seen: guiding and field rotation of ordinary rigs stay below
 # Light added to that of the session, where it makes a slope: about as much more stands then on one side than the other.
 UNEVEN_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.55, 0.5), (0.8, 0.7), (4.0, 0.95))
 UNEVEN_TILT_SIGMA = 10.0
@@ -175,7 +176,9 @@ def _tracking(context: SessionContext) -> Iterator[Finding]:
         text = f"tracking: stars {ratio:.2f} times as elongated as the session's best, the same way since {since}"
     elif longer is not None and direction is not None and direction <= RANDOM:
         text = f"wind? stars {ratio:.2f} times as elongated as the session's best, each frame another way"
-    bad = max(severity(LONGER_SEVERITY, ratio), severity(DRAWN_SEVERITY, context.drawn_elongation or 1.0))
+    bad = severity(LONGER_SEVERITY, ratio)
+    if ratio >= SEEN_LONGER:
+        bad = max(bad, severity(DRAWN_SEVERITY, context.drawn_elongation or 1.0))
     yield Finding(Kind.TRAILED, bad, text, {"elongation_ratio": ratio})
 
 

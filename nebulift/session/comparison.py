@@ -35,6 +35,7 @@ MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
 OUTSHONE = 1.5  # times the stars of the reference
 STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
 STATIC_PX = 12.0  # of dither
+STATIC_PATCH_FRAMES, STATIC_PATCH = 3, 0.04  # in a row; of the field: what rises at all does so by more in three frames
 STATIC_FRAMES = 2  # two satellites in one track happen in the belt of the geostationary ones; three do not
 
 
@@ -84,6 +85,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         lost_field=_lost(state.catalogue, glimpse, match),
         gone_fraction=_gone(state.catalogue, glimpse, match),
         static_trails=_static_trails(state, glimpse),
+        static_patch=_has_static_patch(state.history, now),
         trends=trends(state.history, replace(now, transparency=raw, covered=covered)),
         **rows,
     )
@@ -208,6 +210,25 @@ def _static_trails(state: GroupState, glimpse: Glimpse) -> tuple[int, ...]:
         for index, line in enumerate(glimpse.trails)
         if sum(any(_same_line(line, other) for other in lines) for lines in state.trails) >= STATIC_FRAMES
     )
+
+
+def _has_static_patch(history: Sequence[FrameScalars], now: FrameScalars) -> bool:
+    """Whether what the frame by itself shows without stars was as large, in the same place, in the frames before."""
+    if now.patch_share is None:
+        return False
+    before = [
+        frame for frame in history if frame.taken_at is None or now.taken_at is None or frame.taken_at < now.taken_at
+    ]
+    last = sorted(before, key=lambda frame: frame.taken_at or "")[-STATIC_PATCH_FRAMES:]
+    return len(last) == STATIC_PATCH_FRAMES and all(_same_patch(frame, now) for frame in last)
+
+
+def _same_patch(one: FrameScalars, other: FrameScalars) -> bool:
+    if one.patch_share is None or other.patch_share is None:
+        return False
+    places = (one.patch_row, other.patch_row), (one.patch_column, other.patch_column)
+    apart = max(abs((here or 0.0) - (there or 0.0)) for here, there in places)
+    return abs(one.patch_share - other.patch_share) <= STATIC_PATCH and apart <= STATIC_PATCH
 
 
 def _same_line(line: NDArray[np.float64], other: Sequence[float]) -> bool:

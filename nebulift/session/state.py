@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nebulift.almanac import airmass_of
 from nebulift.assessment import TRAILED_COHERENCE, seen_elongation
 from nebulift.exposure import Exposure
-from nebulift.measurements import Measurements, Stars
+from nebulift.measurements import Coverage, Measurements, Stars
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
 from nebulift.session.star_match import Match, Motion
 from nebulift.verdict import Label
@@ -56,6 +56,9 @@ class FrameScalars:
     weakly_bad: bool = False  # would be contaminated, but not by evidence that stands by itself
     edge_deg: float | None = None  # towards the side on which stars are faint
     edge_evidence: float = 0.0  # natural logarithm of a likelihood ratio
+    patch_share: float | None = None  # of the field that the frame by itself shows to be without stars
+    patch_row: float | None = None  # middle of it, 0..1
+    patch_column: float | None = None
     few_fwhm_px: float | None = None  # where fewer stars are measured than ``fwhm_px`` asks for
 
 
@@ -142,6 +145,7 @@ def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
     """What of the measurements the session compares; shapes of fewer than eight stars are not."""
     stars = measured.stars
     enough = stars.measured >= MIN_SHAPES
+    share, row, column = _patch(measured.coverage)
     aligned = enough and (stars.angle_coherence or 0.0) >= TRAILED_COHERENCE
     return FrameScalars(
         stars.count,
@@ -154,8 +158,20 @@ def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
         airmass=_airmass(exposure),
         taken_at=exposure.taken_at.isoformat() if exposure.taken_at else None,
         angle_deg=stars.angle_deg if aligned else None,
+        patch_share=share,
+        patch_row=row,
+        patch_column=column,
         few_fwhm_px=stars.fwhm_px if not enough and stars.measured >= FEW_SHAPES else None,
     )
+
+
+def _patch(coverage: Coverage | None) -> tuple[float | None, float | None, float | None]:
+    """(share of the field, row and column of its middle) of what is without stars."""
+    if coverage is None or not coverage.cells:
+        return None, None, None
+    row = sum(row for row, _ in coverage.cells) / len(coverage.cells) / coverage.rows
+    column = sum(column for _, column in coverage.cells) / len(coverage.cells) / coverage.columns
+    return round(coverage.missing_fraction, 3), round(row, 3), round(column, 3)
 
 
 def _airmass(exposure: Exposure) -> float | None:
