@@ -136,6 +136,7 @@ class Loop:
         if time.monotonic() >= self._reviews_due():
             self._due["reviews"] = time.monotonic() + REVIEWS_EVERY_S
             self._tree.notice(self._keep_going)
+            self._parts.filer.fetch_late_sidecars()
         self._look_back()
         return False
 
