@@ -11,6 +11,7 @@ from pathlib import Path
 from trees import names
 
 TESTS = Path(__file__).parent
+STARTS_WITHIN_S = 90  # libraries are loaded at the mercy of whoever else works on this machine
 REAL_JUDGE = "nebulift.pipeline:judge"
 FAST = {
     "watch": {"settle_s": 0.2, "rescan_s": 1.0, "give_up_s": 1.0},
@@ -70,9 +71,16 @@ class Daemon:
 
     def started(self):
         """Wait until it has looked through the folders."""
-        wait_until(lambda: b"watching" in self.log.read_bytes()[self._log_start :] or self.process.poll() is not None)
+        try:
+            wait_until(lambda: self._watches() or self.process.poll() is not None, STARTS_WITHIN_S)
+        except BaseException:
+            self.kill()
+            raise
         assert self.process.poll() is None, self.text()
         return self
+
+    def _watches(self):
+        return b"watching" in self.log.read_bytes()[self._log_start :]
 
     def stop(self, timeout_s=15):
         """Ask it to stop; its exit status."""

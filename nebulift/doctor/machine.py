@@ -95,7 +95,7 @@ def card(state_folder: Path, table: Sequence[Mount]) -> Iterator[Check]:
     """Whether the daemon's papers lie on a memory card."""
     mount = mount_of(state_folder, table)
     if mount is not None and mount.source.startswith("/dev/mmcblk"):
-        yield ok(TOPIC, f"{state_folder}: on a memory card; about 80 kB are written to it for each frame")
+        yield ok(TOPIC, f"{state_folder}: on a memory card; about 45 kB are written to it for each frame")
 
 
 def _synchronised(run: str) -> bool:

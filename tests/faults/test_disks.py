@@ -53,6 +53,7 @@ def test_a_disk_that_turned_read_only_is_waited_for(tmp_path, figures):
         figures(lost=0, resumed_after_s=seconds_since(started))
 
 
+@pytest.mark.slow
 @needs_root
 @pytest.mark.fault(48)
 def test_a_disk_without_inodes_is_waited_for(tmp_path, figures):
@@ -68,6 +69,7 @@ def test_a_disk_without_inodes_is_waited_for(tmp_path, figures):
         figures(frames=12, lost=0, resumed_after_s=seconds_since(started))
 
 
+@pytest.mark.slow
 @needs_root
 @pytest.mark.fault(48)
 def test_an_output_disk_with_input_output_errors_is_waited_for(tmp_path, figures):
@@ -97,6 +99,7 @@ def test_an_output_disk_with_input_output_errors_is_waited_for(tmp_path, figures
             daemon.stop()
 
 
+@pytest.mark.slow
 @needs_root
 @pytest.mark.fault(48)
 def test_a_capture_disk_with_input_output_errors_is_told_of_and_waited_for(tmp_path, figures):
@@ -118,6 +121,7 @@ def test_a_capture_disk_with_input_output_errors_is_told_of_and_waited_for(tmp_p
             daemon.stop()
 
 
+@pytest.mark.slow
 @needs_root
 @pytest.mark.fault(29)
 def test_a_capture_disk_that_is_unplugged_and_plugged_in_again_goes_on(tmp_path, figures):

@@ -63,7 +63,7 @@ def test_a_ledger_lost_while_we_run_is_rebuilt(daemon, damage):
 
 
 @pytest.mark.fault(34)
-@pytest.mark.parametrize("act", ["link", "move"])
+@pytest.mark.parametrize("act", ["link", pytest.param("move", marks=pytest.mark.slow)])
 def test_a_ledger_that_was_rolled_back_doubles_and_forgets_nothing(tmp_path, figures, act):
     """The state folder's disk shows an older day, as after a restored backup or a card that lied about its flushes."""
     daemon, backup = Daemon(tmp_path, filing=dict.fromkeys(("clean", "contaminated", "review"), act)), tmp_path / "old"

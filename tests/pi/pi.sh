@@ -97,6 +97,14 @@ test_there() {
     rm -rf "$root/opt/tests"
     mkdir "$root/opt/tests"
     cp "$checkout"/tests/*.py "$root/opt/tests/"
+    # slowness is no finding here
+    cat >> "$root/opt/tests/conftest.py" << 'END'
+
+import hypothesis
+
+hypothesis.settings.register_profile("emulated", suppress_health_check=list(hypothesis.HealthCheck), deadline=None)
+hypothesis.settings.load_profile("emulated")
+END
     printf '[pytest]\npythonpath = .\naddopts = --import-mode=importlib -q\nmarkers =\n torch: -\n formats: -\n slow: -\n fault: -\n' \
         > "$root/opt/tests/pytest.ini"
     # shellcheck disable=SC2086 - a list of files
