@@ -292,7 +292,7 @@ def _missing_stars(coverage: Coverage | None) -> Iterator[Finding]:
     if coverage is None or not coverage.cells:
         return
     share, step = coverage.missing_fraction, coverage.step_sigma
-    if abs(step) < BLOCKED_STEP_SIGMA:
+    if coverage.light_loss is None and abs(step) < BLOCKED_STEP_SIGMA:
         return
     kind = Kind.OBSTRUCTION if step < 0 else Kind.CLOUD
     what = "blocked: dark and" if step < 0 else "covered: brighter and"
