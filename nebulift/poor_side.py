@@ -2,8 +2,8 @@
 
 Every straight border across the field is tried, as in a scan statistic (Kulldorff 1997, Commun. Statist. 26,
 1481). Stars crowd in clusters, which no Poisson law knows: so the poor side is compared with the poorest third of the
-rest, which no cluster fills, and with what lies opposite through the middle, which a cluster in the middle and vignetting
-leave as poor.
+rest, which no cluster fills, and with what lies opposite through the middle, which vignetting and a cluster in the
+middle leave as poor.
 """
 
 import math
