@@ -2,8 +2,8 @@
 
 Four witnesses: the background splits into two levels with a step between (``_dark_side``); a side is darker and less
 noisy than the opposite one (``shaded_side``); a side has far fewer stars than any part of the rest (``poor_side``); or,
-in fields rich in stars, cells of a grid hold next to none (``_empty_cells``). The stars have the last word: without them
-nothing is proven.
+in fields rich in stars, cells of a grid hold next to none (``_empty_cells``). The stars have the last word: without
+them nothing is proven.
 """
 
 import math

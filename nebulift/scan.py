@@ -70,8 +70,9 @@ def scan_frame(frame: Frame) -> Scan:
         if valid is not None and ok is not None:
             valid[rows] = ok
             means[~ok] = level.zero_adu
-        # convertScaleAbs-like saturation: numpy would wrap around
-        np.clip((means - level.zero_adu) * scale, -32767, 32767, out=means)
+        # saturation as of OpenCV, numpy would wrap around; before the product, which the largest floats overflow
+        np.clip(means - level.zero_adu, -32767 / scale, 32767 / scale, out=means)
+        means *= scale
         units[rows] = np.rint(means, out=means)
     if floor <= 0.0:
         blank = blank_border(units, int(np.ceil(-level.zero_adu * scale)))
