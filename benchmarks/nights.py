@@ -120,7 +120,7 @@ def main():
         for course in COURSES:
             if (camera.name, course) not in nights:
                 nights[camera.name, course] = measured_night(camera.name, course, asked.seed, asked.frames)
-        if asked.keep and not asked.keep.exists():
+        if asked.keep:
             asked.keep.write_bytes(pickle.dumps(nights))
     ways, cameras, courses, fields, sizes, times = {}, {}, {}, {}, [], []
     for (camera, course), night in nights.items():

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import logging
 import os
+import statistics
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,15 @@ from typing import Any
 import numpy as np
 
 from nebulift.errors import ModelMismatch
-from nebulift.model_card import METADATA_KEY, ModelCard, default_model_path
+from nebulift.model_card import METADATA_KEY, STORE_MANIFEST, ModelCard, default_model_path
 from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput
 
 MAX_MODEL_BYTES = 400_000_000  # a ResNet18 has 45 MB: a file larger than this is not one
 REMEDY = "the CV score decides alone until the model is replaced"
+MEASURING_S = 0.5  # to find out which form of a model is sooner done
+EMPTY = ModelInput(np.zeros((len(PLANES), GRID, GRID), np.float32), np.zeros(len(FEATURES), np.float32))
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +75,53 @@ class Classifier:
 def load_classifier(path: Path | str = "default", *, threads: int = 1) -> Classifier:
     """The model at ``path`` (``default``: the bundled one), run on the CPU with ``threads`` threads.
 
+    Where ``M.int8.onnx`` lies beside ``M.onnx`` with the same weights, the one that answers sooner on this machine is
+    taken, after half a second of measuring: on x86-64 it is int8 by far, on some ARM cores it is not.
     Raises ``ModelMismatch`` when the file is missing, damaged, made for other inputs, or fails its self-test.
     """
     file = default_model_path() if str(path) == "default" else Path(path)
+    classifier = _load(file, threads)
+    twin_file = int8_file(file)
+    if not twin_file.is_file():
+        return classifier
+    try:
+        twin = _load(twin_file, threads)
+    except ModelMismatch as error:
+        log.warning("%s", str(error).removesuffix(REMEDY) + f"{file.name} is used")
+        return classifier
+    return sooner(classifier, twin)
+
+
+def int8_file(file: Path) -> Path:
+    """Where the int8 form of the model at ``file`` lies, if there is one."""
+    return file.with_name(f"{file.stem}.int8.onnx")
+
+
+def sooner(plain: Classifier, int8: Classifier, budget_s: float = MEASURING_S) -> Classifier:
+    """Whichever of two forms of one model has the shorter median time for a frame; the plain one if they are two."""
+    if plain.card.weights_sha256 != int8.card.weights_sha256 or not plain.card.weights_sha256:
+        log.warning("model %s: the int8 file beside it has other weights and is not used", plain.card.name)
+        return plain
+    times: tuple[list[float], list[float]] = ([], [])
+    ends = time.perf_counter() + budget_s
+    while not times[0] or time.perf_counter() < ends:
+        for one, spent in zip((plain, int8), times, strict=True):
+            start = time.perf_counter()
+            one.answer(EMPTY)
+            spent.append(time.perf_counter() - start)
+    plain_ms, int8_ms = (1000.0 * statistics.median(spent) for spent in times)
+    chosen, form = (int8, "int8") if int8_ms < plain_ms else (plain, "fp32")
+    log.info("model %s: %s is used (int8 %.1f ms, fp32 %.1f ms a frame)", plain.card.name, form, int8_ms, plain_ms)
+    return chosen
+
+
+def _load(file: Path, threads: int) -> Classifier:
     if not file.is_file():
         raise ModelMismatch(f"model {file}: no such file; {REMEDY}")
     if file.stat().st_size > MAX_MODEL_BYTES:
         raise ModelMismatch(f"model {file}: {file.stat().st_size} bytes are too many for a frame classifier; {REMEDY}")
     content = file.read_bytes()
-    if file == default_model_path():
-        _check_pinned(file, content)
+    _check_pinned(file, content)
     session = _session(file, content, threads)
     card = _card(file, session)
     _check_shapes(file, session, card)
@@ -87,10 +131,25 @@ def load_classifier(path: Path | str = "default", *, threads: int = 1) -> Classi
 
 
 def _check_pinned(file: Path, content: bytes) -> None:
-    """The bundled model must be the one that was released with this version."""
-    pinned = json.loads((file.parent / "manifest.json").read_text(encoding="utf-8"))[file.name]["sha256"]
-    if hashlib.sha256(content).hexdigest() != pinned:
-        raise ModelMismatch(f"model {file}: it is not the file that this version was released with; {REMEDY}")
+    """The bundled model must be the one of this release, a model of a store one that was installed there."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    if file in {default_model_path(), int8_file(default_model_path())}:
+        released = json.loads((file.parent / "manifest.json").read_text(encoding="utf-8"))
+        if sha256 != released.get(file.name, {}).get("sha256"):
+            raise ModelMismatch(f"model {file}: it is not the file that this version was released with; {REMEDY}")
+    elif (installed := installed_beside(file)) is not None and sha256 not in installed:
+        raise ModelMismatch(f"model {file}: it was not installed here, see nebulift models install; {REMEDY}")
+
+
+def installed_beside(file: Path) -> frozenset[str] | None:
+    """The SHA-256 of every model that may lie in this folder; ``None`` where no manifest says so."""
+    manifest = file.parent / STORE_MANIFEST
+    try:
+        return frozenset(one["sha256"] for one in json.loads(manifest.read_text(encoding="utf-8"))["models"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()  # a manifest that cannot be read vouches for nothing
 
 
 def _session(file: Path, content: bytes, threads: int) -> Any:
@@ -144,9 +203,8 @@ def _check_shapes(file: Path, session: Any, card: ModelCard) -> None:
 
 def _self_test(file: Path, classifier: Classifier) -> None:
     """A model must answer an empty frame with a probability."""
-    empty = ModelInput(np.zeros((len(PLANES), GRID, GRID), np.float32), np.zeros(len(FEATURES), np.float32))
     try:
-        answer = classifier.answer(empty)
+        answer = classifier.answer(EMPTY)
     except ValueError as error:
         raise ModelMismatch(f"model {file}: its outputs do not fit its card ({error}); {REMEDY}") from error
     if answer.clean is None or not 0.0 <= answer.clean <= 1.0:

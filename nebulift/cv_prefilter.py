@@ -72,7 +72,7 @@ class ArtifactDetector:
         remove_stripes(flat)
         on_stage("sensor")
         maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)
-        star_list = stars.find_stars(frame, scan, maps, saturation.ceiling_adu)
+        star_list = stars.find_stars(frame, scan, background, maps, saturation.ceiling_adu)
         on_stage("stars")
         streaks = find_streaks(scan, maps, star_list, frame.shape)
         on_stage("streaks")

@@ -1,9 +1,10 @@
-"""Pictures that show where the findings are: one PNG a judged frame, never over an existing file."""
+"""Pictures that show the stars and where the findings are: one PNG a judged frame, never over an existing file."""
 
 from pathlib import Path
 
+from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.judgement import Judgement
-from nebulift.pictures import annotated, as_png, stretched
+from nebulift.pictures import annotated, as_png, stretched, with_stars
 from nebulift.readers import open_frame
 from nebulift.readers.names import stem
 
@@ -19,8 +20,9 @@ def explain(judgement: Judgement, folder: Path) -> Path | None:
     if judgement.verdict is None or judgement.error is not None:
         return None
     with open_frame(judgement.path) as frame:
-        picture = stretched(frame, MAX_SIDE_PX)
         shape = frame.shape
+        stars = ArtifactDetector().analyse(frame).views.stars  # a judgement has their number, not their places
+        picture = with_stars(stretched(frame, MAX_SIDE_PX), stars.shapes, shape)
     verdict = judgement.verdict
     score = "" if verdict.score is None else f" ({verdict.score:.2f})"
     title = f"{judgement.path.name}: {verdict.label}{score}: {verdict.reason}"

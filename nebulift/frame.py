@@ -31,6 +31,12 @@ class Pixels(Protocol):
         the result. Raises ``UnreadableFrame`` when the file has become shorter than its header promised.
         """
 
+    def as_stored(self, top: int, bottom: int) -> NDArray[Any]:
+        """The same rows in whatever numbers are cheapest, not to be written to: of few pixels, ``adu`` makes ADU."""
+
+    def adu(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Pixels picked from ``as_stored``, of any shape, in ADU and the dtype of ``rows``."""
+
     def close(self) -> None:
         """Let go of the file; ``rows`` must not be called afterwards. May be called twice."""
 
@@ -52,6 +58,12 @@ class ArrayPixels:
 
     def rows(self, top: int, bottom: int) -> NDArray[Any]:
         return self.array[top:bottom].copy()
+
+    def as_stored(self, top: int, bottom: int) -> NDArray[Any]:
+        return self.array[top:bottom]
+
+    def adu(self, stored: NDArray[Any]) -> NDArray[Any]:
+        return stored
 
     def close(self) -> None:
         """Nothing to let go of."""

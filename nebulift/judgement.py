@@ -32,6 +32,7 @@ class Trends:
     dimmer: Course | None = None  # transparency
     covered: Course | None = None  # 1 + share of the field
     direction: float | None = None  # mean resultant length (0..1) of the stars' directions in the elongated frames
+    is_rising: bool = False  # more of the field is covered than in the frame before, and there it had begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class SessionContext:
     fwhm_ratio: float | None = None
     seen_fwhm_ratio: float | None = None  # the same after a blur of two pixels: what sampling leaves to be seen
     elongation_ratio: float | None = None
+    drawn_elongation: float | None = None  # what the motion beyond the session's best gives a round star of its width
+    few_fwhm_ratio: float | None = None  # where too few stars are measured for ``fwhm_ratio``
     sky_ratio: float | None = None
     noise_ratio: float | None = None
     transparency: float | None = None  # light of matched stars over the session's best
@@ -54,6 +57,9 @@ class SessionContext:
     extinct_fraction: float | None = None  # of the field: cells whose stars are missing or faint
     extinct_cells: tuple[tuple[int, int], ...] = ()
     absent_fraction: float | None = None  # of the brightest stars
+    edge_fraction: float | None = None  # of the field's light: behind a line with faint stars on one side only
+    edge_deg: float | None = None  # from the free side to the covered one, of the most likely line, sure or not
+    edge_evidence: float = 0.0  # for it: natural logarithm of a likelihood ratio
     fading: float | None = None  # share of the stars' light lost from the best to the worst border of the field
     brighter_fraction: float | None = None  # of the field: sky brighter than the session's map
     darker_fraction: float | None = None
@@ -66,6 +72,8 @@ class SessionContext:
     static_trails: tuple[int, ...] = ()  # trails that were in the same place before
     prior_transparency: float | None = None  # over the best of earlier nights, while this one has no reference yet
     prior_fwhm_ratio: float | None = None
+    prior_elongation_ratio: float | None = None
+    prior_star_ratio: float | None = None
     trends: Trends = field(default_factory=Trends)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 from nebulift.verdict import Fusion, Thresholds
 
 METADATA_KEY = "nebulift_card"
+STORE_MANIFEST = "models.json"  # of a folder of models, see ``nebulift.model_store``: the SHA-256 of each
 
 
 @dataclass(frozen=True, slots=True)

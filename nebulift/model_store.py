@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from nebulift.classifier import load_classifier
+from nebulift.classifier import int8_file, load_classifier
 from nebulift.errors import NebuliftError, WrongUsage, printable
-from nebulift.model_card import ModelCard, default_model_path
+from nebulift.model_card import STORE_MANIFEST, ModelCard, default_model_path
 
-MANIFEST, ACTIVE, SHADOW = "models.json", "active.onnx", "shadow.onnx"
+MANIFEST, ACTIVE, SHADOW = STORE_MANIFEST, "active.onnx", "shadow.onnx"
 FORMAT = 1
 ID_SIGNS = 12  # of the SHA-256
 
@@ -107,6 +107,10 @@ class ModelStore:
             self._write(self.report_path(stored), _report_of(report, sha256))
         if known is None:
             self._write(self.model_path(stored), content)
+            twin = None if str(source) == "default" else int8_file(Path(source))
+            if twin is not None and twin.is_file():
+                load_classifier(twin)
+                self._write(int8_file(self.model_path(stored)), twin.read_bytes())
             self._save(
                 replace(self.manifest, models=(*self.manifest.models, stored)), Act(_now(), "install", stored.id)
             )
@@ -114,7 +118,7 @@ class ModelStore:
 
     def promote(self, model: StoredModel, words: str = "") -> None:
         """Let ``model`` decide. One that was in shadow is there no longer."""
-        self._write(self.folder / ACTIVE, self._checked(model))
+        self._put(model, ACTIVE)
         if self.manifest.shadow == model.id:
             self._unshadow()
         self._save(replace(self.manifest, active=model.id), Act(_now(), "promote", model.id, words))
@@ -127,7 +131,7 @@ class ModelStore:
                 f"{self.folder}: no model decided before the present one, so there is nothing to go back to"
             )
         model = self.find(before)
-        self._write(self.folder / ACTIVE, self._checked(model))
+        self._put(model, ACTIVE)
         self._save(replace(self.manifest, active=model.id), Act(_now(), "rollback", model.id, words))
         return model
 
@@ -141,7 +145,7 @@ class ModelStore:
             return
         if model.id == self.manifest.active:
             raise WrongUsage(f"{model.name}: it decides already, so it cannot watch beside itself; name another model")
-        self._write(self.folder / SHADOW, self._checked(model))
+        self._put(model, SHADOW)
         self._save(replace(self.manifest, shadow=model.id), Act(_now(), "shadow", model.id))
 
     def find(self, word: str) -> StoredModel:
@@ -185,8 +189,21 @@ class ModelStore:
             raise WrongUsage(f"{self.model_path(model)}: not the file that was installed; install it again")
         return content
 
+    def _put(self, model: StoredModel, name: str) -> None:
+        """Under ``name``; the int8 form first: beside another model's file it is not used, and the daemon looks at
+        both when the file itself is another one.
+        """
+        content, place = self._checked(model), self.folder / name
+        twin = int8_file(self.model_path(model))
+        if twin.is_file():
+            self._write(int8_file(place), twin.read_bytes())
+        else:
+            int8_file(place).unlink(missing_ok=True)
+        self._write(place, content)
+
     def _unshadow(self) -> None:
-        (self.folder / SHADOW).unlink(missing_ok=True)
+        for file in (self.folder / SHADOW, int8_file(self.folder / SHADOW)):
+            file.unlink(missing_ok=True)
         self.manifest = replace(self.manifest, shadow=None)
 
     def _save(self, manifest: Manifest, act: Act) -> None:

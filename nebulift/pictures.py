@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nebulift.findings import Box, Cells, Ellipse, Finding, Line
 from nebulift.frame import STRIP_ROWS, Frame
+from nebulift.stars.star_shapes import StarShapes
 
 SHADOW_SIGMA = 2.8  # black point below the median, as in the screen transfer functions of PixInsight and Siril
 MIDDLE_GREY = 0.22  # where the median of the sky comes to lie
@@ -21,6 +22,9 @@ PLAIN_SEVERITY = 0.7
 TEXT_SCALE = 0.5
 LINE_HEIGHT_PX = 22
 LETTER_WIDTH_PX = 9.0  # of that scale, on the safe side
+STAR: Colour = (150, 120, 60)  # a quiet blue, that findings stand out against
+STAR_RINGS = 3.0  # around each measured star, so many times its FWHM
+SMALLEST_RING_PX = 4.0
 STAR_MAGNIFICATION = 8.0  # ellipses of star images are drawn so much larger than they are
 
 
@@ -77,6 +81,23 @@ def _transferred(plane: NDArray[np.float32]) -> NDArray[np.float64]:
     # midtones balance m with MTF(middle; m) = grey
     m = middle * (1.0 - MIDDLE_GREY) / (middle + MIDDLE_GREY - 2.0 * middle * MIDDLE_GREY)
     return np.asarray((m - 1.0) * normal / ((2.0 * m - 1.0) * normal - m))
+
+
+def with_stars(picture: NDArray[np.uint8], shapes: StarShapes, shape_px: tuple[int, int]) -> NDArray[np.uint8]:
+    """A copy of ``picture`` with each measured star in an ellipse of its own form, enlarged ``STAR_RINGS`` times.
+
+    ``shape_px``: (height, width) of the frame in raw pixels.
+    """
+    canvas = picture.copy()
+    sx, sy = canvas.shape[1] / shape_px[1], canvas.shape[0] / shape_px[0]
+    stretch = np.sqrt(np.maximum(shapes.elongation, 1.0))
+    reach = np.maximum(shapes.fwhm_px * STAR_RINGS / 2 * sx, SMALLEST_RING_PX)
+    for x, y, major, minor, angle in zip(
+        shapes.x_px * sx, shapes.y_px * sy, reach * stretch, reach / stretch, shapes.angle_deg, strict=True
+    ):
+        axes = max(round(major), 1), max(round(minor), 1)
+        cv2.ellipse(canvas, (round(x), round(y)), axes, float(angle), 0, 360, STAR, 1, cv2.LINE_AA)
+    return canvas
 
 
 def annotated(

@@ -151,7 +151,8 @@ def conclude(
     watched = None if shadow is None else _watched(shadow, measured, context, findings, policy, state)
     notes = measured.notes
     if state is not None and seen is not None and sessions is not None:
-        believed = distrusted(verdict, sum(frame.weakly_bad for frame in state.history), len(state.history), policy)
+        before = _before(state, seen.scalars)
+        believed = distrusted(verdict, sum(frame.weakly_bad for frame in before), len(before), policy)
         sessions[state.group] = _brought_up_to_date(state, seen, measured, verdict, believed)
         verdict, notes = believed, (*notes, *standing(state))
     return Judgement(
@@ -164,6 +165,13 @@ def conclude(
         elapsed_ms=measured.elapsed_ms + _elapsed_ms(started),
         shadow=watched,
     )
+
+
+def _before(state: GroupState, now: FrameScalars) -> list[FrameScalars]:
+    """The frames of the group that came before: looking back, those after it do not make a frame less believable."""
+    if now.taken_at is None:
+        return list(state.history)
+    return [frame for frame in state.history if frame.taken_at is None or frame.taken_at < now.taken_at]
 
 
 def _opinion(model: Classifier | None, measured: Measured, context: SessionContext | None) -> float | None:
@@ -241,7 +249,14 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
     context, match = compare(state, measured.glimpse, scalars)
     # the frame that founds the catalogue is its own measure
     transparency = context.raw_transparency if state.catalogue else 1.0
-    return _Compared(context, replace(scalars, transparency=transparency, covered=context.covered_fraction), match)
+    scalars = replace(
+        scalars,
+        transparency=transparency,
+        covered=context.covered_fraction,
+        edge_deg=context.edge_deg,
+        edge_evidence=round(context.edge_evidence, 1),
+    )
+    return _Compared(context, scalars, match)
 
 
 def moving_trails(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:

@@ -6,11 +6,44 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from nebulift.binomial import observations_for
 from nebulift.errors import ModelMismatch, WrongUsage, printable
 from nebulift.model_card import ModelCard
 from nebulift.verdict import Fusion, Thresholds
 
 FORMAT = 1
+MIN_REVIEWS = 40  # below, the offset of the fit is uncertain by more than a whole unit of log-odds
+MIN_OF_A_CLASS = 5
+# What reviews can prove: that no more than so many of the clean frames are rejected, at 95 % confidence
+STEPS = (0.05, 0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewsWorth:
+    """How many more decided frames are worth it, and what they would bring, in one sentence."""
+
+    more: int
+    words: str
+
+
+def reviews_worth(clean: int, contaminated: int, clean_rejected: int = 0) -> ReviewsWorth:
+    """The next step that more reviews bring. ``clean_rejected``: of the frames that a person called clean, how many had
+    been called contaminated.
+    """
+    missing = max(MIN_REVIEWS - clean - contaminated, MIN_OF_A_CLASS - clean, MIN_OF_A_CLASS - contaminated, 0)
+    if missing:
+        return ReviewsWorth(
+            missing, f"{missing} more reviews, of clean and of contaminated frames, and this rig can be calibrated"
+        )
+    for bound in STEPS:
+        more = observations_for(bound, clean_rejected) - clean
+        if more > 0:
+            return ReviewsWorth(
+                more,
+                f"{more} more reviews of clean frames would prove, if none of them had been rejected, that at most "
+                f"{bound:.0%} of the clean frames are lost",
+            )
+    return ReviewsWorth(0, "enough is reviewed: more would change little, until camera, telescope or site change")
 
 
 @dataclass(frozen=True, slots=True)

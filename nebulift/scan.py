@@ -17,7 +17,7 @@ from nebulift.frame import STRIP_ROWS, Frame
 UNITS_PER_SIGMA = 16  # int16 then reaches 2047 sigma: brighter pixels are star cores, whose height nobody asks here
 SMALL_FRAME_PX = 1_500_000  # mono frames below are not binned: a 640 x 480 all-sky frame has no pixels to give away
 SAMPLE_STRIPS = 24  # strips looked at before the pass, to find level and noise
-SAMPLE_ROWS = 4
+SAMPLE_ROWS = 2  # of each: the noise is then known to half a per cent
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 COARSE_STEPS = 0.7  # of the converter: noise below it shows as few numbers, of which quantiles tell nothing
 CLIP_STEPS = 3.0  # differences of such noise: more are stars and hot pixels
@@ -61,19 +61,22 @@ def scan_frame(frame: Frame) -> Scan:
     units = np.empty((map_height, map_width), dtype=np.int16)
     valid = np.ones((map_height, map_width), dtype=bool) if frame.pixels.dtype.kind == "f" else None
     scale = UNITS_PER_SIGMA / level.sigma_adu
+    most = np.float32(np.iinfo(np.int16).max / scale)
     peak, floor = -np.inf, np.inf
     for top, strip in frame.strips():
         low, high = _extremes(strip)
         peak, floor = max(peak, high), min(floor, low)
         rows = slice(top // bin_px, top // bin_px + strip.shape[0] // bin_px)
         means, ok = binned(strip, bin_px)
+        if means.size == 0:
+            continue  # half a row of the map
         if valid is not None and ok is not None:
             valid[rows] = ok
             means[~ok] = level.zero_adu
-        # saturation as of OpenCV, numpy would wrap around; before the product, which the largest floats overflow
-        np.clip(means - level.zero_adu, -32767 / scale, 32767 / scale, out=means)
-        means *= scale
-        units[rows] = np.rint(means, out=means)
+        if valid is not None:  # whole numbers never exceed what OpenCV rounds to
+            np.clip(means, level.zero_adu - most, level.zero_adu + most, out=means)
+        # in one pass; what int16 does not hold becomes its limits: numpy would wrap around
+        cv2.addWeighted(means, scale, means, 0.0, -level.zero_adu * scale, dst=units[rows], dtype=cv2.CV_16S)
     if floor <= 0.0:
         blank = blank_border(units, int(np.ceil(-level.zero_adu * scale)))
         valid = valid if blank is None else ~blank if valid is None else valid & ~blank
@@ -138,8 +141,8 @@ def _sample_level(frame: Frame, bin_px: int) -> _Level:
         medians.append(float(np.median(values)))
         noises.append(difference_noise(means, 1, ok))
         finite = np.isfinite(strip) if strip.dtype.kind == "f" else None
-        strip = strip.astype(np.float32)
         raw_noises.append(difference_noise(strip, raw_step, finite))
+        strip = strip.astype(np.float32)
         if finite is not None:
             strip[~finite] = np.nan
         strips.append(strip)
@@ -179,7 +182,9 @@ def _floored(level: _Level, bin_px: int, scatter_adu: float, *, is_whole: bool) 
     )
 
 
-def difference_noise(values: NDArray[np.floating], step: int, ok: NDArray[np.bool_] | None = None) -> float:
+def difference_noise(
+    values: NDArray[np.integer] | NDArray[np.floating], step: int, ok: NDArray[np.bool_] | None = None
+) -> float:
     """Standard deviation of the pixel noise, from differences of pixels ``step`` columns apart.
 
     The median absolute deviation ignores stars; differences ignore gradients and nebulae. NaN where ``ok`` is False.
@@ -188,10 +193,11 @@ def difference_noise(values: NDArray[np.floating], step: int, ok: NDArray[np.boo
     """
     if ok is not None:
         values = np.where(ok, values, 0.0)  # infinite less infinite would warn
-    differences = values[:, step:] - values[:, :-step]
-    if ok is not None:
-        differences = differences[ok[:, step:] & ok[:, :-step]]
-    return _smaller_mean(np.abs(differences).ravel()) / 2**0.5
+    if not len(values) or values.shape[1] <= step:
+        return 0.0
+    absolute = np.asarray(cv2.absdiff(values[:, step:], values[:, :-step]))  # whole numbers stay what they are
+    absolute = absolute.ravel() if ok is None else absolute[ok[:, step:] & ok[:, :-step]]
+    return _smaller_mean(absolute) / 2**0.5
 
 
 def stepped_noise(values: NDArray[np.float32], apart: int) -> tuple[float, float]:
@@ -238,7 +244,7 @@ def _finite_differences(one: NDArray[np.float32], other: NDArray[np.float32]) ->
     return np.asarray(differences[np.isfinite(differences)])
 
 
-def _smaller_mean(absolute: NDArray[np.floating]) -> float:
+def _smaller_mean(absolute: NDArray[np.integer | np.floating]) -> float:
     """Mean of the smaller 68.3 % over that of a normal distribution of variance 1: its standard deviation."""
     if absolute.size == 0:
         return 0.0

@@ -46,7 +46,7 @@ class Watch:
     settle_s: float = key(
         a_number(0.2, 600),
         "Seconds without any change before a frame is whole. On network folders three times that.",
-        2.0,
+        1.5,
     )
     rescan_s: float = key(
         a_number(1, 3600),

@@ -141,6 +141,16 @@ def interpolated(mesh: NDArray[np.float32], map_shape: tuple[int, int], top: int
     return np.asarray(across[upper] + share * (across[upper + 1] - across[upper]))
 
 
+def noise_at(background: Background, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """By what ``subtract_background`` divided the map at these places, in map pixels; shape (n,)."""
+    rows, columns = background.noise.shape
+    height, width = background.map_shape
+    at_x = ((x + 0.5) * columns / width - 0.5).astype(np.float32)
+    at_y = ((y + 0.5) * rows / height - 0.5).astype(np.float32)
+    found = cv2.remap(background.noise, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.maximum(found.ravel().astype(np.float64), QUIETEST)
+
+
 def _bands(background: Background) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
     """The map in bands of a few rows, each between the centres of two rows of cells of the continued mesh.
 

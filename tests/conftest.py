@@ -11,7 +11,7 @@ from fault_lines import (  # noqa: F401 - hooks and a fixture, which pytest find
 )
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def ctrl_c_reaches_what_the_tests_start():
     """Started in the background (nohup, a CI runner, a worker beside others), a process ignores Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -37,7 +37,7 @@ def toml(sections):
 class Daemon:
     """``nebulift watch`` over ``base/cap`` and ``base/out``, with short times and the judge of tests/fake_judge.py."""
 
-    def __init__(self, base, *, judge="fake_judge:judge", environment=None, within=(), **sections):
+    def __init__(self, base, *, judge="fake_judge:judge", limits=None, environment=None, within=(), **sections):
         self.base = Path(base)
         self.capture = self.base / "cap"
         self.output = self.base / "out"
@@ -52,7 +52,7 @@ class Daemon:
             "watch": {"folders": [str(self.capture)]},
             "output": {"root": str(self.output), "state": str(self.state)},
         }
-        for given in (FAST, sections):
+        for given in (FAST, sections, {"judge": limits or {}}):
             for section, keys in given.items():
                 merged.setdefault(section, {}).update(keys)
         self.config.write_text(toml(merged))

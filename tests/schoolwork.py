@@ -7,7 +7,7 @@ from framefiles import write_fits
 
 from nebulift.preprocess import FEATURES, GRID, PLANES
 from nebulift.simulate.star_field import star_field
-from nebulift.training.sample import TAUGHT_KINDS, Sample
+from nebulift.training.sample import TAUGHT_KINDS, Sample, severity_targets
 
 WIDTH, HEIGHT = 360, 280
 NOISE_ADU = 30.0  # as the photons of its sky make
@@ -71,7 +71,8 @@ class NumberLessons:
             planes[2] += 4.0 * np.eye(GRID, dtype=np.float32)
         kinds = np.zeros(len(TAUGHT_KINDS), np.float32)
         kinds[TAUGHT_KINDS.index("streak")] = 1.0 - clean
-        return Sample(planes, self.features()[index], np.float32(clean), kinds, np.float32(1.0), np.float32(1.0))
+        severity, one = severity_targets(1.0 - clean), np.float32(1.0)
+        return Sample(planes, self.features()[index], np.float32(clean), severity, kinds, one, one)
 
     def targets(self):
         return np.arange(self.count) % 2.0

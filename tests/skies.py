@@ -58,7 +58,7 @@ def see(pixels: Any, bayer: str | None = None) -> Seen:
     sensor = measure_sensor(frame, scan, flat, look)
     remove_stripes(flat)
     maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)
-    found = stars.find_stars(frame, scan, maps, saturation.ceiling_adu)
+    found = stars.find_stars(frame, scan, background, maps, saturation.ceiling_adu)
     counted = stars.summarise(found, frame.megapixels, None)
     return Seen(frame, scan, saturation, background, summary, sensor, flat, maps, found, counted)
 

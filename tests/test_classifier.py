@@ -16,6 +16,7 @@ from nebulift import classifier as classifier_module  # noqa: E402
 from nebulift.classifier import Prediction, load_classifier  # noqa: E402
 from nebulift.errors import ModelMismatch  # noqa: E402
 from nebulift.model_card import ModelCard  # noqa: E402
+from nebulift.model_store import ModelStore  # noqa: E402
 from nebulift.preprocess import FEATURES, PLANES, PREPROCESS_VERSION, ModelInput  # noqa: E402
 from nebulift.verdict import Fusion, Thresholds  # noqa: E402
 
@@ -166,6 +167,21 @@ def test_nan_in_one_frame_is_an_error_of_that_frame_only(tmp_path):
 def test_a_file_far_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(classifier_module, "MAX_MODEL_BYTES", 100)
     assert "bytes are too many" in refusal(written(tmp_path / "m.onnx", model()))
+
+
+@pytest.mark.fault(44)
+def test_a_model_that_was_put_into_a_store_by_hand_is_refused(tmp_path):
+    store = ModelStore.open(tmp_path / "store")
+    store.promote(store.install(written(tmp_path / "m.onnx", model())))
+    active = tmp_path / "store" / "active.onnx"
+    assert load_classifier(active).card.name == CARD.name
+    written(active, model(offset=2.0))
+    assert "it was not installed here" in refusal(active)
+    written(tmp_path / "better.onnx", model(offset=2.0))
+    store.promote(store.install(tmp_path / "better.onnx"))
+    assert load_classifier(active).card.name == CARD.name
+    (tmp_path / "store" / "models.json").write_text("{")
+    assert "it was not installed here" in refusal(active)
 
 
 def test_the_bundled_model_must_be_the_one_of_the_release(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from schoolwork import write_night, write_nights
 from nebulift.cli import cli
 from nebulift.cli.training_progress import TrainingProgress
 from nebulift.errors import TrainingError, WrongUsage
+from nebulift.ml_model import needs_torch
+from nebulift.verdict import Thresholds
 from nebulift_daemon.ledger import Judged, Ledger
 from nebulift_daemon.sighting import Sighting
 
@@ -51,6 +53,36 @@ def test_labels_are_written_beside_the_inputs_of_the_network(nights, tmp_path):
     assert {(row["camera"], row["filter"], row["target"]) for row in rows} == {("TestCam", "L", "M 31")}
     assert "the rest are the filter's own opinion" in (tmp_path / "school" / "coverage.md").read_text()
     assert len(list((tmp_path / "school" / "inputs").rglob("*.npz"))) == 21
+
+
+def test_decided_frames_and_injected_twins_stand_in_the_manifest_and_can_be_taken_elsewhere(nights, truth, tmp_path):
+    night = nights / "2024-11-01"
+    done = run(
+        "labels", night, "--output", tmp_path / "school", "--reviews", truth, "--inject", "1", "--max-frames", "4",
+        "--export", tmp_path / "set", "--export-by", "copy",
+    )  # fmt: skip
+    assert "21 decided frames (12 clean, 9 contaminated)" in done.output
+    assert "3 frames are not measured yet; call it again to go on" in done.output
+    with (tmp_path / "school" / "manifest.csv").open() as file:
+        sources = [row["source"] for row in csv.DictReader(file)]
+    assert sources.count("human") == 4
+    assert "injected" in sources
+    with pytest.raises(WrongUsage, match="name a FOLDER of frames"):
+        run("labels", night)
+
+
+@pytest.mark.torch
+def test_training_takes_the_labels_of_a_manifest(nights, truth, tmp_path):
+    pytest.importorskip("torch")
+    run("labels", "--reviews", truth, "--export", tmp_path / "set")
+    from_fits, trainer = (needs_torch(f"nebulift.training.{name}", "training") for name in ("from_fits", "trainer"))
+    recipe = from_fits.Recipe(trainer.TrainingPlan(), Thresholds(), manifest=tmp_path / "set" / "manifest.csv")
+    labels, parts = from_fits._prepare(None, tmp_path / "data", recipe, from_fits.Silence())
+    assert {one.source for one in labels.labelled} == {"human"}
+    assert sorted(one.label for one in labels.labelled) == [0] * 9 + [1] * 12
+    assert len(parts.train) + len(parts.validation) == 21
+    with pytest.raises(WrongUsage, match="name the FOLDER of the frames, or a manifest"):
+        run("train-from-fits", "--model-output", tmp_path / "m.pth")
 
 
 def test_labelling_that_ran_out_of_time_says_what_is_left(nights, tmp_path):
@@ -162,7 +194,7 @@ def test_from_frames_to_a_model_that_classifies(nights, truth, tmp_path):
     }
     measured = run("evaluate", tmp_path / "m.onnx", "--on", truth, "--plots", tmp_path / "plots")
     assert "model alone" in measured.output
-    assert len(list((tmp_path / "plots").glob("*.png"))) == 4
+    assert len(list((tmp_path / "plots").glob("*.png"))) == 5
     with pytest.raises(WrongUsage, match="--dataset-dir"):
         run("export", tmp_path / "m.pth", "--output", tmp_path / "m8.onnx", "--int8")
 
@@ -184,3 +216,22 @@ def test_calibration_takes_scores_from_the_ledger_and_opens_no_frame(tmp_path):
     assert "30 clean and 15 contaminated reviews" in done.output
     limits = json.loads((tmp_path / "rig.json").read_text())["raw_thresholds"]
     assert 0.2 < limits["contaminated"] < limits["clean"] < 0.8
+
+
+def test_a_rig_without_reviews_is_centred_on_what_is_usual_in_its_sessions(tmp_path):
+    """Three sessions of a rig whose every score is low."""
+    ledger = Ledger.open(tmp_path / "state")
+    for number in range(36):
+        claim = ledger.progress.claim(Sighting(tmp_path / f"{number}.fits", 1, number, 10, 5), tmp_path)
+        score = 0.55 + 0.001 * number
+        record = {"verdict": "review", "score": score, "cv_score": score, "model_score": None, "model": None}
+        record |= {"kinds": {}, "reason": "undecided"}
+        ledger.progress.judged(
+            claim.frame_id, Judged(f"{number:02}", record, "review", f"group {number % 3}"), None, None
+        )
+    ledger.close()
+    done = run("calibrate", "--without-reviews", tmp_path / "state", "--no-model", "--output", tmp_path / "rig.json")
+    assert "3 sessions, no reviews: scores raised by 0.6" in done.output
+    assert "clean 0% before, 69% after" in done.output
+    with pytest.raises(WrongUsage, match="name what people decided"):
+        run("calibrate", "--no-model")

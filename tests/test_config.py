@@ -36,7 +36,7 @@ def folders_config(tmp_path, watched, root, state=None):
 
 def test_two_lines_are_enough_and_the_rest_is_the_documented_default():
     settings = parse_settings(MINIMAL)
-    assert settings.watch.settle_s == 2.0
+    assert settings.watch.settle_s == 1.5
     assert settings.watch.rescan_s == 30
     assert settings.output.state_folder == Path("/sorted/.nebulift")
     assert settings.filing.by_label() == dict.fromkeys(Label, "link")

@@ -15,6 +15,7 @@ import click
 import pytest
 
 from nebulift.cli import COMMANDS, cli
+from nebulift.config import parse_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -95,6 +96,31 @@ def test_make_targets_that_are_named_exist(page):
             assert line.split()[1] in targets, f"{page.name}: {line}"
 
 
-def test_the_readme_names_every_command():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_manual_names_every_command():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in COMMANDS if f"nebulift {name}" not in text] == []
+
+
+TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FOLDERS = '[watch]\nfolders = ["/srv/frames"]\n[output]\nroot = "/srv/sorted"\n'
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_shown_of_a_configuration_is_valid(page):
+    for text in TOML.findall(page.read_text(encoding="utf-8")):
+        parse_settings(text if "[watch]" in text else FOLDERS + text, page.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_a_heading_lead_to_one(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        text = ((page.parent / target) if target else page).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        known = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert anchor in known, f"{page.name} -> {target}#{anchor}"
+
+
+def test_pictures_of_the_manual_are_small():
+    for picture in (ROOT / "docs" / "pictures").rglob("*.png"):
+        limit = 150_000 if picture.parent.name == "gallery" else 600_000
+        assert picture.stat().st_size <= limit, picture.name

@@ -8,12 +8,13 @@ import pytest
 from framefiles import fits_bytes
 from skies import noise
 
+from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.explain import explain
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
 from nebulift.frame import frame_from_array
 from nebulift.judgement import Judgement
-from nebulift.pictures import annotated, as_png, stretched
+from nebulift.pictures import annotated, as_png, stretched, with_stars
 from nebulift.pipeline import judge
 from nebulift.simulate import add_streak, star_field
 
@@ -126,3 +127,25 @@ def test_files_that_were_not_judged_have_no_picture(trailed, tmp_path):
 def test_a_png_holds_the_picture_unchanged():
     picture = stretched(frame_from_array(FIELD.pixels), 300)
     assert np.array_equal(cv2.imdecode(np.frombuffer(as_png(picture), np.uint8), cv2.IMREAD_COLOR), picture)
+
+
+# stars ----------------------------------------------------------------------------------------------------------------
+
+
+def test_measured_stars_are_ringed_in_their_own_form_and_nothing_else_is_touched():
+    frame = frame_from_array(FIELD.pixels)
+    stars = ArtifactDetector().analyse(frame).views.stars
+    plain = stretched(frame, 600)
+    ringed = with_stars(plain, stars.shapes, frame.shape)
+    assert len(stars.shapes.x_px) > 10
+    changed = np.argwhere((ringed != plain).any(axis=2))
+    places = np.column_stack([stars.shapes.y_px, stars.shapes.x_px]) * plain.shape[0] / frame.shape[0]
+    nearest = np.min(np.hypot(*(changed[:, None, :] - places[None, :, :]).transpose(2, 0, 1)), axis=1)
+    assert nearest.max() < 20
+    assert all(np.min(np.hypot(*(changed - place).T)) < 20 for place in places)
+
+
+def test_a_frame_without_stars_is_drawn_without_rings(tmp_path):
+    path = tmp_path / "empty.fits"
+    path.write_bytes(fits_bytes(noise(300, 400)))
+    assert explain(judge(path), tmp_path / "why").is_file()

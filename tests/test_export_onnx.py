@@ -1,5 +1,6 @@
 """From checkpoint to ONNX: the same answers, one file, nothing of the machine that made it; int8 only if it passes."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ from schoolwork import NumberLessons
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from nebulift.classifier import load_classifier  # noqa: E402
+from nebulift.classifier import load_classifier, sooner  # noqa: E402
 from nebulift.errors import TrainingError  # noqa: E402
+from nebulift.model_card import ModelCard  # noqa: E402
 from nebulift.preprocess import ModelInput  # noqa: E402
 from nebulift.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from nebulift.training.network import new_network  # noqa: E402
+from nebulift.training.network import FIRST_KIND, new_network  # noqa: E402
 from nebulift.training.trainer import TrainingPlan, scored, train  # noqa: E402
 from nebulift.verdict import Fusion, Thresholds  # noqa: E402
 from nebulift_export import to_onnx  # noqa: E402  after it is known that torch is there
@@ -32,6 +34,7 @@ ABOUT = {
     "provenance": {"recipe": "test"},
     "figures": {"auc": 0.9},
 }
+CARD = ModelCard("m", "a", 1, (), 128, (), ())
 FRAMES = NumberLessons(60, seed=3)
 
 
@@ -57,7 +60,7 @@ def test_the_exported_model_answers_as_torch_does(school):
     answered = run_model((folder / "m.onnx").read_bytes(), *inputs())
     assert exported.parity <= 1e-5
     assert np.abs(answered.clean - 1.0 / (1.0 + np.exp(-(0.5 + 2.0 * logits[:, 0])))).max() < 1e-5
-    assert np.abs(answered.kinds - 1.0 / (1.0 + np.exp(-logits[:, 1:]))).max() < 1e-5
+    assert np.abs(answered.kinds - 1.0 / (1.0 + np.exp(-logits[:, FIRST_KIND:]))).max() < 1e-5
 
 
 def test_the_runtime_loads_it_and_reads_its_card(school):
@@ -144,3 +147,37 @@ def test_too_few_frames_to_quantise_with_are_refused(school, tmp_path):
             (folder / "m.onnx").read_bytes(), exported.card, tmp_path / "m.onnx", planes[:49], features[:49],
             FRAMES.targets()[:49] > 0.5,
         )  # fmt: skip
+
+
+def test_where_both_forms_lie_the_sooner_one_is_taken_and_told(school, tmp_path, caplog):
+    folder, exported = school
+    planes, features = inputs()
+    fp32 = (folder / "m.onnx").read_bytes()
+    (tmp_path / "m.onnx").write_bytes(fp32)
+    quantise(fp32, exported.card, tmp_path / "m.int8.onnx", planes, features, FRAMES.targets() > 0.5)
+    with caplog.at_level("INFO"):
+        chosen = load_classifier(tmp_path / "m.onnx")
+    assert chosen.card == exported.card
+    assert "is used (int8" in caplog.text
+
+
+def test_the_sooner_form_is_the_one_with_the_shorter_time():
+    class Timed:
+        def __init__(self, seconds, weights="w"):
+            self.seconds, self.card = seconds, replace(CARD, weights_sha256=weights)
+
+        def answer(self, _given):
+            time.sleep(self.seconds)
+
+    slow, fast = Timed(0.004), Timed(0.001)
+    assert sooner(slow, fast, budget_s=0.05) is fast
+    assert sooner(fast, slow, budget_s=0.05) is fast
+    assert sooner(slow, Timed(0.001, weights="other"), budget_s=0.05) is slow  # another model beside it
+
+
+def test_a_damaged_int8_form_is_passed_over(school, tmp_path, caplog):
+    folder, _ = school
+    (tmp_path / "m.onnx").write_bytes((folder / "m.onnx").read_bytes())
+    (tmp_path / "m.int8.onnx").write_bytes(b"torn")
+    assert load_classifier(tmp_path / "m.onnx").card.name == "probe 7"
+    assert "m.onnx is used" in caplog.text

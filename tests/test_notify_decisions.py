@@ -2,13 +2,16 @@
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_night import make_night
 
 from nebulift.findings import Kind
+from nebulift.verdict import DISTRUST_WORDS
 from nebulift_daemon.notify.decisions import (
     MOST_AN_HOUR,
     Decisions,
@@ -25,6 +28,7 @@ from nebulift_daemon.notify.news import (
     NightNews,
     StatusNews,
     TroubleNews,
+    frame_news,
     line_of,
     news_in,
 )
@@ -123,6 +127,14 @@ def test_frames_of_another_night_that_are_judged_now_are_no_alarm():
     for _ in range(10):
         night.hear(FrameNews((EVENING - timedelta(days=1)).isoformat(), "a.fits", "contaminated", "cloud", ""))
     assert night.kinds == []
+
+
+def test_a_camera_whose_clock_is_wrong_is_heard_all_the_same():
+    night = Night()
+    for number in range(4):
+        wrong = EVENING - timedelta(days=400) + timedelta(minutes=number)
+        night.hear(FrameNews(wrong.isoformat(), "a.fits", "contaminated", "cloud", "", written_at=EVENING.isoformat()))
+    assert night.kinds == ["bad"]
 
 
 def test_an_alarm_of_yesterday_is_not_ended_tonight():
@@ -240,10 +252,27 @@ def test_news_and_options_go_through_a_pipe_as_they_are(news):
 
 @given(st.binary(max_size=60))
 def test_what_is_no_news_is_refused(line):
-    with pytest.raises(ValueError, match=r"not understood|Expecting|Extra data|decode|Invalid"):
+    with pytest.raises(ValueError, match="not understood"):
         news_in(line)
 
 
 def test_the_longest_news_fits_into_a_pipe_in_one_piece():
     text = "\N{BLACK STAR}" * 300
     assert len(line_of(FrameNews("2026", text, "contaminated", str(Kind.OFF_TARGET), text))) < 4096
+
+
+def test_what_a_row_of_the_ledger_tells(tmp_path):
+    night = make_night(tmp_path, ["clean", "contaminated", "review"])
+    ledger = night.ledger()
+    rows = [ledger.frames.get(frame_id) for frame_id in night.ids]
+    ledger.close()
+    told = [frame_news(row) for row in rows]
+    assert [(news.label, news.cause) for news in told] == [
+        ("clean", None),
+        ("contaminated", "streak"),
+        ("review", "trailed"),
+    ]
+    assert frame_news(replace(rows[0], state="skipped")) is None
+    distrusted = frame_news(replace(rows[1], label="review", reason=f"9 of 10 frames: {DISTRUST_WORDS}; a trail"))
+    assert distrusted.is_distrusted
+    assert told[0].written_at is not None

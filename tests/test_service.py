@@ -137,6 +137,23 @@ def test_sigterm_in_the_middle_of_a_frame_stops_in_time_and_loses_nothing(tmp_pa
     assert "try 1 of 2" not in daemon.text()  # being stopped is no failed try
 
 
+@pytest.mark.slow
+@pytest.mark.fault(24)
+def test_asked_to_stop_five_times_in_the_middle_of_work_it_loses_nothing(tmp_path, figures):
+    daemon, slowest_s = Daemon(tmp_path, filing={"clean": "move"}), 0.0
+    make_files(daemon.capture, {f"{number}.fits": frame(f"SLOW CLEAN {number}".encode()) for number in range(20)})
+    before = census(daemon.capture)
+    for _ in range(5):
+        with daemon:
+            done = len(daemon.filed())
+            wait_until(lambda: len(daemon.filed()) > done)  # noqa: B023
+            started = time.monotonic()
+            assert daemon.stop(10) == 0
+            slowest_s = max(slowest_s, time.monotonic() - started)
+        assert census(daemon.capture, daemon.output) == before
+    figures(stops=5, lost=0, slowest_s=slowest_s)
+
+
 def test_ctrl_c_stops_it_too(tmp_path):
     with Daemon(tmp_path) as daemon:
         daemon.process.send_signal(signal.SIGINT)
@@ -162,6 +179,33 @@ def test_a_wrong_configuration_is_exit_status_2_and_no_traceback(tmp_path):
     assert daemon.process.wait(10) == 2
     assert "3 problems" in daemon.text()
     assert "Traceback" not in daemon.text()
+
+
+WRONG = {
+    "not TOML": "[watch\nfolders = ",
+    "unknown key": '[watch]\nfolders = ["{cap}"]\nsettle = 2\n[output]\nroot = "{out}"\n',
+    "unknown section": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{out}"\n[cloud]\n',
+    "no folders": '[watch]\nfolders = []\n[output]\nroot = "{out}"\n',
+    "no such folder": '[watch]\nfolders = ["{cap}/no/such"]\n[output]\nroot = "{out}"\n',
+    "output inside": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{cap}"\n',
+    "wrong type": '[watch]\nfolders = ["{cap}"]\nsettle_s = "long"\n[output]\nroot = "{out}"\n',
+    "wrong act": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{out}"\n[filing]\nclean = "destroy"\n',
+    "thresholds": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{out}"\n[thresholds]\nclean = 0.2\n',
+    "a file for a folder": '[watch]\nfolders = ["{cap}"]\n[output]\nroot = "{cfg}"\n',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.fault(37)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_every_wrong_configuration_ends_at_once_with_a_plain_line(tmp_path, wrong):
+    daemon = Daemon(tmp_path)
+    text = WRONG[wrong].replace("{cap}", str(daemon.capture)).replace("{out}", str(daemon.output))
+    daemon.config.write_text(text.replace("{cfg}", str(daemon.config)))
+    daemon.start()
+    assert daemon.process.wait(20) == 2
+    assert "Traceback" not in daemon.text()
+    assert 1 <= len(daemon.text().strip().splitlines()) <= 6
 
 
 def test_an_output_folder_with_other_things_in_it_is_not_taken(tmp_path):

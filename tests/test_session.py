@@ -71,6 +71,25 @@ class TestWhatIsTheSame:
         context, _ = seen_next(state, field.glimpse(turned=True, transparency=0.6))
         assert context.transparency == pytest.approx(0.6, abs=0.03)
 
+    def test_the_slope_of_the_sky_turns_with_a_meridian_flip_and_is_no_gradient(self, field):
+        _, x = grid()
+        state = after_clean_frames(field, extra_sky=30.0 * NOISE_ADU * x)
+        for _ in range(3):
+            context, state = seen_next(state, field.glimpse(turned=True, extra_sky=30.0 * NOISE_ADU * (1.0 - x)))
+            assert (context.tilt_sigma or 0.0) < 1.0
+        context, _ = seen_next(state, field.glimpse(turned=True, extra_sky=70.0 * NOISE_ADU * (1.0 - x)))
+        assert context.tilt_sigma == pytest.approx(40.0, rel=0.1)
+
+    def test_levels_that_jump_by_a_step_of_the_converter_are_no_change_of_the_sky(self, field):
+        def stepped(glimpse):
+            return replace(glimpse, sky_adu=np.round(glimpse.sky_adu / 200.0) * 200.0)
+
+        state = GroupState("group")
+        for _ in range(4):
+            _, state = seen_next(state, stepped(field.glimpse()))
+        context, _ = seen_next(state, stepped(field.glimpse(sky_adu=1130.0)))
+        assert (context.brighter_fraction, context.darker_fraction) == (None, None)
+
     def test_before_the_first_clean_frame_nothing_is_said(self, field):
         _, state = seen_next(GroupState("group"), field.glimpse(), Label.CONTAMINATED)
         context, _ = seen_next(state, field.glimpse(transparency=0.5))

@@ -139,6 +139,19 @@ class TestTheNextNight:
         assert 0.3 < finding.severity < 0.7
         assert "earlier nights" in finding.text
 
+    @pytest.mark.parametrize(
+        ("change", "kind"),
+        [({"elongation": 1.8}, Kind.TRAILED), ({"fwhm_px": 8.0}, Kind.DEFOCUS), ({"stars": 20}, Kind.CLOUD)],
+    )
+    def test_a_spoilt_first_frame_is_put_to_a_person_with_its_cause(self, change, kind):
+        _, fresh = self.two_nights(Field())
+        glimpse = Field().glimpse()
+        context, _ = compare(fresh, glimpse, replace(scalars(glimpse), **change))
+        (finding,) = session_findings(context)
+        assert finding.kind is kind
+        assert 0.3 < finding.severity < 0.7
+        assert "earlier nights" in finding.text
+
     def test_a_hazy_night_is_a_night(self):
         context, _ = self.two_nights(Field(), transparency=0.8)
         assert session_findings(context) == ()

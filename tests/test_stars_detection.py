@@ -12,7 +12,8 @@ from nebulift.frame import frame_from_array
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.simulate import star_field
 from nebulift.stars import find_peaks
-from nebulift.stars.peaks import smoothed, smoothed_noise
+from nebulift.stars.detection_scale import best_level
+from nebulift.stars.peaks import Peaks, pyramid, smoothed, smoothed_noise
 from nebulift.stars.stamps import Places, map_stamps, raw_stamps
 
 SIDE = 1300
@@ -44,6 +45,16 @@ def test_stars_of_15_sigma_are_found_and_of_3_sigma_not(fwhm):
     faint = painted(SIDE, star_shape(fwhm), density=60, seed=3, snr=3.0, brightest=1.01)
     assert found_share(bright, fwhm) > 0.95
     assert found_share(faint, fwhm) < 0.1
+
+
+def test_peaks_of_noise_do_not_choose_the_scale_at_which_wide_stars_are_sought():
+    """Of stars 12 pixels wide one may be a peak of the finest map; two of the noise beside it are no majority."""
+    maps = pyramid(np.rint(np.random.default_rng(4).normal(0.0, UNITS_PER_SIGMA, (600, 600))).astype(np.int16), 4)
+    noisy = find_peaks(maps[0], 4.0)
+    wide = Peaks(np.float32([300.0, *noisy.x[:2]]), np.float32([300.0, *noisy.y[:2]]), np.float32([300.0, 5.3, 5.1]))
+    assert best_level(maps, wide, smoothed_noise(maps[0])) is None
+    sure = Peaks(wide.x, wide.y, np.float32([300.0, 200.0, 100.0]))
+    assert best_level(maps, sure, smoothed_noise(maps[0])) == 0
 
 
 @pytest.mark.parametrize("height_sigma", [15.0, 60.0, 800.0])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from skies import painted, see, star_shape
 
 from nebulift.cv_prefilter import ArtifactDetector
+from nebulift.simulate import star_field
 from nebulift.simulate.evidence import star_widths
 from nebulift.simulate.tracking import drift
 from nebulift.stars.fluxes import circle_flux, core_flux, half_flux_radius
@@ -192,3 +193,18 @@ def test_the_light_of_a_saturated_star_is_not_measured_however_small_it_is():
     stars = ArtifactDetector().analyse_array(np.clip(pixels, 0, 65535).astype(np.uint16)).views.stars.shapes
     assert len(stars.flux_adu) == (peaks < 65535).sum()
     assert np.ptp(stars.flux_adu) < 0.1 * np.median(stars.flux_adu)
+
+
+def test_the_light_of_wide_stars_does_not_hang_on_the_sky_beneath_them():
+    """Wide images are measured on the map, which is in units of the noise of each place."""
+    field = star_field(1200, 800, fwhm_px=9.0, density_per_mpx=400, seed=8)
+    rng = np.random.default_rng(8)
+    lit = np.linspace(0.0, 3000.0, 1200) * np.ones((800, 1))
+    even, uneven = (
+        see((field.pixels + rng.poisson(more)).astype(np.uint16)).list.shapes for more in (lit.mean() + 0.0 * lit, lit)
+    )
+    apart = np.hypot(even.x_px[:, None] - uneven.x_px, even.y_px[:, None] - uneven.y_px)
+    here, there = np.nonzero((apart < 2.0) & (even.flux_adu > np.median(even.flux_adu))[:, None])
+    assert len(here) > 8
+    slope = np.polyfit(even.x_px[here] / 1200, uneven.flux_adu[there] / even.flux_adu[here], 1)[0]
+    assert abs(slope) < 0.08

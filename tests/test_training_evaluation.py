@@ -147,4 +147,4 @@ def test_several_sets_are_reported_one_after_the_other(tmp_path):
     record = json.loads((tmp_path / "report" / "report.json").read_text())
     assert [one["set"] for one in record["sets"]] == ["2024-11-01", "2024-11-03"]
     assert [one["frames"] for one in record["sets"]] == [3, 3]
-    assert len(list((tmp_path / "plots").rglob("*.png"))) == 8
+    assert len(list((tmp_path / "plots").rglob("*.png"))) == 10

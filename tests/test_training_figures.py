@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nebulift.binomial import binomial_upper_bound
 from nebulift.errors import ModelMismatch, TrainingError, WrongUsage
 from nebulift.model_card import ModelCard
-from nebulift.rig_calibration import RigCalibration, read_rig_calibration
-from nebulift.training.calibrate import ScoredReview, calibrate_rig
+from nebulift.rig_calibration import RigCalibration, read_rig_calibration, reviews_worth
+from nebulift.training.calibrate import ScoredReview, calibrate_rig, centre_rig
 from nebulift.training.evaluation import Judged, summarise
 from nebulift.training.evaluation_report import as_markdown
 from nebulift.training.fusion import Calibration, fit_calibration, fit_fusion, moved, rescaled
 from nebulift.training.logistic import fit_logistic, logits, sigmoid
 from nebulift.training.metrics import (
     average_precision,
-    binomial_upper_bound,
     cohen_kappa,
     expected_calibration_error,
     recall_at_false_rejection,
@@ -286,3 +286,39 @@ def test_a_rig_calibration_states_its_format():
     text = RigCalibration(None, Thresholds(), Thresholds(), None).to_json()
     with pytest.raises(ValueError, match="another version"):
         RigCalibration.from_json(text.replace('"format": 1', '"format": 2'))
+
+
+@pytest.mark.parametrize(
+    ("clean", "contaminated", "rejected", "more", "words"),
+    [
+        (0, 0, 0, 40, "this rig can be calibrated"),
+        (30, 8, 0, 2, "this rig can be calibrated"),
+        (50, 0, 0, 5, "this rig can be calibrated"),
+        (40, 10, 0, 19, "at most 5% of the clean frames"),  # 59 without an error prove 5 %
+        (60, 10, 0, 89, "at most 2% of the clean frames"),  # 149 prove 2 %
+        (60, 10, 1, 33, "at most 5% of the clean frames"),  # 93 with one error
+        (200, 10, 0, 0, "more would change little"),
+    ],
+)
+def test_it_is_told_how_many_more_reviews_are_worth_it(clean, contaminated, rejected, more, words):
+    worth = reviews_worth(clean, contaminated, rejected)
+    assert worth.more == more
+    assert words in worth.words
+
+
+def test_without_labels_low_scores_are_raised_to_what_is_usual_and_never_lowered():
+    rng = np.random.default_rng(4)
+
+    def sessions(clean_score):
+        return {str(n): [*rng.normal(clean_score, 0.02, 16), *rng.uniform(0.02, 0.2, 4)] for n in range(5)}
+
+    low = centre_rig(sessions(0.5), None)
+    assert 0.4 < low.raw_thresholds.clean < 0.5  # most frames are clean again
+    assert low.figures["after"]["clean"] >= 0.7 > low.figures["before"]["clean"]
+    high = centre_rig(sessions(0.95), card())
+    assert high.provenance["offset"] == 0.0
+    assert high.raw_thresholds.clean == pytest.approx(high.thresholds.clean)
+    overcast = centre_rig(sessions(0.05), None)
+    assert overcast.provenance["offset"] == 2.0  # a month of clouds does not pass for a rig
+    with pytest.raises(TrainingError, match="2 sessions of at least 10 frames are too few"):
+        centre_rig({"a": [0.9] * 10, "b": [0.9] * 20, "c": [0.9] * 5}, None)

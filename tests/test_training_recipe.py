@@ -45,6 +45,13 @@ def test_a_session_is_made_once_and_the_same_again(sessions, tmp_path):
         assert one.artefacts == other.artefacts
 
 
+def test_shards_together_are_the_whole_bit_by_bit(sessions, tmp_path):
+    for number in range(2):
+        paths = make_sessions(COURSE, tmp_path, shard=(number, 2))
+        assert sum(path.exists() for path in paths) == number + 1
+    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in sessions[1]]
+
+
 def test_a_course_has_its_cameras_and_frames(sessions):
     frames = read_sessions(sessions[1])
     assert sum(session_sizes(COURSE)) == len(frames) == 12
@@ -111,8 +118,10 @@ def test_the_domain_of_a_model_is_what_it_saw_and_a_little_more():
 def test_the_recipe_makes_a_model_that_loads(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     recipe = importlib.import_module("nebulift.training.recipe")
+    TrainingPlan = importlib.import_module("nebulift.training.trainer").TrainingPlan
     output = tmp_path / "models" / "default.onnx"
-    figures = recipe.make_model(tmp_path / "school", output, frames=400, seed=2, size="compact", epochs=2)
+    making = recipe.Making(400, seed=2, size="compact", plan=TrainingPlan(epochs=2, batch_size=64))
+    figures = recipe.make_model(tmp_path / "school", output, making)
     assert set(figures["witnesses"]) == {"cv", "model", "fusion"}
     assert json.loads((output.parent / "manifest.json").read_text())["default.onnx"]["bytes"] == output.stat().st_size
     assert load_classifier(output).card.figures["frames"] == figures["frames"]

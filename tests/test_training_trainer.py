@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 
 from nebulift.errors import TrainingError  # noqa: E402  after it is known that torch is there
 from nebulift.preprocess import FEATURES, GRID, PLANES  # noqa: E402
+from nebulift.training.batches import class_balance, epoch_batches  # noqa: E402
 from nebulift.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from nebulift.training.imagenet import load_imagenet  # noqa: E402
 from nebulift.training.network import (  # noqa: E402
@@ -25,10 +26,10 @@ from nebulift.training.network import (  # noqa: E402
     new_network,
     trainable_parameters,
 )
+from nebulift.training.sample import severity_targets  # noqa: E402
 from nebulift.training.torchvision_import import import_torchvision  # noqa: E402
 from nebulift.training.trainer import (  # noqa: E402
     TrainingPlan,
-    epoch_batches,
     learning_rate,
     scored,
     settle_batch_norm,
@@ -66,7 +67,7 @@ def whole_run():
 
 
 @pytest.mark.parametrize(
-    ("size", "parameters"), [("compact", 715_946), ("optimal", 2_819_210), ("resnet18", 11_209_802)]
+    ("size", "parameters"), [("compact", 716_588), ("optimal", 2_820_364), ("resnet18", 11_211_980)]
 )
 def test_sizes_are_the_resnet18_of_torchvision_at_their_width(size, parameters):
     network = new_network(size, 1)
@@ -174,8 +175,7 @@ def test_one_class_only_is_an_error_before_the_first_step():
 
 @given(st.integers(2, 500), st.integers(2, 64), st.integers(0, 50), st.integers(1, 4))
 def test_every_frame_comes_exactly_once_an_epoch_however_many_share_the_work(count, batch_size, epoch, world):
-    plan = TrainingPlan(batch_size=batch_size, seed=3)
-    batches = epoch_batches(count, plan, epoch)
+    batches = epoch_batches(np.arange(count) % 2.0, batch_size, "weights", 3, epoch)
     parts = [batch[rank::world] for batch in batches for rank in range(world)]
     assert sorted(np.concatenate(parts).tolist()) == list(range(count))
     assert max(map(len, batches)) <= batch_size
@@ -297,3 +297,76 @@ def test_imagenet_weights_are_loaded_where_they_can_be_had(monkeypatch):
     network = new_network("resnet18", 1)
     assert load_imagenet(network).startswith("started from")
     assert torch.equal(network.trunk.layer4[1].conv2.weight, published["layer4.1.conv2.weight"])
+
+
+def test_a_marginal_frame_is_noticeable_and_not_plainly_visible():
+    network = new_network("compact", 3).eval()
+    rng = np.random.default_rng(0)
+    planes = torch.from_numpy(rng.normal(size=(40, len(PLANES), GRID, GRID)).astype(np.float32))
+    logits = network(planes, torch.zeros(40, len(FEATURES)))
+    assert (logits[:, 2] <= logits[:, 1]).all()  # a higher step is never likelier than a lower one
+    assert severity_targets(0.5).tolist() == [1.0, 0.0]
+    assert severity_targets(0.1).tolist() == [0.0, 0.0]
+    assert severity_targets(0.7).tolist() == [1.0, 1.0]
+
+
+def test_it_learns_how_bad_a_frame_is():
+    network = new_network("compact", PLAN.seed)
+    result = train(network, NumberLessons(12), NumberLessons(12, seed=1), replace(PLAN, epochs=5))
+    visible = result.logits[:, 2]
+    assert visible[0::2].min() > visible[1::2].max()
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+def test_the_mean_of_the_weights_resumes_as_the_weights_do(tmp_path, decay):
+    class Stopped(Exception):
+        pass
+
+    def stop_after_one(figures):
+        if figures["epoch"] == 1:
+            raise Stopped
+
+    plan = replace(PLAN, mean_decay=decay, epochs=2)
+    whole, _ = trained(plan)
+    with pytest.raises(Stopped):
+        trained(plan, snapshot_path=tmp_path / "s.pth", on_epoch=stop_after_one)
+    resumed, _ = trained(plan, snapshot_path=tmp_path / "s.pth", resume=True)
+    assert same(whole, resumed)
+
+
+def test_the_mean_of_the_weights_is_what_is_validated_and_kept(whole_run):
+    averaged, result = trained(replace(PLAN, mean_decay=0.9))
+    assert not same(whole_run[0], averaged)
+    assert [one["loss"] for one in result.history] == [one["loss"] for one in whole_run[1].history]
+
+
+def test_the_network_can_be_kept_as_it_goes():
+    kept = {}
+    trained(keep=lambda epoch, network: kept.__setitem__(epoch, weights_of(network)))
+    assert sorted(kept) == [1, 2, 3]
+    assert not same(kept[1], kept[3])
+
+
+def test_a_part_that_learned_nothing_is_named():
+    _, still = trained(replace(PLAN, epochs=1, learning_rate=0.0, weight_decay=0.0))
+    layers = {f"trunk.layer{number}" for number in range(1, 5)}
+    assert set(still.changes) == {"trunk.conv1", "trunk.bn1", *layers, "numbers", "head"}
+    assert any("trunk.layer4 hardly changed" in warning for warning in still.warnings)
+    _, moved = trained(replace(PLAN, epochs=1))
+    assert moved.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "clean", "bad"), [("none", 30, 10), ("weights", 30, 10), ("under", 10, 10), ("over", 30, 30)]
+)
+def test_a_sampler_shows_as_many_of_either_class_as_it_promises(sampler, clean, bad):
+    targets = np.array([1.0] * 30 + [0.0] * 10)
+    epochs = [np.concatenate(epoch_batches(targets, 8, sampler, 1, epoch)) for epoch in range(2)]
+    for frames in epochs:
+        assert (targets[frames] == 1.0).sum() == clean
+        assert (targets[frames] == 0.0).sum() == bad
+        assert len(set(frames[targets[frames] == 0.0].tolist())) == 10
+    if sampler == "under":
+        assert set(epochs[0].tolist()) != set(epochs[1].tolist())
+    balance = class_balance(targets, np.ones(40), sampler)
+    assert balance.tolist() == pytest.approx([2.0, 2 / 3] if sampler == "weights" else [1.0, 1.0])

@@ -97,6 +97,46 @@ def test_the_drawing_is_hidden_and_stays_so_on_the_next_frame(tab):
     assert tab.locator("#picture .drawing").is_visible()
 
 
+def test_one_finding_is_hidden_alone(tab):
+    eye = tab.locator(".eye").first
+    drawn = tab.locator('#picture g[data-finding="0"]')
+    assert drawn.is_visible()
+    eye.click()
+    assert not drawn.is_visible()
+    assert eye.get_attribute("aria-pressed") == "false"
+    eye.click()
+    assert drawn.is_visible()
+
+
+def test_the_session_s_curves_lead_to_the_frames(tab):
+    tab.wait_for_selector(".curves")
+    assert tab.locator(".curves .here").count() == 1
+    tab.locator(".curves a").nth(4).click(force=True)
+    tab.wait_for_url("**/frame/5?*")
+    tab.wait_for_selector(".curves")
+
+
+def test_a_frame_that_comes_while_the_sheet_is_open_is_told(tab, page, night):
+    tab.goto(page.address + "/browse?list=queue")
+    tab.wait_for_timeout(300)  # the first look at the counts
+    assert not tab.locator(".fresh").is_visible()
+    ledger = night.ledger()
+    with ledger._database.transaction() as writing:
+        writing.change("UPDATE frames SET label = 'review' WHERE id = 3")
+    ledger.close()
+    tab.wait_for_selector("text=1 new frame here: show it", timeout=15000)
+    tab.get_by_text("1 new frame here").click()
+    tab.wait_for_load_state("load")
+    assert tab.locator(".pick").count() == 4
+
+
+def test_the_bar_for_chosen_frames_shows_only_when_some_are(tab, page):
+    tab.goto(page.address + "/browse?list=all")
+    assert not tab.locator(".chosen").is_visible()
+    tab.locator(".pick input").first.click()
+    assert tab.locator(".chosen").is_visible()
+
+
 def test_blinking_shows_the_neighbour_while_the_key_is_held(tab):
     image = tab.locator("#picture image")
     own = image.get_attribute("href")

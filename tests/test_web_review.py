@@ -146,7 +146,8 @@ def test_an_empty_queue_is_a_calm_page_and_an_empty_ledger_too(tmp_path):
 
 def test_counts_and_health_are_told_to_programs(page):
     assert json.loads(page.get("/news").content) == {"queue": 3, "contaminated": 1, "clean": 2, "all": 6, "decided": 0}
-    assert page.get("/healthz").text == "ok\n"
+    health = json.loads(page.get("/healthz").content)
+    assert (health["ok"], health["running"], health["stalled"], health["queue"]) == (True, False, False, 0)
     assert 'nebulift_frames{list="queue"} 3' in page.get("/metrics").text.splitlines()
 
 

@@ -69,7 +69,7 @@ def census(*roots):
             folders[:] = [name for name in folders if name not in OURS]
             for name in files:
                 path = Path(folder, name)
-                if name in OURS or name.startswith("ledger.") or path.is_symlink():
+                if name in OURS or name.startswith("ledger.") or path.is_symlink() or not path.is_file():
                     continue
                 status = path.stat()
                 seen[status.st_dev, status.st_ino] = hashlib.sha256(path.read_bytes()).hexdigest()

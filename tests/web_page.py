@@ -65,6 +65,11 @@ class Served:
         if form is not None:
             body = urlencode(form)
             sent = {"Origin": self.address, "Content-Type": "application/x-www-form-urlencoded"} | sent
+        return self.send(method, path, body, sent)
+
+    def send(self, method, path, body, headers):
+        """One request with these headers and no others."""
+        sent = {"Host": f"127.0.0.1:{self.port}"} | headers
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(method, path, body, {name: text for name, text in sent.items() if text is not None})

@@ -18,6 +18,7 @@ from nebulift_daemon.naming import belongs_at
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.placing import SourceChanged, sha256_of
 from nebulift_daemon.reviews import move_within
+from nebulift_daemon.sidecars import bring_along
 from nebulift_daemon.sighting import Sighting, look
 
 FIRST_PAUSE_S = 3.0
@@ -188,6 +189,8 @@ class Filer:
         assert row.planned is not None
         there = look(row.planned)
         if there is not None and (signature_of(there) == row.signature or self._holds_bytes_of(there, row)):
+            if row.file_by == Act.MOVE:
+                bring_along(row.path, there.path, self._owner)  # a crash may have come between the two
             self._ledger.progress.filed(row.id, there, row.file_by)
             return
         log.warning("%s: the file vanished or was overwritten by another program before it could be filed", row.path)

@@ -27,6 +27,7 @@ from nebulift_daemon.placing import (
     sync_file,
     sync_folder,
 )
+from nebulift_daemon.sidecars import bring_along
 from nebulift_daemon.sighting import Sighting, look
 
 MOST_NAMES = 10_000  # of one spelling, numbered; a capture program that restarts its count is far below
@@ -127,6 +128,8 @@ def carry_out(plan: Plan, root: Path, owner: str) -> Done:
         raise FilingError(f"{printable(plan.source.path)}: {why}") from error
     except OSError as error:
         raise explained(error, plan.destination) from error
+    if act is Act.MOVE:
+        bring_along(plan.source.path, plan.destination, owner)
     return Done(look(plan.destination, links_too=True), act)
 
 

@@ -10,6 +10,7 @@ from nebulift.errors import LedgerError
 from nebulift_daemon.ledger import FrameRow, Ledger, as_text
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.printing import one_line
+from nebulift_daemon.standstill import STANDSTILL_S
 from nebulift_daemon.state_folder import StatusFile
 from nebulift_daemon.systemd import Systemd
 from nebulift_daemon.verdict_line import verdict_fields
@@ -32,7 +33,8 @@ class Health:
         *,
         listener: Callable[[dict[str, Any]], object] = lambda _: None,
     ) -> None:
-        self._listener = listener  # is told every status that differs from the last
+        self._listener = listener  # is told every status that differs from the last, also one that cannot be written
+        self._told: dict[str, Any] | None = None
         self._ledger = ledger
         self._output = output
         self._status_file = status_file
@@ -42,6 +44,16 @@ class Health:
         self._last: FrameRow | None = None
         self._counts: dict[str, int] | None = None
         self._next_ping = clock()
+        self._progress_at = clock()
+        self._is_waiting: Callable[[], bool] = lambda: False
+
+    def expect_progress(self, is_waiting: Callable[[], bool]) -> None:
+        """From now on ``is_waiting`` says whether frames wait: then silence is not health."""
+        self._is_waiting = is_waiting
+
+    def progress(self) -> None:
+        """A frame has had its turn, whatever came of it."""
+        self._progress_at = self._clock()
 
     def note(self, row: FrameRow) -> None:
         """A frame has got its verdict."""
@@ -58,10 +70,19 @@ class Health:
         )
         if self._status_file.write(status):
             self._systemd.status(summary(status))
+        if status != self._told:
+            self._told = status
             self._listener(status)
 
     def ping(self) -> None:
-        """Tell systemd that real work was done, or that a look through the folders found nothing to do."""
+        """Tell systemd that real work was done, or that a look through the folders found nothing to do.
+
+        Where frames wait and none has had its turn for long, nothing is said: then systemd starts us anew.
+        """
+        if not self._is_waiting():
+            self._progress_at = self._clock()
+        elif self._clock() - self._progress_at > STANDSTILL_S:
+            return
         every_s = self._systemd.ping_every_s
         if every_s is not None and self._clock() >= self._next_ping:
             self._systemd.ping()

@@ -165,6 +165,7 @@ class Loop:
             self._intake.settle_again(sighting.path)
             return
         self._troubles.pop("judge", None)
+        self._health.progress()
         if outcome is Outcome.LATER:
             self._intake.postponed.note(sighting.path, self._parts.sorter.unreachable_because)
             return

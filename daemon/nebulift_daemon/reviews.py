@@ -16,6 +16,7 @@ from nebulift_daemon.folders import Listing, walk
 from nebulift_daemon.ledger import HAND, FrameRow, Ledger, signature_of
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.placing import SourceChanged, sha256_of
+from nebulift_daemon.sidecars import bring_along
 from nebulift_daemon.sighting import Sighting, look
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ class OutputTree:
             return None
         if not self._ledger.history.refiled(row.id, label, None, HAND, row.destination, found):
             return None
+        bring_along(row.destination, found.path, self._ledger.memory.identity())
         log.info("%s: a person says %s (it was %s)", found.path, label, row.label)
         return HandMove(row, label, found)
 

@@ -122,6 +122,7 @@ def _work(
     intake = Intake(ledger, watcher, settler, settings.watch.folders, alive=keep_going)
     chores = Chores(OutputTree(ledger, output), lookback, company)
     loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
+    health.expect_progress(lambda: len(intake) > 0)
     try:
         _start_judge(parts)
         insist(intake.look, alarm.pause)

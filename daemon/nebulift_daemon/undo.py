@@ -8,6 +8,7 @@ from nebulift.errors import FilingError, printable
 from nebulift_daemon.filing import Act, explained
 from nebulift_daemon.ledger import HAND, REGRADE, Action, FrameRow, Ledger, Regrade, signature_of
 from nebulift_daemon.placing import SourceChanged, make_folders, move_exclusive, remove_same, sha256_of, sync_folder
+from nebulift_daemon.sidecars import bring_along
 from nebulift_daemon.sighting import Sighting, look
 
 
@@ -127,6 +128,7 @@ def _take_back(action: Action, row: FrameRow, output: Path, owner: str) -> Sight
     # a move, or a link or copy whose original is gone: what we have is the frame itself
     make_folders(action.source.parent, row.root if action.source.is_relative_to(row.root) else output)
     move_exclusive(filed, action.source, row.sha256, owner)
+    bring_along(here, action.source, owner)
     return look(action.source, links_too=True)
 
 

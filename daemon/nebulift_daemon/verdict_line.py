@@ -34,6 +34,7 @@ def verdict_fields(row: FrameRow) -> dict[str, Any]:
         "reason": one_line(row.reason or ""),
         "destination": None if row.destination is None else one_line(row.destination, 4096),
         "state": row.state,
+        "judged_at": row.judged_at,
     }
 
 

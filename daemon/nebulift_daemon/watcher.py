@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nebulift.readers.names import is_frame_name
+from nebulift.readers.names import ignored_folder, is_frame_name
 from nebulift_daemon.folders import Listing, is_inside_ignored, walk
 from nebulift_daemon.hints import Hints
 from nebulift_daemon.mounts import remote_devices
@@ -148,6 +148,8 @@ class Watcher:
         if root is None or is_inside_ignored(path, root):
             return
         if path.is_dir() and not path.is_symlink():
+            if path != root and ignored_folder(path.name):
+                return
             # files that arrive before the kernel watches a new folder send no event: look again in a moment
             self._second_looks[path] = self._clock() + POLL_S
             yield from walk(path)

@@ -17,7 +17,7 @@ from nebulift.errors import TrainingError
 from nebulift.model_card import METADATA_KEY, ModelCard
 from nebulift.preprocess import FEATURES, GRID, PLANES
 from nebulift.training.checkpoint import Checkpoint, load_checkpoint
-from nebulift.training.network import FrameNetwork
+from nebulift.training.network import FIRST_KIND, FrameNetwork
 from nebulift.training.trees import Trees
 from nebulift_export.card import card_of
 from nebulift_export.runtime import Outputs, run_model
@@ -40,7 +40,8 @@ class Exported:
 
 
 class CalibratedNetwork(nn.Module):
-    """The network with its calibration: planes and features to P(clean) (B,) and probabilities of kinds (B, K).
+    """The network with its calibration: planes and features to P(clean) (B,), probabilities of kinds (B, K) and of the
+    steps of severity (B, 2).
 
     ``trees``: the trees' log-odds (B, 1), where there are trees.
     """
@@ -56,12 +57,13 @@ class CalibratedNetwork(nn.Module):
         self.register_buffer("slope", torch.tensor(float(calibration.get("slope", 1.0))))
         self.register_buffer("trees_slope", torch.tensor(float(calibration.get("trees_slope", 0.0))))
 
-    def forward(self, planes: Tensor, features: Tensor, trees: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, planes: Tensor, features: Tensor, trees: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         logits = self.network(planes, features)
         overall = self.offset + self.slope * logits[:, 0]
         if trees is not None:
             overall = overall + self.trees_slope * trees[:, 0]
-        return torch.sigmoid(overall), torch.sigmoid(logits[:, 1:])
+        steps, kinds = logits[:, 1:FIRST_KIND], logits[:, FIRST_KIND:]
+        return torch.sigmoid(overall), torch.sigmoid(kinds), torch.sigmoid(steps)
 
 
 def export_checkpoint(checkpoint: Path | Checkpoint, output: Path, *, card: ModelCard | None = None) -> Exported:
@@ -123,7 +125,7 @@ def _traced(module: CalibratedNetwork, trees: Trees | None) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=names,
-            output_names=["clean", "kinds"],
+            output_names=["clean", "kinds", "severity"],
             dynamic_shapes=tuple({0: batch} for _ in names),
             external_data=False,
             optimize=True,
@@ -163,7 +165,7 @@ def _parity(module: CalibratedNetwork, trees: Trees | None, content: bytes) -> f
     for count in (1, PARITY_FRAMES):
         planes, features = _frames(count)
         with torch.no_grad():
-            clean, kinds = module(*_given(planes, features, trees))
+            clean, kinds, _ = module(*_given(planes, features, trees))
         answered: Outputs = run_model(content, planes, features)
         worst = max(
             worst,

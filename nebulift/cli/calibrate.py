@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nebulift.errors import NebuliftError
+from nebulift.errors import NebuliftError, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,41 +23,94 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--reviews",
-    required=True,
     type=click.Path(path_type=Path, exists=True),
     help="CSV file with path,label; or the daemon's state folder.",
+)
+@click.option(
+    "--without-reviews",
+    "unlabelled",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The daemon's state folder: centre on what is usual in its sessions, without any label.",
 )
 @click.option("--model", default="default", show_default=True, help="ONNX model to calibrate, or 'default'.")
 @click.option("--no-model", is_flag=True, help="Calibrate the computer-vision score alone.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("calibration.json"), show_default=True)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes; 0: one a core.")
-def calibrate(reviews: Path, model: str, no_model: bool, output: Path, workers: int) -> None:
+def calibrate(
+    reviews: Path | None, unlabelled: Path | None, model: str, no_model: bool, output: Path, workers: int
+) -> None:
     """Fit the score to this rig from 40 or more frames that a person decided.
 
     Writes fusion weights and limits with which the score is a probability here, and shows the lines for nebulift.toml.
-    Frames that the daemon judged with the same model are not opened again.
+    Frames that the daemon judged with the same model are not opened again. Without reviews it can only see whether the
+    scores of most frames are too low for this rig, and raise them a little.
 
     \b
     Examples:
       nebulift calibrate --reviews decided.csv
       nebulift calibrate --reviews /var/lib/nebulift --output rig.json
+      nebulift calibrate --without-reviews /var/lib/nebulift
     """
     from nebulift.classifier import load_classifier
-    from nebulift.training.calibrate import calibrate_rig, score_reviews
+    from nebulift.training.calibrate import calibrate_rig, centre_rig, score_reviews
     from nebulift.training.reviews import read_reviews
 
+    if (reviews is None) == (unlabelled is None):
+        raise WrongUsage("name what people decided (--reviews), or the state folder to centre on (--without-reviews)")
     classifier = None if no_model else load_classifier(model)
+    if reviews is None:
+        assert unlabelled is not None
+        centred = centre_rig(_scores_by_session(unlabelled, classifier), classifier.card if classifier else None)
+        _written(output, centred, _centred_lines(centred))
+        return
     if reviews.is_dir():
         rows, unscored = scored_in_ledger(reviews, classifier)
     else:
         rows, unscored = [], read_reviews(reviews)
     rows += score_reviews(unscored, classifier, workers=workers)
     result = calibrate_rig(rows, classifier.card if classifier else None)
+    _written(output, result, _lines(result))
+
+
+def _written(output: Path, result: RigCalibration, lines: list[str]) -> None:
     try:
         output.write_text(result.to_json(), encoding="utf-8")
     except OSError as error:
         raise NebuliftError(f"{output}: cannot be written ({error.strerror}); name another file") from error
-    click.echo("\n".join([*_lines(result), f"written to {output}"]))
+    click.echo("\n".join([*lines, f"written to {output}"]))
+
+
+def _scores_by_session(state_folder: Path, model: Classifier | None) -> dict[str, list[float]]:
+    """The fused scores that this very model gave (or the filter alone), by group and date."""
+    found: dict[str, list[float]] = {}
+    with _ledger(state_folder) as ledger:
+        for one in ledger.browsing.taken_between("0", "9"):
+            record = one.record or {}
+            score = record.get("score" if model is not None else "cv_score")
+            if score is None or (model is not None and record.get("model") != model.card.name):
+                continue
+            day = (one.row.taken_at or one.row.seen_at)[:10]
+            found.setdefault(f"{one.row.session_group}|{day}", []).append(score)
+    return found
+
+
+def _centred_lines(result: RigCalibration) -> list[str]:
+    before, after, said = result.figures["before"], result.figures["after"], result.provenance
+    shares = [f"{name.replace('_', ' ')} {before[name]:.0%} before, {after[name]:.0%} after" for name in before]
+    return [
+        f"{said['sessions']} sessions, no reviews: scores raised by {said['offset']:.2f} in log-odds",
+        "; ".join(shares),
+        *_limits_of(result),
+    ]
+
+
+def _limits_of(result: RigCalibration) -> list[str]:
+    return [
+        "for nebulift.toml:",
+        "[thresholds]",
+        f"clean = {result.raw_thresholds.clean:.3f}",
+        f"contaminated = {result.raw_thresholds.contaminated:.3f}",
+    ]
 
 
 def reviews_in_ledger(state_folder: Path) -> list[Review]:
@@ -96,7 +149,6 @@ def scored_in_ledger(state_folder: Path, model: Classifier | None) -> tuple[list
 
 @contextmanager
 def _ledger(state_folder: Path) -> Iterator[Ledger]:
-    from nebulift.errors import WrongUsage
     from nebulift_daemon.ledger import Ledger, has_ledger
 
     if not has_ledger(state_folder):
@@ -115,6 +167,8 @@ def _number(label: str) -> int | None:
 
 
 def _lines(result: RigCalibration) -> list[str]:
+    from nebulift.rig_calibration import reviews_worth
+
     before, after, said = result.figures["before"], result.figures["after"], result.provenance
     reviews = f"{said['clean_reviews']} clean and {said['contaminated_reviews']} contaminated reviews"
     loss = f"{result.figures['log_loss_before']:.3f} before, {result.figures['log_loss_after_held_out']:.3f} after"
@@ -125,8 +179,6 @@ def _lines(result: RigCalibration) -> list[str]:
         f"log-loss a frame: {loss} (each frame by a fit on the others)",
         f"clean frames rejected: {rejected}; of frames like these at most {at_most}, at 95 % confidence",
         f"in review: {before['in_review']:.0%} before, {after['in_review']:.0%} after",
-        "for nebulift.toml:",
-        "[thresholds]",
-        f"clean = {result.raw_thresholds.clean:.3f}",
-        f"contaminated = {result.raw_thresholds.contaminated:.3f}",
+        reviews_worth(said["clean_reviews"], said["contaminated_reviews"], after["clean_rejected"]).words,
+        *_limits_of(result),
     ]

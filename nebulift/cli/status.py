@@ -29,26 +29,28 @@ def status(as_json: bool, output: Path | None, config: Path | None) -> int:
     else:
         for line in describe(facts):
             click.echo(line)
-    return 0 if facts["running"] and not facts["problems"] else 1
+    return 0 if facts["running"] and not facts["stalled"] and not facts["problems"] else 1
 
 
 def gather(output: Path, state: Path) -> dict[str, Any]:
-    """What the daemon wrote about itself, what the ledger says, and whether the process is alive."""
+    """What is to be seen of the daemon from outside, and what the ledger counts."""
     from nebulift.errors import LedgerError
     from nebulift_daemon.ledger import Ledger, as_text, has_ledger
     from nebulift_daemon.output_root import OutputRoot
     from nebulift_daemon.reviews import OutputTree
-    from nebulift_daemon.state_folder import read_status, running_process
+    from nebulift_daemon.vital_signs import vital_signs
+    from nebulift_daemon.whole import ignore_lease_breaks
 
-    pid = running_process(state)
-    facts: dict[str, Any] = {"problems": []} | (read_status(state) or {})
-    facts |= {"running": pid is not None, "pid": pid, "output": str(output), "state": str(state)}
-    if pid is None:
-        facts["problems"] = []  # those of the last run; nobody knows whether they still hold
     if not has_ledger(state):
-        return facts
+        return vital_signs(output, state, None)
+    ignore_lease_breaks()
     try:
         ledger = Ledger.open(state, busy_timeout_s=5)
+    except LedgerError as error:
+        facts = vital_signs(output, state, None)
+        return facts | {"problems": [*facts["problems"], str(error)]}
+    facts = vital_signs(output, state, ledger)
+    try:
         OutputTree(ledger, OutputRoot(output, state)).notice()
         facts["last_24h"] = ledger.frames.counts(as_text(datetime.now(UTC) - timedelta(days=1)))
         facts["in_review"] = len(ledger.frames.in_review())
@@ -72,7 +74,7 @@ def describe(facts: dict[str, Any]) -> list[str]:
             f"model       {facts.get('model') or 'none, measurements decide alone'}",
             f"to come     {facts.get('queue', 0)} waiting{_since(facts)}, {facts.get('settling', 0)} not whole yet",
         ]
-    lines.append(f"output      {facts['output']}")
+    lines.append(f"output      {facts['output']}{_left(facts)}")
     names = ("clean", "contaminated", "review", "skipped")
     lines.append("last 24 h   " + ", ".join(f"{counts.get(name, 0)} {name}" for name in names))
     if counts.get("waiting"):
@@ -83,7 +85,9 @@ def describe(facts: dict[str, Any]) -> list[str]:
         lines.append(f"looking back on the night of {facts['looking_back_on']}")
     lines += [_regrade(**one) for one in facts.get("regrade") or ()]
     if last:
-        lines.append(f"last        {last.get('verdict')}  {last.get('path')}  {last.get('reason')}")
+        lines.append(
+            f"last        {_at(last.get('judged_at'))}{last.get('verdict')}  {last.get('path')}  {last.get('reason')}"
+        )
     lines += [f"problem     {problem}" for problem in facts["problems"]]
     return [one_line(line, 4096) for line in lines]
 
@@ -96,3 +100,12 @@ def _regrade(night: str, frames: int) -> str:
 def _since(facts: dict[str, Any]) -> str:
     since = facts.get("waiting_since")
     return f" since {datetime.fromisoformat(since).astimezone():%H:%M:%S}" if since else ""
+
+
+def _at(moment: str | None) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone():%H:%M:%S}  " if moment else ""
+
+
+def _left(facts: dict[str, Any]) -> str:
+    free = facts.get("disk_free_bytes")
+    return "" if free is None else f" ({free / 1e9:.1f} GB left)"

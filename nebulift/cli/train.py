@@ -47,6 +47,21 @@ def label_limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--pretrained/--no-pretrained", default=True, help="Start from ImageNet weights where they can be had.")
 @click.option("--reviews", type=click.Path(path_type=Path, exists=True), help="CSV path,label; or the state folder.")
 @click.option("--inject", default=0.0, type=SHARE, help="Share of clean frames that get a twin with a known artefact.")
+@click.option(
+    "--sampler",
+    default="weights",
+    show_default=True,
+    type=click.Choice(["weights", "none", "under", "over", "auto"]),
+    help="How unequal classes are shown; auto: what validates best on groups left out.",
+)
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "float32", "bfloat16"]))
+@click.option(
+    "--mean-decay", default=0.0, show_default=True, type=click.FloatRange(0.0, 0.9999), help="Of the weights."
+)
+@click.option("--keep-every", default=0, type=click.IntRange(0), metavar="N", help="Keep a checkpoint every N epochs.")
+@click.option("--hold-out-camera", metavar="NAME", help="Validate on this camera's frames, train on the others'.")
+@click.option("--learning-curve", is_flag=True, help="Train on a quarter and a half of the nights, too.")
 @click.option("--export/--no-export", default=True, help="Write the ONNX file beside the checkpoint.")
 def train_from_fits(
     folder: Path | None,
@@ -64,6 +79,13 @@ def train_from_fits(
     pretrained: bool,
     reviews: Path | None,
     inject: float,
+    sampler: str,
+    device: str,
+    precision: str,
+    mean_decay: float,
+    keep_every: int,
+    hold_out_camera: str | None,
+    learning_curve: bool,
     export: bool,
 ) -> None:
     """Build a model from the frames in FOLDER: labels by the CV filter, data set, ResNet18, report, ONNX.
@@ -89,7 +111,14 @@ def train_from_fits(
     limits = thresholds_of(clean_threshold, contaminated_threshold)
     from_fits, trainer = (needs_torch(f"nebulift.training.{name}", "training") for name in ("from_fits", "trainer"))
     recipe = from_fits.Recipe(
-        trainer.TrainingPlan(epochs=epochs, batch_size=batch_size, seed=seed),
+        trainer.TrainingPlan(
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            precision=precision,
+            sampler=sampler,
+            mean_decay=mean_decay,
+        ),
         limits,
         size=size,
         pretrained=pretrained,
@@ -98,6 +127,10 @@ def train_from_fits(
         reviews=reviews_at(reviews),
         inject_share=inject,
         manifest=manifest,
+        device=device,
+        keep_every=keep_every,
+        hold_out_camera=hold_out_camera,
+        learning_curve=learning_curve,
     )
     dataset_dir = dataset_dir or model_output.with_name(f"{model_output.stem}-dataset")
     results = _trained(from_fits, (folder, model_output, dataset_dir, recipe))

@@ -31,6 +31,12 @@ def model_checks(model: str, threads: int) -> Iterator[Check]:
         times = f"loaded in {facts['load_ms']:.0f} ms, {facts['inference_ms']:.0f} ms a frame with {threads} thread(s)"
         yield ok(TOPIC, f"{facts['name']}: {times}; its self-test passed")
         yield _telemetry(quiet=facts["quiet"])
+        if not facts["pinned"]:
+            yield warn(
+                TOPIC,
+                f"{model}: no list of hashes vouches for it, so whoever replaces the file changes the verdicts",
+                "nebulift models install it, and name the active.onnx of that folder below [model]",
+            )
 
 
 def _telemetry(*, quiet: bool) -> Check:

@@ -20,7 +20,7 @@ def probe(model: str, threads: int) -> dict[str, Any]:
     import cv2  # noqa: PLC0415 - whether these can be imported at all is part of the question
     import numpy as np  # noqa: PLC0415
 
-    from nebulift.classifier import load_classifier  # noqa: PLC0415
+    from nebulift.classifier import installed_beside, load_classifier  # noqa: PLC0415
     from nebulift.errors import ModelMismatch  # noqa: PLC0415
     from nebulift.preprocess import FEATURES, GRID, PLANES, ModelInput  # noqa: PLC0415
 
@@ -32,7 +32,8 @@ def probe(model: str, threads: int) -> dict[str, Any]:
         classifier = load_classifier(model, threads=threads)
     except ModelMismatch as error:
         return facts | {"trouble": str(error)}
-    facts |= {"name": classifier.card.name, "load_ms": _ms_since(started)}
+    pinned = model == "default" or installed_beside(Path(model)) is not None
+    facts |= {"name": classifier.card.name, "load_ms": _ms_since(started), "pinned": pinned}
     empty = ModelInput(np.zeros((len(PLANES), GRID, GRID), np.float32), np.zeros(len(FEATURES), np.float32))
     times = []
     for _ in range(ROUNDS):

@@ -35,15 +35,28 @@ class ScaledPixels:
 
     def rows(self, top: int, bottom: int) -> NDArray[np.generic]:
         """Like ``Pixels.rows``; rows outside the image are left out, as in a slice."""
-        top, bottom, _ = slice(top, bottom).indices(self.shape[0])
-        bottom = max(top, bottom)
         planes = self.stored.shape[0]
         if planes == 1:
-            return to_adu(self.stored.read(0, top, bottom), self.scaling)
+            return to_adu(self.as_stored(top, bottom), self.scaling)
+        top, bottom = self._within(top, bottom)
         total = np.zeros((bottom - top, self.shape[1]), np.float64)
         for plane in range(planes):
             total += to_adu(self.stored.read(plane, top, bottom), self.scaling).astype(np.float64)
         return _as_dtype(total / planes, self.dtype)
+
+    def as_stored(self, top: int, bottom: int) -> NDArray[np.generic]:
+        """Like ``Pixels.as_stored``: as in the file, but for the mean of several planes."""
+        if self.stored.shape[0] > 1:
+            return self.rows(top, bottom)
+        return self.stored.read(0, *self._within(top, bottom))
+
+    def adu(self, stored: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Like ``Pixels.adu``."""
+        return to_adu(stored, self.scaling) if self.stored.shape[0] == 1 else stored
+
+    def _within(self, top: int, bottom: int) -> tuple[int, int]:
+        top, bottom, _ = slice(top, bottom).indices(self.shape[0])
+        return top, max(top, bottom)
 
     def close(self) -> None:
         self.stored.close()

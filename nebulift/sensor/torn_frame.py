@@ -75,7 +75,10 @@ def _chances_of_stars(flat: NDArray[np.int16]) -> NDArray[np.float64]:
         if rich.any():
             common = np.minimum(_sums(wide[apart:] & bright[:-apart]), _sums(wide[:-apart] & bright[apart:]))
             usual = float(common[rich].sum() / fewer[rich].sum())
-            for n in np.flatnonzero(rich & (common < SUSPECT * usual * fewer)):
+            few = rich & (common < SUSPECT * usual * fewer)
+            # of so few pixels that none in common is no wonder, nothing can be told
+            few &= fewer * math.log1p(-min(SAFE * usual, 1.0 - 1e-9)) < math.log(CHANCE_AT_STEP)
+            for n in np.flatnonzero(few):
                 chance = _binomial_below(int(common[n]), int(fewer[n]), SAFE * usual)
                 chances[n + 1] = min(chances[n + 1], chance)
     return chances

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from nebulift.assessment import Table, severity
+from nebulift.assessment import BLOCKED_SEVERITY, Table, severity
 from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import Course, SessionContext
 from nebulift.session.star_light import EXTINCT_COLUMNS, EXTINCT_ROWS
@@ -19,8 +19,8 @@ EXTINCT_SEVERITY: Table = ((0.04, 0.0), (0.08, 0.3), (0.16, 0.5), (0.3, 0.7), (0
 ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.12, 0.3), (0.2, 0.5), (0.33, 0.7), (0.7, 0.95))
 # Slope of the sky over that of the session; the Moon's and dawn's are common and flattened away easily.
 TILT_SEVERITY: Table = ((10.0, 0.0), (25.0, 0.3), (50.0, 0.5), (120.0, 0.7), (400.0, 0.9))
-# Light lost across the field beyond chance; half of it is lost in the middle.
-FADING_SEVERITY: Table = ((0.15, 0.0), (0.27, 0.3), (0.42, 0.5), (0.6, 0.7), (1.0, 0.9))
+# Light lost across the field beyond chance; half of it is lost in the middle. Clean frames show 0.07 at most.
+FADING_SEVERITY: Table = ((0.1, 0.0), (0.16, 0.3), (0.27, 0.5), (0.42, 0.7), (1.0, 0.95))
 # Share of the bright stars that cannot be there, where none is recognised: the rest may be others.
 GONE_SEVERITY: Table = ((0.3, 0.0), (0.5, 0.5), (0.7, 0.75), (1.0, 0.95))
 CLEAR_TRANSPARENCY = 0.9
@@ -28,19 +28,34 @@ SURE_ERRORS = 1.5  # of the transparency: a dozen faint stars cannot tell a tent
 BLURRED_RATIO = 1.3  # of FWHM or elongation: stars so much wider or longer are missed for that reason
 # Share of the field in which the sky changed its structure.
 PATCH_SEVERITY: Table = ((0.03, 0.0), (0.08, 0.3), (0.15, 0.5), (0.3, 0.7), (0.7, 0.9))
+# The same where the frame before had less of it: what grows from frame to frame is neither chance nor a passing wisp.
+RISING_SEVERITY: Table = ((0.03, 0.0), (0.06, 0.33), (0.12, 0.5), (0.25, 0.7), (0.5, 0.95))
 # Width, as sampling lets it be seen, against the sharper third of the last hours: seeing alone scatters by 1.2. For
 # stars of 3 pixels these are ratios of 1.15, 1.27, 1.45, 1.75 and 3.
 WIDER_SEVERITY: Table = ((1.106, 0.0), (1.193, 0.3), (1.327, 0.5), (1.559, 0.7), (2.557, 0.95))
+# The same of finely sampled and of narrow stars alike, a little behind it: seeing moves narrow stars more.
+RAW_WIDER_SEVERITY: Table = ((1.3, 0.0), (1.45, 0.3), (1.62, 0.5), (1.9, 0.7), (4.0, 0.97))
+# Of a few stars, after what three of them may err: their median scatters by a tenth, focus doubles it.
+FEW_WIDER = 1.15
 LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2.5, 0.95))
 # Noise of the sky against the last hours; it goes with the root of the light: 1.4 is twice the light.
+# Elongation that the motion since the session's best gives a round star of its width, from what the axes show: sampling
+# blurs both alike, so it cancels in the difference of their squares.
+DRAWN_SEVERITY: Table = ((1.16, 0.0), (1.28, 0.3), (1.42, 0.5), (1.63, 0.7), (3.5, 0.97))
+# Light added to that of the session, where it makes a slope: about as much more stands then on one side than the other.
+UNEVEN_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.55, 0.5), (0.8, 0.7), (4.0, 0.95))
+UNEVEN_TILT_SIGMA = 10.0
 NOISE_SEVERITY: Table = ((1.12, 0.0), (1.25, 0.3), (1.4, 0.5), (1.6, 0.7), (3.0, 0.95))
 SHIFT_SEVERITY: Table = ((0.15, 0.0), (0.3, 0.3), (0.45, 0.5), (0.65, 0.7), (1.0, 0.95))
 # Against earlier nights, before a night has a measure of its own: dust and damp take a quarter, seeing doubles widths.
 # The night may be what it is: it asks for a person, it does not condemn.
 PRIOR_LOSS_SEVERITY: Table = ((0.3, 0.0), (0.45, 0.3), (0.6, 0.5), (0.9, 0.6))
 PRIOR_WIDER_SEVERITY: Table = ((1.6, 0.0), (2.0, 0.3), (3.0, 0.5), (5.0, 0.6))
+PRIOR_LONGER_SEVERITY: Table = ((1.25, 0.0), (1.4, 0.3), (1.8, 0.5), (3.0, 0.6))
+PRIOR_STARS_SEVERITY: Table = ((0.6, 0.0), (0.7, 0.3), (0.85, 0.5), (1.0, 0.6))  # lost; the Moon takes half of them
 STEADY, RANDOM = 0.85, 0.6  # mean resultant length of directions; five random ones exceed 0.6 in 15 %
 ASIDE = 0.12  # of the field, from its middle: a patch over half of it has its middle a quarter aside
+NO_MEASURE = "this night has no measure of its own yet"
 LOST_SEVERITY = 0.6  # not this group's stars: off target, or so much cloud that another few shine through
 
 
@@ -86,23 +101,38 @@ def _patches(context: SessionContext) -> Iterator[Finding]:
     darker, brighter = context.darker_fraction or 0.0, context.brighter_fraction or 0.0
     covered = context.trends.covered
     growing = f", growing since {_clock(covered)}" if covered is not None and covered.is_slow else ""
+    hidden = max(share or 0.0, context.edge_fraction or 0.0)
+    is_dark = darker > brighter and darker > 0.5 * hidden
+    kind = Kind.OBSTRUCTION if is_dark or (growing and not brighter) else Kind.CLOUD
     if share:
-        kind = Kind.OBSTRUCTION if darker > brighter and darker > 0.5 * share else Kind.CLOUD
         what = "blocked" if kind is Kind.OBSTRUCTION else "behind cloud"
         cells = Cells(EXTINCT_ROWS, EXTINCT_COLUMNS, context.extinct_cells)
         where = place_of(cells)
         text = f"{share:.0%} of the field{where} {what}{growing}: its stars are missing or faint"
-        yield Finding(kind, severity(EXTINCT_SEVERITY, share), text, {"extinct_fraction": share}, cells)
+        bad = _covered_severity(EXTINCT_SEVERITY, share, context)
+        yield Finding(kind, bad, text, {"extinct_fraction": share}, cells)
+    if context.edge_fraction:
+        lost = context.edge_fraction
+        side = _side_of(context.edge_deg or 0.0)
+        text = f"an edge on the {side} side takes {lost:.0%} of the field's light{growing}: stars are faint behind it"
+        yield Finding(kind, severity(BLOCKED_SEVERITY, lost), text, {"edge_fraction": lost})
     if context.fading and not share:  # cells tell the place, a plane only the side
         text = f"stars fade by {context.fading:.0%} from one side of the field to the other{growing}: an edge or haze"
         found = severity(FADING_SEVERITY, context.fading)
         yield Finding(Kind.OBSTRUCTION if darker else Kind.CLOUD, found, text, {"fading": context.fading})
     if brighter:
         text = f"the sky is brighter than before in {brighter:.0%} of the field"
-        yield Finding(Kind.CLOUD, severity(PATCH_SEVERITY, brighter), text, {"brighter_fraction": brighter})
+        bad = _covered_severity(PATCH_SEVERITY, brighter, context)
+        yield Finding(Kind.CLOUD, bad, text, {"brighter_fraction": brighter})
     if darker:
         text = f"the sky is darker than before in {darker:.0%} of the field{growing}"
-        yield Finding(Kind.OBSTRUCTION, severity(PATCH_SEVERITY, darker), text, {"darker_fraction": darker})
+        bad = _covered_severity(PATCH_SEVERITY, darker, context)
+        yield Finding(Kind.OBSTRUCTION, bad, text, {"darker_fraction": darker})
+
+
+def _covered_severity(table: Table, share: float, context: SessionContext) -> float:
+    found = severity(table, share)
+    return max(found, severity(RISING_SEVERITY, share)) if context.trends.is_rising else found
 
 
 def _absent(context: SessionContext) -> Iterator[Finding]:
@@ -120,13 +150,19 @@ def _absent(context: SessionContext) -> Iterator[Finding]:
 
 def _focus(context: SessionContext) -> Iterator[Finding]:
     ratio, wider = context.fwhm_ratio, context.trends.wider
+    if context.few_fwhm_ratio is not None:
+        few = context.few_fwhm_ratio
+        text = f"the few stars are {few:.2f} times as wide as the session's best: focus or seeing"
+        bad = severity(RAW_WIDER_SEVERITY, few / FEW_WIDER)
+        yield Finding(Kind.DEFOCUS, bad, text, {"fwhm_ratio": few})
     if ratio is None or context.seen_fwhm_ratio is None:
         return
     text = f"stars {ratio:.2f} times as wide as the session's best: focus or seeing"
     if wider is not None:
         what = "focus drifting" if wider.is_slow else "focus or seeing bad"
         text = f"{what} since {_clock(wider)} (FWHM {wider.best:.1f} -> {wider.now:.1f} px)"
-    yield Finding(Kind.DEFOCUS, severity(WIDER_SEVERITY, context.seen_fwhm_ratio), text, {"fwhm_ratio": ratio})
+    bad = max(severity(WIDER_SEVERITY, context.seen_fwhm_ratio), severity(RAW_WIDER_SEVERITY, ratio))
+    yield Finding(Kind.DEFOCUS, bad, text, {"fwhm_ratio": ratio})
 
 
 def _tracking(context: SessionContext) -> Iterator[Finding]:
@@ -139,16 +175,18 @@ def _tracking(context: SessionContext) -> Iterator[Finding]:
         text = f"tracking: stars {ratio:.2f} times as elongated as the session's best, the same way since {since}"
     elif longer is not None and direction is not None and direction <= RANDOM:
         text = f"wind? stars {ratio:.2f} times as elongated as the session's best, each frame another way"
-    yield Finding(Kind.TRAILED, severity(LONGER_SEVERITY, ratio), text, {"elongation_ratio": ratio})
+    bad = max(severity(LONGER_SEVERITY, ratio), severity(DRAWN_SEVERITY, context.drawn_elongation or 1.0))
+    yield Finding(Kind.TRAILED, bad, text, {"elongation_ratio": ratio})
 
 
 def _bright_sky(context: SessionContext) -> Iterator[Finding]:
     if context.noise_ratio is not None:
         light = context.noise_ratio**2
         text = f"about {light:.1f} times the light in the sky as in the session"
-        yield Finding(
-            Kind.GRADIENT, severity(NOISE_SEVERITY, context.noise_ratio), text, {"noise_ratio": context.noise_ratio}
-        )
+        bad = severity(NOISE_SEVERITY, context.noise_ratio)
+        if (context.tilt_sigma or 0.0) >= UNEVEN_TILT_SIGMA:
+            bad = max(bad, severity(UNEVEN_SEVERITY, light - 1.0))
+        yield Finding(Kind.GRADIENT, bad, text, {"noise_ratio": context.noise_ratio})
     if context.tilt_sigma is not None:
         text = f"the sky rises by {context.tilt_sigma:.0f} sigma more across the frame than in the session"
         yield Finding(
@@ -157,13 +195,21 @@ def _bright_sky(context: SessionContext) -> Iterator[Finding]:
 
 
 def _cold_start(context: SessionContext) -> Iterator[Finding]:
-    light, width = context.prior_transparency, context.prior_fwhm_ratio
+    light, stars = context.prior_transparency, context.prior_star_ratio
+    width, length = context.prior_fwhm_ratio, context.prior_elongation_ratio
     if light is not None:
-        text = f"cloud or haze? {light:.2f} of the light of earlier nights; this night has no measure of its own yet"
+        text = f"cloud or haze? {light:.2f} of the light of earlier nights; {NO_MEASURE}"
         yield Finding(Kind.CLOUD, severity(PRIOR_LOSS_SEVERITY, 1.0 - light), text, {"prior_transparency": light})
+    if stars is not None:
+        text = f"cloud or haze? {stars:.0%} of the stars of earlier nights; {NO_MEASURE}"
+        yield Finding(Kind.CLOUD, severity(PRIOR_STARS_SEVERITY, 1.0 - stars), text, {"prior_star_ratio": stars})
     if width is not None:
-        text = f"stars {width:.1f} times as wide as on earlier nights; this night has no measure of its own yet"
+        text = f"stars {width:.1f} times as wide as on earlier nights; {NO_MEASURE}"
         yield Finding(Kind.DEFOCUS, severity(PRIOR_WIDER_SEVERITY, width), text, {"prior_fwhm_ratio": width})
+    if length is not None:
+        text = f"stars {length:.1f} times as elongated as on earlier nights; {NO_MEASURE}"
+        found = severity(PRIOR_LONGER_SEVERITY, length)
+        yield Finding(Kind.TRAILED, found, text, {"prior_elongation_ratio": length})
 
 
 def place_of(cells: Cells) -> str:
@@ -178,6 +224,12 @@ def place_of(cells: Cells) -> str:
     if abs(column) > ASIDE:
         words.append("left" if column < 0 else "right")
     return " " + " ".join(words) if words else ""
+
+
+def _side_of(angle_deg: float) -> str:
+    """Where an angle from x towards y points, as seen with row 0 on top."""
+    names = ("right", "lower right", "lower", "lower left", "left", "upper left", "upper", "upper right")
+    return names[round(angle_deg / 45.0) % 8]
 
 
 def _clock(course: Course) -> str:

@@ -1,5 +1,6 @@
 """How a frame stands against its group: ratios of scalars, matched star fluxes, the map of the sky. Pure."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.assessment import seen_width_px
+from nebulift.assessment import SEEN_BLUR_PX, seen_width_px
 from nebulift.judgement import SessionContext
+from nebulift.session.edge import believed, edge_of
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
 from nebulift.session.sky_change import sky_change
-from nebulift.session.star_light import SURE_STARS, extinction, fading, transparency
+from nebulift.session.star_light import SURE_STARS, absent_share, extinction, fading, seen_stars, transparency
 from nebulift.session.star_match import Match, Motion, match_few, match_stars
 from nebulift.session.state import (
     TRUSTED_MATCHES,
@@ -30,6 +32,7 @@ NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (air
 MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and seeing alone takes nearly all away
 MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
 MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
+OUTSHONE = 1.5  # times the stars of the reference
 STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
 STATIC_PX = 12.0  # of dither
 STATIC_FRAMES = 2  # two satellites in one track happen in the belt of the geostationary ones; three do not
@@ -44,11 +47,20 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     if len(reference) >= MIN_REFERENCE:
         rows |= _ratios(now, reference, raw)
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
-    # a field that moved on brings its own nebulae along: the map of the sky is of another place then
-    sky = sky_change(state, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT else None
-    extinct, absent = extinction(state.catalogue, glimpse, match, raw)
+    # a field that moved on brings its own nebulae along: the map of the sky is of another place then; and where a frame
+    # shows far more stars than its reference, it is the reference that has a cloud in its map
+    maps = _maps_alike(state, match)
+    clouded = now.stars > OUTSHONE * quantile([frame.stars for frame in reference], 0.75) if reference else False
+    sky = sky_change(maps, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT and not clouded else None
+    stars = seen_stars(state.catalogue, glimpse, match, raw)
+    extinct = extinction(stars) if stars else None
+    edge = edge_of(stars) if stars else None
+    seen_edge = believed(edge, now.taken_at, state.history)
     darker = None if sky is None else float((sky.patches < 0).mean())
-    covered = max(darker or 0.0, extinct.share if extinct else 0.0)
+    brighter = None if sky is None else float((sky.patches > 0).mean())
+    covered = max(
+        darker or 0.0, brighter or 0.0, extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0
+    )
     context = SessionContext(
         group=state.group,
         frames_before=state.frames,
@@ -58,9 +70,12 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         transparency_error=error,
         extinct_fraction=None if extinct is None else extinct.share,
         extinct_cells=() if extinct is None else extinct.cells,
-        absent_fraction=absent,
+        absent_fraction=absent_share(stars) if stars else None,
+        edge_fraction=seen_edge.share if seen_edge else None,
+        edge_deg=edge.angle_deg if edge else None,
+        edge_evidence=edge.evidence if edge else 0.0,
         fading=fading(state.catalogue, glimpse, match, raw),
-        brighter_fraction=None if sky is None else float((sky.patches > 0).mean()),
+        brighter_fraction=brighter,
         darker_fraction=darker,
         covered_fraction=covered,
         tilt_sigma=None if sky is None else sky.tilt_sigma,
@@ -89,11 +104,54 @@ def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | N
         "star_ratio": now.stars / stars if stars >= MIN_REFERENCE_STARS else None,
         "fwhm_ratio": _ratio(now.fwhm_px, width),
         "seen_fwhm_ratio": _ratio(seen_width_px(now.fwhm_px), seen_width_px(width) if width else None),
+        "drawn_elongation": _drawn(now, reference, width),
+        "few_fwhm_ratio": _few_ratio(now, reference),
         "elongation_ratio": _ratio(now.elongation, quantile(known([frame.elongation for frame in reference]), 0.3)),
         "sky_ratio": _ratio(now.sky_adu, statistics.median(frame.sky_adu for frame in reference)),
         "noise_ratio": _ratio(now.noise_adu, statistics.median(frame.noise_adu for frame in reference)),
         "transparency": _ratio(at_zenith(raw, now.airmass), best),
     }
+
+
+def _maps_alike(state: GroupState, match: Match | None) -> list[str]:
+    """The group's maps of the sky that were taken with the camera the same way up as in this frame."""
+    known = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
+    turned = known is not None and known.is_turned
+    return [one.packed for one in state.sky_maps if one.is_turned == turned]
+
+
+def _few_ratio(now: FrameScalars, reference: Sequence[FrameScalars]) -> float | None:
+    """Of a frame whose stars are too few for ``fwhm_ratio``; the reference may have more of them, or as few."""
+    return _ratio(
+        now.few_fwhm_px,
+        statistics.median(widths) if (widths := known([_any_width(frame) for frame in reference])) else None,
+    )
+
+
+def _any_width(frame: FrameScalars) -> float | None:
+    return frame.fwhm_px if frame.fwhm_px is not None else frame.few_fwhm_px
+
+
+def _drawn(now: FrameScalars, reference: Sequence[FrameScalars], width_px: float) -> float | None:
+    """Elongation that the motion beyond that of the reference gives a round star of ``width_px``; ``None``: unknown.
+
+    Motion adds to the square of one axis, whatever blurs both: the difference of the squares, beyond what images of
+    this width have in the session anyhow.
+    """
+    drawn, usual = _flattening(now), known([_flattening(frame) for frame in reference])
+    if drawn is None or now.fwhm_px is None or not usual or width_px <= 0.0:
+        return None
+    return math.sqrt(1.0 + max(drawn - quantile(usual, 0.3), 0.0) * (now.fwhm_px / width_px) ** 2)
+
+
+def _flattening(frame: FrameScalars) -> float | None:
+    """Difference of the squares of the two axes of the star images, over their product."""
+    if frame.fwhm_px is None or frame.elongation is None:
+        return None
+    area, blur, seen = frame.fwhm_px**2, SEEN_BLUR_PX**2, frame.elongation**2
+    root = math.hypot(blur * (seen - 1.0), 2.0 * frame.elongation * area)
+    elongation = (blur * (seen - 1.0) + root) / (2.0 * area)  # the inverse of ``assessment.seen_elongation``
+    return elongation - 1.0 / elongation
 
 
 def _match(catalogue: Catalogue | None, glimpse: Glimpse) -> Match | None:

@@ -7,6 +7,7 @@ from nebulift.session.state import FrameScalars, GroupState, Prior, at_zenith, k
 
 MIN_GOOD_FRAMES = 5  # of a night: fewer may all lie behind the same thin cloud
 COLD_FRAMES = 5  # clean frames after which a night is its own measure
+MANY_STARS = 30  # of fewer, most stand at the limit of detection
 BEST_FWHM, BEST_TRANSPARENCY = 0.3, 0.75  # quantiles: clouds only take light away, bad seeing only widens
 
 
@@ -25,21 +26,30 @@ def _of_night(state: GroupState) -> Prior | None:
     if len(good) < MIN_GOOD_FRAMES:
         return None
     widths = known([frame.fwhm_px for frame in good])
+    lengths = known([frame.elongation for frame in good])
     clear = known([at_zenith(frame.transparency, frame.airmass) for frame in good])
     return Prior(
         quantile(widths, BEST_FWHM) if widths else None,
         quantile(clear, BEST_TRANSPARENCY) if len(clear) >= MIN_GOOD_FRAMES else None,
         state.last_at,
+        int(quantile([frame.stars for frame in good], 0.5)),
+        quantile(lengths, BEST_FWHM) if lengths else None,
     )
 
 
 def against_prior(state: GroupState, now: FrameScalars, raw: float | None) -> dict[str, float | None]:
-    """``prior_transparency`` and ``prior_fwhm_ratio`` of a frame at the cold start of a night; else nothing."""
+    """The ``prior_...`` ratios of a frame at the cold start of a night, frame over earlier nights; else nothing."""
     prior = state.prior
     if prior is None or state.reference_frames >= COLD_FRAMES:
         return {}
-    light = at_zenith(raw, now.airmass)
+    many = prior.stars is not None and prior.stars >= MANY_STARS
     return {
-        "prior_transparency": light / prior.transparency if light is not None and prior.transparency else None,
-        "prior_fwhm_ratio": now.fwhm_px / prior.fwhm_px if now.fwhm_px and prior.fwhm_px else None,
+        "prior_transparency": _ratio(at_zenith(raw, now.airmass), prior.transparency),
+        "prior_fwhm_ratio": _ratio(now.fwhm_px if now.fwhm_px is not None else now.few_fwhm_px, prior.fwhm_px),
+        "prior_elongation_ratio": _ratio(now.elongation, prior.elongation),
+        "prior_star_ratio": _ratio(now.stars, prior.stars) if many else None,
     }
+
+
+def _ratio(value: float | None, best: float | None) -> float | None:
+    return None if value is None or not best else value / best

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nebulift.session.star_match import Motion
-from nebulift.session.state import KEPT_MAPS, FrameScalars, GroupState
+from nebulift.session.state import KEPT_MAPS, FrameScalars, GroupState, SkyMap
 
 NEAR_FRAMES = 60  # to either side
 
@@ -16,7 +16,7 @@ class Witness:
     group: str
     session: int  # number of the group's session, from 1
     scalars: FrameScalars
-    sky_map: str | None  # packed; ``None``: the frame was not clean
+    sky_map: SkyMap | None  # ``None``: the frame was not clean
     trails: tuple[tuple[float, float, float, float], ...]
     motion: Motion | None  # the newest known one when the frame had been seen
 
@@ -43,9 +43,10 @@ def hindsight(witnesses: Sequence[Witness], position: int, final: GroupState) ->
         (index for index in range(len(witnesses)) if 0 < abs(index - position) <= NEAR_FRAMES),
         key=lambda index: -abs(index - position),
     )
-    maps = [one for one in (witnesses[index].sky_map for index in near) if one is not None]
-    before = witnesses[position - 1].motion if position else None
-    catalogue = final.catalogue and replace(final.catalogue, motion=before or Motion())
+    before = (witnesses[position - 1].motion if position else None) or Motion()
+    own = witnesses[position].motion or before
+    maps = [one for one in (witnesses[index].sky_map for index in near) if one and one.is_turned == own.is_turned]
+    catalogue = final.catalogue and replace(final.catalogue, motion=before)
     return GroupState(
         final.group,
         None,

@@ -1,5 +1,6 @@
 """How the sky of a frame differs from the median map of its session: patches and slope. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -8,16 +9,21 @@ from numpy.typing import NDArray
 
 from nebulift.cells import large_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
-from nebulift.session.state import GroupState, unpacked_map
+from nebulift.session.state import unpacked_map
 
 MIN_MAPS = 1  # a cell gathers some thousand pixels: one map is good to a hundredth of a sigma
+STEP_SIGMA, STEPPED_SHARE = 0.01, 0.4  # of the cells are alike to so much; where there is noise, a sixth at most
 MAP_SIGMAS = 5.0  # of the scatter that the fit leaves: chance in 2816 cells, one in a thousand frames
 MIN_MAP_STEP_SIGMA = 0.25  # of one raw pixel: smaller changes of the sky are only seen by statistics
 MIN_PATCH_CELLS = 40  # of 2816: a bright star with its halo covers fewer
 DITHER_CELLS = 2  # a thirtieth of the width: dither of amateur rigs is less
+QUIET_SHARE, QUIET_SIGMAS = 0.25, 0.3186  # of normal scatter a quarter lies within 0.3186 sigma: so it is known though
+# half of the field is behind a roof
+COMMON_SHARE = 0.25  # of the cells: that many of the same brightness are the sky, or the roof
 FIT_ROUNDS = 8  # the level is then still to a hundredth of a sigma
 FIT_EVERY = 5  # cells, for the starting points
 FIT_FLOOR_SIGMA = 0.02  # of one raw pixel: below it differences of the sky are noise of its own
+GROWN_SIGMA = (2.0 * MIN_MAP_STEP_SIGMA, 1.4 * MIN_MAP_STEP_SIGMA, MIN_MAP_STEP_SIGMA, MIN_MAP_STEP_SIGMA)
 FIT_RIDGE = 1e-6  # a flat reference map has no slope to fit
 
 
@@ -29,22 +35,24 @@ class SkyChange:
     tilt_sigma: float  # by how much more the sky rises across the frame, in noise of one pixel
 
 
-def sky_change(state: GroupState, glimpse: Glimpse) -> SkyChange | None:
-    """How the sky differs from the group's median map.
+def sky_change(maps: Sequence[str], glimpse: Glimpse) -> SkyChange | None:
+    """How the sky differs from the median of the group's ``maps``; ``None``: it cannot be compared.
 
     The frame is fitted by a + b * median map + plane: b takes up vignetting under a brighter sky, the plane the Moon's
     slope. What is left is structure that was not there before.
     """
-    if len(state.sky_maps) < MIN_MAPS:
-        return None
-    reference = np.median([unpacked_map(text) for text in state.sky_maps], axis=0)
-    low, high = _reach_of_dither(reference)
     sky = (glimpse.sky_adu.astype(np.float64) - float(np.median(glimpse.sky_adu))) / glimpse.noise_adu
+    if len(maps) < MIN_MAPS:
+        return None
+    reference = np.median([unpacked_map(text) for text in maps], axis=0)
+    if _is_stepped(sky) or _is_stepped(unpacked_map(maps[-1])):
+        return None
+    low, high = _reach_of_dither(reference)
     y, x = np.mgrid[-0.5 : 0.5 : ROWS * 1j, -0.5 : 0.5 : COLUMNS * 1j]
     terms = np.stack([np.ones_like(x), reference, x, y], axis=-1).reshape(-1, 4)
     coefficients, left = _robust_fit(terms, sky.ravel())
     left = left.reshape(ROWS, COLUMNS)
-    scatter = 1.4826 * float(np.median(np.abs(left - np.median(left))))
+    scatter = float(np.quantile(np.abs(left), QUIET_SHARE)) / QUIET_SIGMAS
     # what a shift by two cells would bring here (a nebula, a galaxy under dithering) is no change of the sky
     left = np.maximum(left - coefficients[1] * high, 0.0) + np.minimum(left - coefficients[1] * low, 0.0)
     limit = max(MAP_SIGMAS * scatter, MIN_MAP_STEP_SIGMA)
@@ -52,6 +60,11 @@ def sky_change(state: GroupState, glimpse: Glimpse) -> SkyChange | None:
     for sign in (1, -1):
         patches[large_regions(sign * left > limit, MIN_PATCH_CELLS)] = sign
     return SkyChange(patches, float(np.hypot(coefficients[2], coefficients[3])))
+
+
+def _is_stepped(sky: NDArray[np.float64]) -> bool:
+    """Whether the noise is less than a step of the converter: then levels jump by whole steps and mean nothing."""
+    return float((np.abs(sky - np.median(sky)) < STEP_SIGMA).mean()) > STEPPED_SHARE
 
 
 def _reach_of_dither(reference: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -65,14 +78,35 @@ def _robust_fit(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(coefficients, what they leave), where as many cells as can be lie within the noise of the fit.
 
-    A roof over a third of the sky would tilt any single fit: one that starts level and one that starts tilted compete.
+    A roof over a third of the sky would tilt any single fit: one that starts level, one that starts tilted and one that
+    starts from the most common change compete.
     """
     some = slice(None, None, FIT_EVERY)
     level, tilted = _least_deviations(terms[some, :2], values[some]), _least_deviations(terms[some], values[some])
-    starts = [np.concatenate([level, np.zeros(terms.shape[1] - 2)]), tilted]
-    fits = [_refitted(terms, values, start) for start in starts]
+    unknown = np.zeros(terms.shape[1] - 2)
+    common = np.array([_most_common(values - terms[:, 1]), 1.0, *unknown])
+    fits = [_refitted(terms, values, start) for start in (np.concatenate([level, unknown]), tilted)]
+    fits.append(_grown(terms, values, common))
     best = max(fits, key=lambda fit: int((np.abs(values - terms @ fit) < MIN_MAP_STEP_SIGMA).sum()))
     return best, np.asarray(values - terms @ best)
+
+
+def _most_common(values: NDArray[np.float64]) -> float:
+    """The middle of the narrowest stretch that holds ``COMMON_SHARE`` of the values."""
+    ordered = np.sort(values)
+    held = int(COMMON_SHARE * len(ordered))
+    first = int((ordered[held:] - ordered[: len(ordered) - held]).argmin())
+    return float(np.median(ordered[first : first + held + 1]))
+
+
+def _grown(terms: NDArray[np.float64], values: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares through the cells within a fixed distance of ``start``, the nearer the better it is known."""
+    for reach in GROWN_SIGMA:
+        near = np.abs(values - terms @ start) < reach
+        if near.sum() < COMMON_SHARE * len(values) / 4.0:
+            return start
+        start = _solved(terms[near], terms[near], values[near])
+    return start
 
 
 def _least_deviations(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:

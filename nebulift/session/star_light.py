@@ -71,23 +71,27 @@ def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, r
     return max(fall - PLANE_ERRORS * error, 0.0) / max(best, 1e-6)  # a plane through few stars always leans a little
 
 
-@dataclass(frozen=True, slots=True)
-class Extinct:
-    """Cells whose stars are fainter than the rest of the frame's."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenStars:
+    """The catalogue's stars as the frame shows them, one value a star."""
 
-    share: float  # of the cells that have stars enough
-    cells: tuple[tuple[int, int], ...]
+    ratio: NDArray[np.float64]  # light over what the frame's transparency explains; 0: absent; NaN: not known
+    places: NDArray[np.float64]  # (n, 2) x, y where each must be, raw pixels
+    inside: NDArray[np.bool_]  # well within the frame
+    sure: NDArray[np.bool_]  # bright enough to be missed
+    shape_px: tuple[int, int]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        return self.inside & np.isfinite(self.ratio)
 
 
-def extinction(
+def seen_stars(
     catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None
-) -> tuple[Extinct | None, float | None]:
-    """(where stars are fainter than the transparency explains, share of bright stars that are absent).
-
-    ``None``: too few stars to tell.
-    """
+) -> SeenStars | None:
+    """Where each star of the catalogue is and how bright; ``None`` without a match or light to compare."""
     if catalogue is None or match is None or raw is None or raw <= 0.0:
-        return None, None
+        return None
     ratio = np.full(len(catalogue.stars), np.nan)
     ratio[match.reference] = glimpse.flux_adu[match.frame] / catalogue.fluxes()[match.reference] / raw
     expected = match.motion.apply(catalogue.positions())
@@ -97,24 +101,34 @@ def extinction(
     nearest = np.sqrt(squared_distances(expected, glimpse.present).min(axis=1, initial=np.inf))
     # a star can only be missed where the frame shows others that should be fainter
     bright = inside & (raw * catalogue.fluxes() > SURELY_SEEN * np.quantile(glimpse.flux_adu, FAINT_SHARE))
-    missing = bright & np.isnan(ratio) & (nearest > ABSENT_PX)
-    ratio[missing] = 0.0
-    sure = bright & (np.arange(len(ratio)) < SURE_STARS)
-    absent = missing & sure
-    share = float(absent.sum() / sure.sum()) if sure.sum() >= MIN_SURE_STARS else None
-    return _faint_cells(ratio, expected, inside & np.isfinite(ratio), (height, width)), share
+    ratio[bright & np.isnan(ratio) & (nearest > ABSENT_PX)] = 0.0
+    return SeenStars(ratio, expected, inside, bright & (np.arange(len(ratio)) < SURE_STARS), (height, width))
 
 
-def _faint_cells(
-    ratio: NDArray[np.float64], expected: NDArray[np.float64], used: NDArray[np.bool_], shape_px: tuple[int, int]
-) -> Extinct | None:
-    height, width = shape_px
-    cell = (expected[:, 1] * EXTINCT_ROWS / height).astype(int).clip(0, EXTINCT_ROWS - 1) * EXTINCT_COLUMNS
-    cell += (expected[:, 0] * EXTINCT_COLUMNS / width).astype(int).clip(0, EXTINCT_COLUMNS - 1)
+def absent_share(stars: SeenStars) -> float | None:
+    """Share of the brightest stars that are absent; ``None``: there are too few of them."""
+    if stars.sure.sum() < MIN_SURE_STARS:
+        return None
+    return float((stars.sure & (stars.ratio == 0.0)).sum() / stars.sure.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Extinct:
+    """Cells whose stars are fainter than the rest of the frame's."""
+
+    share: float  # of the cells that have stars enough
+    cells: tuple[tuple[int, int], ...]
+
+
+def extinction(stars: SeenStars) -> Extinct | None:
+    """Where stars are fainter than the transparency explains; ``None``: too few stars to tell."""
+    height, width = stars.shape_px
+    cell = (stars.places[:, 1] * EXTINCT_ROWS / height).astype(int).clip(0, EXTINCT_ROWS - 1) * EXTINCT_COLUMNS
+    cell += (stars.places[:, 0] * EXTINCT_COLUMNS / width).astype(int).clip(0, EXTINCT_COLUMNS - 1)
     extinct = np.zeros(EXTINCT_ROWS * EXTINCT_COLUMNS, dtype=bool)
     judged = 0
     for number in range(len(extinct)):
-        own = ratio[used & (cell == number)]
+        own = stars.ratio[stars.known & (cell == number)]
         if len(own) >= MIN_CELL_STARS:
             judged += 1
             extinct[number] = float(np.median(own)) < EXTINCT_RATIO

@@ -40,6 +40,11 @@ class Motion:
     def rotation_deg(self) -> float:
         return float(np.degrees(np.arctan2(self.sin, self.cos)))
 
+    @property
+    def is_turned(self) -> bool:
+        """By more than a right angle: after a meridian flip."""
+        return self.cos < 0.0
+
     def apply(self, points: Points) -> Points:
         """The moved points, shape (n, 2)."""
         turn = np.array([[self.cos, -self.sin], [self.sin, self.cos]])

@@ -27,7 +27,9 @@ KEPT_MAPS = 7  # sky maps of clean frames: their median removes what is the same
 KEPT_TRAILS = 12  # frames whose trails are remembered: what comes back in the same place is no satellite
 CATALOGUE_STARS = 120
 MIN_SHAPES = 8  # the median width of fewer scatters by a tenth or more: what seeing does
+FEW_SHAPES = 3  # tell whether images have doubled
 MIN_CATALOGUE = 4  # two may then go behind a cloud, and the other two still tell the field
+OUTSHONE, OUTSHONE_STARS = 3, 30  # times the stars, and so many: then its own frame was the clouded one
 MANY_STARS = 12  # a catalogue of so many may hold faint ones: their errors cancel
 BRIGHT_SNR = 15.0  # of each star in a smaller one: a star that noise lifted is fainter in every later frame
 NOISE_FWHM = 1.5  # root of the area of noise under a star, 4 pi sigma^2, in FWHM
@@ -52,6 +54,9 @@ class FrameScalars:
     angle_deg: float | None = None  # of the stars' long axis, where most share it
     covered: float = 0.0  # share of the field behind something
     weakly_bad: bool = False  # would be contaminated, but not by evidence that stands by itself
+    edge_deg: float | None = None  # towards the side on which stars are faint
+    edge_evidence: float = 0.0  # natural logarithm of a likelihood ratio
+    few_fwhm_px: float | None = None  # where fewer stars are measured than ``fwhm_px`` asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,16 @@ class Prior:
     fwhm_px: float | None
     transparency: float | None  # of the catalogue's stars at the zenith
     ended_at: str | None  # ISO time of the newest frame behind it, UTC
+    stars: int | None = None
+    elongation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkyMap:
+    """The sky of a clean frame, small. On the sensor: after a flip the sky's own slope stands on its head."""
+
+    packed: str  # see ``packed_map``
+    is_turned: bool  # by more than a right angle against the catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +102,7 @@ class GroupState:
     frames: int = 0
     history: tuple[FrameScalars, ...] = ()
     catalogue: Catalogue | None = None
-    sky_maps: tuple[str, ...] = ()  # packed, see ``packed_map``; newest last
+    sky_maps: tuple[SkyMap, ...] = ()  # newest last
     trails: tuple[tuple[tuple[float, float, float, float], ...], ...] = ()  # of each of the last frames
     origin: Motion | None = None  # of the session's first frame with known stars: from there the pointing drifts
     prior: Prior | None = None  # what the rig showed on earlier nights
@@ -106,7 +121,7 @@ class GroupState:
             int(record["frames"]),
             tuple(FrameScalars(*scalars) for scalars in record["history"]),
             catalogue and _read_catalogue(catalogue),
-            tuple(record["sky_maps"]),
+            tuple(SkyMap(**one) for one in record["sky_maps"]),
             tuple(tuple(tuple(line) for line in lines) for lines in record["trails"]),
             record["origin"] and Motion(**record["origin"]),
             record["prior"] and Prior(**record["prior"]),
@@ -139,6 +154,7 @@ def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
         airmass=_airmass(exposure),
         taken_at=exposure.taken_at.isoformat() if exposure.taken_at else None,
         angle_deg=stars.angle_deg if aligned else None,
+        few_fwhm_px=stars.fwhm_px if not enough and stars.measured >= FEW_SHAPES else None,
     )
 
 
@@ -192,7 +208,8 @@ def updated(
         prior, origin = prior and replace(prior, transparency=None), catalogue.motion
     maps = state.sky_maps
     if good:
-        maps = (*maps, packed_map(glimpse.sky_adu, glimpse.noise_adu))[-KEPT_MAPS:]
+        turned = catalogue is not None and catalogue.motion.is_turned
+        maps = (*maps, SkyMap(packed_map(glimpse.sky_adu, glimpse.noise_adu), turned))[-KEPT_MAPS:]
     lines = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in np.round(glimpse.trails, 1))
     return replace(
         state,
@@ -207,6 +224,11 @@ def updated(
     )
 
 
+def _is_outshone(known: Catalogue, glimpse: Glimpse) -> bool:
+    """Whether a frame shows so many more stars that the catalogue's own was behind a cloud."""
+    return len(known.stars) < CATALOGUE_STARS and len(glimpse.stars) >= max(OUTSHONE * len(known.stars), OUTSHONE_STARS)
+
+
 def _catalogue(
     known: Catalogue | None, glimpse: Glimpse, match: Match | None, fwhm_px: float | None, *, good: bool
 ) -> Catalogue | None:
@@ -214,6 +236,8 @@ def _catalogue(
 
     A catalogue that the next clean frames do not show is given up: its frame was the odd one.
     """
+    if known is not None and good and _is_outshone(known, glimpse):
+        known, match = None, None
     if known is not None and match is not None:
         return replace(known, motion=match.motion, confirmed=known.confirmed + good)
     if known is not None and known.confirmed >= TRUSTED_MATCHES:

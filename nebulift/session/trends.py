@@ -10,6 +10,7 @@ from nebulift.session.state import FrameScalars, known, quantile
 
 DRIFT_FRAMES = 3  # in a row: one wide frame is a gust, three are a course
 WIDER, LONGER, DIMMER, COVERED = 1.12, 1.1, 0.9, 0.03  # where the tables of ``causes`` begin
+RISING = 0.015  # of the field: 40 of the 2816 cells of a map, the least that counts
 MIN_ANGLES = 3  # two always share a direction halfway
 SLOW_STEPS = 0.7  # of the steps from frame to frame that go the same way: dew and cooling do not jump about
 
@@ -31,7 +32,14 @@ def trends(history: Sequence[FrameScalars], now: FrameScalars) -> Trends:
         _course(run, lambda frame: frame.transparency, light, DIMMER),
         _course(run, lambda frame: 1.0 + frame.covered, 1.0, 1.0 + COVERED),
         _direction(run[-longer.frames :]) if longer else None,
+        _is_rising(run),
     )
+
+
+def _is_rising(run: Sequence[FrameScalars]) -> bool:
+    """Whether more of the field is covered than in the frame before, in which something was covered already."""
+    covered = [frame.covered for frame in run[-2:]]
+    return len(covered) == 2 and RISING <= covered[0] < covered[1]
 
 
 def _course(

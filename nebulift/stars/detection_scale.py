@@ -9,6 +9,7 @@ from nebulift.stars.stamps import known_median, map_stamps
 LEVEL_VOTERS = 20
 MIN_LEVEL_VOTERS = 3
 FAINT_SHARE = 0.1
+VOTER_SNR = 8.0  # noise alone reaches five or six: its peaks are highest at the finest scale, whatever the stars are
 FINER_LEVEL_PREFERENCE = 1.2  # a coarser scale must be better by this factor: the finer one separates neighbours
 
 
@@ -16,10 +17,10 @@ def best_level(maps: list[NDArray[np.int16]], stars: Peaks, finest_noise: float)
     """The pyramid level at which the brightest stars have their highest signal-to-noise ratio; ``None`` where they are
     too few to tell. ``finest_noise``: ``smoothed_noise`` of the first map.
     """
-    if len(stars.x) < MIN_LEVEL_VOTERS:
+    if len(stars.x) < MIN_LEVEL_VOTERS or stars.snr[MIN_LEVEL_VOTERS - 1] < VOTER_SNR:
         return None
     # much fainter ones may be noise on the wide images of the bright
-    voters = np.flatnonzero(stars.snr[:LEVEL_VOTERS] > FAINT_SHARE * stars.snr[MIN_LEVEL_VOTERS - 1])
+    voters = np.flatnonzero(stars.snr[:LEVEL_VOTERS] > max(FAINT_SHARE * stars.snr[MIN_LEVEL_VOTERS - 1], VOTER_SNR))
     x, y = stars.x[voters], stars.y[voters]
     scores = []
     for level, level_map in enumerate(maps):

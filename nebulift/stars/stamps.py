@@ -1,5 +1,6 @@
 """Small square cut-outs around many positions, from a map in memory or from the frame, strip by strip; their sky."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +44,10 @@ def raw_stamps(frame: Frame, *wanted: Places) -> list[NDArray[np.float32]]:
         reach = [(own[some], places.half_px) for own, some, places in zip(rows, chosen, wanted, strict=True)]
         top = max(min(int(own.min()) - half for own, half in reach if len(own)), 0)
         bottom = min(max(int(own.max()) + half + 1 for own, half in reach if len(own)), frame.shape[0])
-        pixels = frame.pixels.rows(top, bottom)
+        pixels = frame.pixels.as_stored(top, bottom)
         for cut, column, row, some, places in zip(stamps, columns, rows, chosen, wanted, strict=True):
             if len(some):
-                cut[some] = _cut(pixels, column[some], row[some] - top, places.half_px)
+                cut[some] = _cut(pixels, column[some], row[some] - top, places.half_px, frame.pixels.adu)
     return stamps
 
 
@@ -63,7 +64,18 @@ def raw_position(position: NDArray[np.floating], scale: int) -> NDArray[np.float
     return position * scale + (scale - 1) / 2.0
 
 
-def _cut(image: NDArray[Any], columns: NDArray[np.intp], rows: NDArray[np.intp], half: int) -> NDArray[np.float32]:
+def _as_it_is(pixels: NDArray[Any]) -> NDArray[Any]:
+    return pixels
+
+
+def _cut(
+    image: NDArray[Any],
+    columns: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    half: int,
+    adu: Callable[[NDArray[Any]], NDArray[Any]] = _as_it_is,
+) -> NDArray[np.float32]:
+    """Cut-outs of ``image``, whose numbers ``adu`` turns into ADU."""
     height, width = image.shape
     side = 2 * half + 1
     top, left = rows - half, columns - half
@@ -72,18 +84,21 @@ def _cut(image: NDArray[Any], columns: NDArray[np.intp], rows: NDArray[np.intp],
     if whole.any():
         offsets = (np.arange(side)[:, None] * width + np.arange(side)).ravel()
         corners = top[whole] * width + left[whole]
-        stamps[whole] = np.ravel(image).take(corners[:, None] + offsets).reshape(-1, side, side)
+        stamps[whole] = adu(np.ravel(image).take(corners[:, None] + offsets)).reshape(-1, side, side)
     if not whole.all():
-        stamps[~whole] = _cut_at_edges(image, top[~whole], left[~whole], side)
+        inside, values = _cut_at_edges(image, top[~whole], left[~whole], side)
+        stamps[~whole] = np.where(inside, adu(values), np.nan)
     return stamps
 
 
-def _cut_at_edges(image: NDArray[Any], top: NDArray[np.intp], left: NDArray[np.intp], side: int) -> NDArray[np.float32]:
+def _cut_at_edges(
+    image: NDArray[Any], top: NDArray[np.intp], left: NDArray[np.intp], side: int
+) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """(which pixels of the cut-outs lie in the image, their values)."""
     height, width = image.shape
     ys, xs = top[:, None] + np.arange(side), left[:, None] + np.arange(side)
     inside = ((ys >= 0) & (ys < height))[:, :, None] & ((xs >= 0) & (xs < width))[:, None, :]
-    values = image[ys.clip(0, height - 1)[:, :, None], xs.clip(0, width - 1)[:, None, :]]
-    return np.where(inside, values, np.nan).astype(np.float32)
+    return inside, image[ys.clip(0, height - 1)[:, :, None], xs.clip(0, width - 1)[:, None, :]]
 
 
 def less_sky(stamps: NDArray[np.float32], colours: NDArray[np.intp] | None = None) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nebulift.frame import Frame
 from nebulift.measurements import Stars
 from nebulift.scan import UNITS_PER_SIGMA, Scan
+from nebulift.sky import Background
 from nebulift.stars.detection_scale import best_level, level_of_highest_peak, without_pixels
 from nebulift.stars.field_form import UNKNOWN, FieldForm, field_form
 from nebulift.stars.lines import lines_among
@@ -40,8 +41,12 @@ class StarList:
     limiting_flux_adu: float | None = None  # of a star at five times the noise within its matched area
 
 
-def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_adu: float | None) -> StarList:
-    """The star list. ``maps``: ``peaks.pyramid`` of the flattened scan; ``ceiling_adu``: where pixels saturate."""
+def find_stars(
+    frame: Frame, scan: Scan, background: Background, maps: list[NDArray[np.int16]], ceiling_adu: float | None
+) -> StarList:
+    """The star list. ``maps``: ``peaks.pyramid`` of the scan less its background; ``ceiling_adu``: where pixels
+    saturate.
+    """
     noise = smoothed_noise(maps[0])
     fine = find_peaks(maps[0], noise=noise)
     test = sort_peaks(frame, scan, fine, ceiling_adu)
@@ -56,7 +61,7 @@ def find_stars(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], ceiling_
         stars, line_like = _coarse_stars(clean[level])
         large = large[:0]
     scale = scan.bin_px * 2**level
-    shapes = measure_shapes(frame, scan, maps, Detected(stars, level, large), ceiling_adu)
+    shapes = measure_shapes(frame, scan, background, maps, Detected(stars, level, large), ceiling_adu)
     return StarList(
         raw_position(stars.x, scale),
         raw_position(stars.y, scale),

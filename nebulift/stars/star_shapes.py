@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA, Scan
+from nebulift.sky import Background, noise_at
 from nebulift.stars.fluxes import circle_flux, core_flux, half_flux_radius
 from nebulift.stars.moments import FWHM_PER_SIGMA, Shapes, moments
 from nebulift.stars.peaks import Peaks
@@ -98,7 +99,12 @@ class Detected:
 
 
 def measure_shapes(
-    frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], stars: Detected, ceiling_adu: float | None
+    frame: Frame,
+    scan: Scan,
+    background: Background,
+    maps: list[NDArray[np.int16]],
+    stars: Detected,
+    ceiling_adu: float | None,
 ) -> StarShapes:
     """Shapes of up to 250 stars."""
     level_map, scale, peaks = maps[stars.level], scan.bin_px * 2**stars.level, stars.peaks
@@ -112,6 +118,8 @@ def measure_shapes(
     x_px, y_px = raw_position(x, scale).astype(np.float64), raw_position(y, scale).astype(np.float64)
     if scale * seen > RAW_FWHM_PX or is_trail:
         fine = _from_map(maps, scan, x_px, y_px, scale * seen, is_trail)
+        local = noise_at(background, (x_px + 0.5) / scan.bin_px - 0.5, (y_px + 0.5) / scan.bin_px - 0.5)
+        fine = replace(fine, flux_adu=fine.flux_adu * local)  # the map is in the noise of each place
     else:
         typical = scale * float(np.sqrt(max(seen**2 - MASK_BLUR_PX**2, NARROWEST_MAP_PX**2)))
         half = int(np.ceil(CUTOUT_FWHM * typical)) + BORDER_PX + 1

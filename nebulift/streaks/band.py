@@ -30,9 +30,15 @@ class Band:
 
 
 def gather(
-    flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, chord: Ends, segments: int = SEGMENTS
+    flat: NDArray[np.int16],
+    covered: NDArray[np.bool_],
+    covered_scale: int,
+    chord: Ends,
+    segments: int = SEGMENTS,
+    *,
+    clip_sigma: float = CLIP_SIGMA,
 ) -> Band:
-    """Sums and counts of the open pixels along ``chord``."""
+    """Sums and counts of the open pixels along ``chord``, each held within ``clip_sigma`` of the sky."""
     lattice = _along(chord, flat.shape)
     rows, columns = (lattice.u, lattice.v) if lattice.steep else (lattice.v, lattice.u)
     # one number a pixel, not two: half the time of indexing by rows and columns
@@ -41,7 +47,7 @@ def gather(
     coarse_rows = np.minimum(rows >> coarser, covered.shape[0] - 1)
     coarse_columns = np.minimum(columns >> coarser, covered.shape[1] - 1)
     usable = lattice.usable & ~covered.reshape(-1).take(coarse_rows * covered.shape[1] + coarse_columns)
-    limit = round(CLIP_SIGMA * UNITS_PER_SIGMA)
+    limit = round(clip_sigma * UNITS_PER_SIGMA)
     lines = len(lattice.u)
     segment = (np.arange(lines, dtype=np.int32) * segments // max(lines, 1)) * np.int32(BINS)
     index = (segment[:, None] + lattice.bins)[usable]

@@ -16,6 +16,9 @@ BLOB_SIGMA = (
 )
 MAX_ASPECT = 4.0  # longer blobs are trails, unless they stand along a column: stars that bleed
 UPRIGHT_COSINE = 0.05
+THICK_CELLS = 3.0  # nor are those that are thick somewhere: stars with spikes so bright that they belong to the blob
+REACH_PX, REACH_SHARE = 6.0, 0.3  # the middle of a blob is known to a share of its size,
+CUT_REACH_SHARE = 1.2  # that of one which the border cuts hardly
 MAX_STARS = 60  # the largest; a frame with more bright blobs is a nebula or a globular cluster
 
 
@@ -26,6 +29,7 @@ class BurntStars:
     x_px: NDArray[np.float64]
     y_px: NDArray[np.float64]
     radius_px: NDArray[np.float64]  # of a disc of the same area; that of the thickest part where charge bleeds
+    reach_px: NDArray[np.float64]  # how far from the centre the middle of the star may lie
 
 
 def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
@@ -33,9 +37,9 @@ def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
     level = min(max((SCALE_PX // bin_px).bit_length() - 1, 0), len(maps) - 1)
     scale = bin_px * 2**level
     bright = (maps[level] > BLOB_SIGMA * UNITS_PER_SIGMA).astype(np.uint8)
-    nothing = np.empty(0)
     if not bright.any():
-        return BurntStars(nothing, nothing, nothing)
+        nothing = np.empty(0)
+        return BurntStars(nothing, nothing, nothing, nothing)
     _, labels, stats, centres = cv2.connectedComponentsWithStats(bright, connectivity=8)
     area = stats[1:, cv2.CC_STAT_AREA]
     chosen = np.argsort(-area, kind="stable")[:MAX_STARS] + 1
@@ -46,12 +50,20 @@ def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
         x, y = centres[label]
         radius = np.sqrt(stats[label, cv2.CC_STAT_AREA] / np.pi)
         if moments.aspect[label] > MAX_ASPECT / 2:
-            if moments.aspect[label] > MAX_ASPECT and abs(np.cos(moments.angle[label])) > UPRIGHT_COSINE:
-                continue
             x, y, radius = _thickest(thick, labels, stats[label], label)
-        found.append((x, y, radius))
-    x, y, radius = np.array(found).reshape(-1, 3).T
-    return BurntStars((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, radius * scale)
+            leans = abs(np.cos(moments.angle[label])) > UPRIGHT_COSINE
+            if moments.aspect[label] > MAX_ASPECT and leans and radius < THICK_CELLS:
+                continue
+        share = CUT_REACH_SHARE if _is_cut(stats[label], bright.shape) else REACH_SHARE
+        found.append((x, y, radius, share * radius))
+    x, y, radius, reach = np.array(found).reshape(-1, 4).T
+    return BurntStars((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, radius * scale, REACH_PX + reach * scale)
+
+
+def _is_cut(box: NDArray[Any], shape: tuple[int, int]) -> bool:
+    """True when a region lies at the border: part of it, perhaps the star's middle, is outside."""
+    left, top, width, height = (int(value) for value in box[:4])
+    return min(left, top, shape[1] - left - width, shape[0] - top - height) <= 0
 
 
 def _thickest(thick: NDArray[Any], labels: NDArray[Any], box: NDArray[Any], label: int) -> tuple[float, float, float]:

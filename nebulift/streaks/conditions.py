@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nebulift.streaks.along import is_hollow
 from nebulift.streaks.profile import TrailFit
 
 MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows and edges of nebulae
@@ -41,6 +42,8 @@ OPEN_SHARE = 0.5  # what lies mostly under stars is not known
 PLAIN_OPEN_SHARE = 0.25  # unless it is in every gap between them; strobes of aircraft are taken for stars
 PLAIN_SNR, PLAIN_CONTINUITY = 20.0, 0.85
 MAX_DROP = 1.2  # rays of amplifier glow, spikes and tails of comets fade away from where they begin
+METEOR_STAR_FWHM, METEOR_WIDENING = 2.0, 1.5  # meteors, too, but they are sharp and hardly open
+BORDER_PX, BORDER_SHARE = 12.0, 0.02
 MAX_TROUGH_SHARE = 0.4  # of the height: a trail stands on the sky, a wave of the background between two valleys
 MAX_WIDENING = 2.1  # two steps of the ladder of widths: rays open
 
@@ -65,11 +68,26 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
         "one bright object": fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
         "gaps": fit.continuity >= CONTINUITY,
         "under stars": fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE),
-        "fades away": fit.drop <= MAX_DROP,
+        "fades away": fit.drop <= MAX_DROP or is_meteor_like(fit, star_fwhm),
         "opens": fit.widening <= MAX_WIDENING,
         "wave of the background": fit.trough <= MAX_TROUGH_SHARE * fit.ridge_sigma,
     }
     return next((reason for reason, is_met in conditions.items() if not is_met), None)
+
+
+def is_meteor_like(fit: TrailFit, star_fwhm: float) -> bool:
+    """Bright, whole and as sharp as the stars: it may fade, if it begins neither at the border nor at a star."""
+    sharp = fit.fwhm <= METEOR_STAR_FWHM * star_fwhm or fit.snr >= SHORT_PLAIN_SNR
+    whole = fit.snr >= PLAIN_SNR and fit.continuity >= PLAIN_CONTINUITY and fit.widening <= METEOR_WIDENING
+    return sharp and whole and not is_hollow(fit.along)
+
+
+def _begins_at_border(trail: TrailFit, shape_px: tuple[int, int]) -> bool:
+    """True when an end lies at the border of the frame."""
+    height, width = shape_px
+    margin = max(BORDER_PX, BORDER_SHARE * min(shape_px))
+    ends = (trail.x0, trail.y0), (trail.x1, trail.y1)
+    return min(min(x, y, width - 1 - x, height - 1 - y) for x, y in ends) < margin
 
 
 def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float) -> str | None:
@@ -77,6 +95,9 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
     ones must be bright and even, wide ones long, bright and even. ``star_fwhm_px`` 0: not known.
     """
     length, diagonal = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0), np.hypot(*shape_px)
+    may_fade = is_meteor_like(trail, star_fwhm_px) and not _begins_at_border(trail, shape_px)
+    if trail.drop > MAX_DROP and not may_fade:
+        return "fades away"
     if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal):
         return "short"
     if trail.fwhm > max(WIDEST_PX, WIDEST_STAR_FWHM * star_fwhm_px):
@@ -91,7 +112,7 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
             return "wide and short, faint or uneven"
     elif length < SHORT_DIAGONAL_SHARE * diagonal and (
         min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
-        or trail.drop > SHORT_MAX_DROP
+        or (trail.drop > SHORT_MAX_DROP and not may_fade)
         or trail.open_share < SHORT_OPEN_SHARE
         or (trail.fwhm > SHORT_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < SHORT_PLAIN_SNR)
     ):

@@ -37,7 +37,8 @@ def _scaled(fit: TrailFit, scale: float, offset: float) -> TrailFit:
 def streak_of(trail: TrailFit, sight: Sight, scan: Scan, star_fwhm_px: float, *, is_twin: bool) -> Streak:
     """The trail (in raw pixels) with its ends found exactly, its light along it and its kind."""
     fit = _scaled(trail, 1.0 / sight.scale_px, (1.0 / sight.scale_px - 1.0) / 2.0)
-    fit = with_fine_ends(fit, sight.flat, sight.covered, sight.covered_scale)
+    if not fit.flashes:  # a step of even light would end at the last dot but one
+        fit = with_fine_ends(fit, sight.flat, sight.covered, sight.covered_scale)
     trail = in_raw_pixels(fit, sight.scale_px)
     raw_noise = scan.raw_noise_adu if scan.raw_noise_adu > 0.0 else scan.sigma_adu
     to_raw_noise = scan.sigma_adu / sight.coarser / raw_noise
@@ -50,7 +51,7 @@ def streak_of(trail: TrailFit, sight: Sight, scan: Scan, star_fwhm_px: float, *,
         width_px=trail.fwhm,
         length_px=float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0)),
         angle_deg=float(np.degrees(np.arctan2(trail.y1 - trail.y0, trail.x1 - trail.x0)) % 180.0),
-        snr=trail.snr,
+        snr=trail.full_snr,
         peak_sigma=trail.ridge_sigma * to_raw_noise,
         object_kind=kind_of(_look(fit, sight, star_fwhm_px, is_twin=is_twin)),
         end_errors_px=trail.end_errors,
@@ -64,7 +65,7 @@ def _look(fit: TrailFit, sight: Sight, star_fwhm_px: float, *, is_twin: bool) ->
         snr=fit.snr,
         sharpness=fit.fwhm * sight.scale_px / star_fwhm_px if star_fwhm_px > 0.0 else None,
         ends_inside=ends_inside(fit, sight.flat.shape),
-        flashes=fit.snr >= SURE_SNR and flashes_regularly(fit, sight.flat),
+        flashes=fit.flashes or (fit.snr >= SURE_SNR and flashes_regularly(fit, sight.flat)),
         is_twin=is_twin,
         twelfths=twelfths(fit),
     )

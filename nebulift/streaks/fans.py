@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nebulift.streaks.along import fades_from
 from nebulift.streaks.profile import TrailFit
 
 MIN_RAYS = 3  # two trails cross somewhere; three through one point do not happen
@@ -12,12 +13,15 @@ APART_DEG = 6.0  # lines nearer in angle are one ray found twice
 BEYOND_SHARE = 0.6  # the point lies on the line or this share of its length beyond an end
 RAY_SNR = 5.0
 ALIKE_SHARE = 0.35
+RAY_FADING = 1.5  # brightness of the half near the point over that of the far half
+LONG_SHARE = 0.4  # of the map's diagonal: a line as long that does not fade is a trail that runs past the fan
 
 
-def rays(fits: Sequence[TrailFit]) -> list[bool]:
+def rays(fits: Sequence[TrailFit], diagonal_px: float) -> list[bool]:
     """For each line whether it is one of at least three that meet in a point, of which none outshines the others.
 
-    Round a bright trail false lines through its brightest part are found, too: they do not make it a ray.
+    Round a bright trail false lines through its brightest part are found, too: they do not make it a ray. Nor is a
+    trail one that runs past the root of a fan: rays fade away from it. ``diagonal_px``: of the map.
     """
     lines = [fit if fit.snr >= RAY_SNR else None for fit in fits]
     is_ray = [False] * len(fits)
@@ -26,8 +30,11 @@ def rays(fits: Sequence[TrailFit]) -> list[bool]:
             one, other = lines[first], lines[second]
             if one is None or other is None or _apart_deg(one, other) < APART_DEG:
                 continue
-            through = _through(_meeting(one, other), lines)
+            point = _meeting(one, other)
+            through = _through(point, lines)
             for index in through:
+                if _runs_past(fits[index], point, diagonal_px):
+                    continue
                 alike = [near for near in through if fits[near].snr >= ALIKE_SHARE * fits[index].snr]
                 is_ray[index] |= len(_distinct(alike, fits)) >= MIN_RAYS
     return is_ray
@@ -48,6 +55,13 @@ def _meeting(one: TrailFit, other: TrailFit) -> tuple[float, float]:
     run2, rise2 = other.x1 - other.x0, other.y1 - other.y0
     share = ((other.x0 - one.x0) * rise2 - (other.y0 - one.y0) * run2) / (run * rise2 - rise * run2)
     return one.x0 + share * run, one.y0 + share * rise
+
+
+def _runs_past(fit: TrailFit, point: tuple[float, float], diagonal_px: float) -> bool:
+    """True when the line is long and does not fade away from the point."""
+    run, rise = fit.x1 - fit.x0, fit.y1 - fit.y0
+    at = ((point[0] - fit.x0) * run + (point[1] - fit.y0) * rise) / (run**2 + rise**2)
+    return float(np.hypot(run, rise)) > LONG_SHARE * diagonal_px and not fades_from(fit.along, at, RAY_FADING)
 
 
 def _through(point: tuple[float, float], lines: Sequence[TrailFit | None]) -> list[int]:

@@ -5,6 +5,8 @@ candidates in all directions and several lengths; each is measured exactly on th
 sensor draw in straight lines is refused (``conditions``, ``fans``, ``spikes``, ``vetoes``); what is left is described.
 """
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,9 @@ from nebulift.streaks.burnt_stars import BurntStars, find_burnt_stars
 from nebulift.streaks.conditions import CROWDED_COVER, malformation, weakness
 from nebulift.streaks.describe import Sight, in_raw_pixels, streak_of
 from nebulift.streaks.fans import rays
+from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
-from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_trail
+from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_row, measure_trail
 from nebulift.streaks.search import candidate_lines, find_candidates
 from nebulift.streaks.search_map import search_level, streak_map
 from nebulift.streaks.spikes import without_spikes
@@ -31,6 +34,17 @@ SEEN_WHOLE = 1.5  # two steps of the ladder of widths
 COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
 DOTTED_SNR, DOTTED_CONTINUITY = 10.0, 0.3
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lights:
+    """What shines in the frame beside trails."""
+
+    stars: StarList
+    burnt: BurntStars
+    patches: NDArray[np.bool_]  # on the coarsest map: galaxies, nebulae, halos
+    is_rich: bool  # there is more light than can be covered
+
+
 Found = list[tuple[TrailFit, Sight]]  # trails in raw pixels, and the map on which each was measured
 
 
@@ -40,17 +54,19 @@ def find_streaks(
     """All trails, strongest first, in raw pixels. ``maps``: pyramid of the flattened scan; ``shape_px``: frame."""
     found: Found = []
     burnt = find_burnt_stars(maps, scan.bin_px)
+    lights = Lights(stars, burnt, *patch_cover(maps))
     fwhm_px = star_fwhm_px(stars)
     for fine in (0, COARSER_LEVELS):
         if fine >= len(maps):
             break
-        sight, fits = _trails(maps, fine, scan.bin_px, stars, burnt)
+        sight, fits = _trails(maps, fine, scan.bin_px, lights)
         for fit in fits:
             trail = in_raw_pixels(fit, sight.scale_px)
             if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt) is None:
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
                 found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]
+    _add_rows(found, maps, scan.bin_px)
     found.sort(key=lambda one: -one[0].snr)
     is_twin = twins([trail for trail, _ in found])
     return tuple(
@@ -59,40 +75,31 @@ def find_streaks(
     )
 
 
-def _trails(
-    maps: list[NDArray[np.int16]], fine: int, bin_px: int, stars: StarList, burnt: BurntStars
-) -> tuple[Sight, list[TrailFit]]:
+def _trails(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights) -> tuple[Sight, list[TrailFit]]:
     """Trails measured on ``maps[fine]``, in its pixels; they are sought on the finest map that is cheap enough."""
     level = max(search_level(maps), fine)
-    patches, is_rich = _patches(maps, level)
-    bright = star_cover(stars, maps[level].shape, bin_px * 2**level) | patches
+    height, width = maps[level].shape
+    patches = cv2.resize(lights.patches.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    bright = star_cover(lights.stars, maps[level].shape, bin_px * 2**level) | patches
     covered = bright | no_data(maps[level])
     sight = Sight(maps[fine], covered, 2 ** (level - fine), bin_px * 2**fine, 2**fine)
     candidates = find_candidates(streak_map(maps[level], covered, bin_px * 2**level))
     ends = candidate_lines(candidates, sight.covered_scale)
     measured = [measure_trail(sight.flat, covered, sight.covered_scale, line) for line in ends]
     fits = [fit for fit in measured if fit is not None]
-    crowded = "rich" if is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
-    fwhm = star_fwhm_px(stars) / sight.scale_px
+    crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
+    fwhm = star_fwhm_px(lights.stars) / sight.scale_px
     trails = [
         fit
-        for fit, is_ray in zip(fits, rays(fits), strict=True)
+        for fit, is_ray in zip(fits, rays(fits, float(np.hypot(*sight.flat.shape))), strict=True)
         if not is_ray and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
     ]
-    return sight, without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, burnt)
+    return sight, without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
 
 
 def _is_dotted(fit: TrailFit, flat: NDArray[np.int16]) -> bool:
     """Too uneven for a line, but its dots are an aircraft's flashes."""
     return fit.snr >= DOTTED_SNR and fit.continuity >= DOTTED_CONTINUITY and flashes_regularly(fit, flat, SURE_POWER)
-
-
-def _patches(maps: list[NDArray[np.int16]], level: int) -> tuple[NDArray[np.bool_], bool]:
-    """(compact bright patches, found on the coarsest level and drawn out to ``level``; whether the field is rich)."""
-    cover, is_rich = patch_cover(maps[-1])
-    height, width = maps[level].shape
-    drawn_out = cv2.resize(cover.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(drawn_out > 0), is_rich
 
 
 def _is_part_of(narrow: TrailFit, wide: TrailFit, bin_px: int) -> bool:
@@ -107,6 +114,20 @@ def _same(fit: TrailFit, other: TrailFit) -> bool:
     first = abs((fit.x0 - other.x0) * rise - (fit.y0 - other.y0) * run) / length
     last = abs((fit.x1 - other.x0) * rise - (fit.y1 - other.y0) * run) / length
     return max(first, last) < max(SAME_TRAIL_PX, SAME_TRAIL_FWHM * other.fwhm)
+
+
+def _add_rows(found: Found, maps: list[NDArray[np.int16]], bin_px: int) -> None:
+    """Adds rows of flashes, or says of trails that were found already that they flash."""
+    nothing = np.zeros((1, 1), dtype=bool)
+    sight = Sight(maps[0], nothing, max(maps[0].shape), bin_px, 1)
+    for row in find_flash_rows(maps, bin_px):
+        x0, y0, x1, y1 = ((one + 0.5) / bin_px - 0.5 for one in (row.x0, row.y0, row.x1, row.y1))
+        trail = in_raw_pixels(measure_row(sight.flat, (x0, y0, x1, y1)), bin_px)
+        known = [number for number, (other, _) in enumerate(found) if _same(trail, other) or _same(other, trail)]
+        for number in known:
+            found[number] = replace(found[number][0], flashes=True), found[number][1]
+        if not known:
+            found.append((trail, sight))
 
 
 def _add(found: Found, trail: TrailFit, sight: Sight, widest_px: float) -> None:

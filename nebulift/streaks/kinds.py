@@ -48,10 +48,12 @@ class TrailLook:
 
 def kind_of(look: TrailLook) -> str:
     """One of "satellite", "aircraft", "meteor" or "unknown"."""
+    if look.flashes:
+        return "aircraft"
     if look.snr < SURE_SNR:
         return "unknown"
     unsharp = look.sharpness is not None and look.sharpness > UNSHARP
-    if look.flashes or (look.is_twin and unsharp):
+    if look.is_twin and unsharp:
         return "aircraft"
     known = np.array([height for height in look.twelfths if height is not None])
     if len(known) < TWELFTHS - 3 or look.is_twin or look.snr / TWELFTHS**0.5 < MIN_PART_SNR:

@@ -1,12 +1,13 @@
 """The exact measurement of one trail candidate: place, tilt, ends, width and S/N, from the pixels around the line."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.streaks.along import drop, steadiness
 from nebulift.streaks.band import CENTRES_PX, HALF_PX, SEGMENTS, Band, Ends, gather
 
 SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
@@ -22,6 +23,8 @@ MIN_LENGTH_PX = 24.0
 MIN_BLUNT_SNR = 4.5  # with the blunt kernel, before width and ends are fitted; noise candidates end here
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 CONTROL_LINES = 8
+BRIGHT_SIGMA = 2.0  # ridges from here on lose light to the clip
+UNCLIPPED_SIGMA = 2000.0  # all that the map holds
 FWHM_PER_SIGMA = 2.3548
 
 
@@ -34,7 +37,8 @@ class TrailFit:
     x1: float
     y1: float
     fwhm: float
-    snr: float  # matched filter, over the whole trail
+    snr: float  # matched filter, over the whole trail, pixels clipped: what decides
+    full_snr: float  # the same with all the light of a bright trail
     side_snr: float  # the lesser of the S/N against the left side alone and the right side alone
     steady_snr: float  # mean over scatter of its own segments: high for trails, low for chance alignments
     trimmed_snr: float  # without the brightest quarter of its segments
@@ -46,6 +50,7 @@ class TrailFit:
     along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
     end_errors: tuple[float, float] | None = None  # standard errors of both ends along the trail
     trough: float = 0.0  # how far both sides lie below the sky, in sigma of one map pixel
+    flashes: bool = False  # dots at equal distances were found on it
 
 
 def measure_trail(
@@ -78,7 +83,27 @@ def measure_trail(
     if np.hypot(trail[2] - trail[0], trail[3] - trail[1]) < MIN_LENGTH_PX:
         return None
     noise = _control_noise(flat, covered, covered_scale, trail, sigma)
-    return _measured(gather(flat, covered, covered_scale, trail), trail, noise)
+    fit = _measured(gather(flat, covered, covered_scale, trail), trail, noise)
+    if fit.ridge_sigma < BRIGHT_SIGMA:
+        return fit
+    return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA), noise)
+
+
+def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
+    """The light between these very ends, on which a row of dots was found. Dots look like stars: nothing is covered."""
+    nothing = np.zeros((1, 1), dtype=bool)
+    ends = _ordered(ends)
+    fit = _measured(gather(flat, nothing, max(flat.shape), ends), ends, 1.0)
+    all_light = gather(flat, nothing, max(flat.shape), ends, clip_sigma=UNCLIPPED_SIGMA)
+    return replace(_with_all_light(fit, all_light, 1.0), flashes=True)
+
+
+def _with_all_light(fit: TrailFit, band: Band, noise: float) -> TrailFit:
+    """The fit of a bright trail with the light that clipped pixels had lost; what decides by numbers stays clipped."""
+    sums = matched(band, fit.fwhm / FWHM_PER_SIGMA)
+    along = _ridge(sums)
+    ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
+    return replace(fit, along=along, drop=drop(along), ridge_sigma=ridge, full_snr=sums.snr() / noise)
 
 
 def line_snr(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends) -> float:
@@ -268,8 +293,7 @@ def _mostly_inside(ends: Ends, shape: tuple[int, int]) -> bool:
 def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
     sigma = max(KERNELS_PX, key=lambda kernel: matched(band, kernel).snr())
     sums = matched(band, sigma)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ridge = np.where(sums.power > 0.0, sums.signal / sums.power, np.nan)
+    ridge = _ridge(sums)
     known = np.isfinite(ridge)
     return TrailFit(
         x0=float(trail[0]),
@@ -278,17 +302,24 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         y1=float(trail[3]),
         fwhm=FWHM_PER_SIGMA * sigma,
         snr=sums.snr() / noise,
+        full_snr=sums.snr() / noise,
         side_snr=min(matched(band, sigma, sides=side).snr() for side in ("left", "right")) / noise,
-        steady_snr=_steady(ridge),
+        steady_snr=steadiness(ridge),
         trimmed_snr=_trimmed(sums) / noise,
         continuity=float((ridge[known] > ridge[known].mean() / 3.0).mean()) if known.any() else 0.0,
         open_share=float(known.mean()),
-        drop=_drop(ridge),
+        drop=drop(ridge),
         widening=_widening(band),
         ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
         along=ridge,
         trough=_trough(band, sigma),
     )
+
+
+def _ridge(sums: Matched) -> NDArray[np.float64]:
+    """Height of each segment, NaN where nothing is open."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sums.power > 0.0, sums.signal / sums.power, np.nan)
 
 
 def _trough(band: Band, sigma: float) -> float:
@@ -297,27 +328,6 @@ def _trough(band: Band, sigma: float) -> float:
     """
     _, beside = weights(sigma, 0.0, "both")
     return float(-(band.sums @ beside).sum() / max((band.counts @ beside).sum(), 1.0))
-
-
-def _steady(ridge: NDArray[np.float64]) -> float:
-    """Student's t of the ridge heights of the segments: their mean over the error that their own scatter gives it."""
-    known = ridge[np.isfinite(ridge)]
-    if len(known) < 8:
-        return 0.0
-    return float(known.mean() / max(known.std(ddof=1), 1e-9) * np.sqrt(len(known)))
-
-
-def _drop(ridge: NDArray[np.float64]) -> float:
-    """Relative fall along the trail by a straight-line fit; 0 where the fall is less than five times its error."""
-    known = np.flatnonzero(np.isfinite(ridge))
-    if len(known) < 8:
-        return 0.0
-    place = (known - known.mean()) / len(ridge)
-    height = ridge[known]
-    slope = float((place * height).sum() / (place**2).sum())
-    left = height - height.mean() - slope * place
-    error = float(np.sqrt((left**2).mean() / (place**2).sum()))
-    return abs(slope) / max(float(height.mean()), 1e-9) if abs(slope) > 5.0 * error else 0.0
 
 
 def _widening(band: Band) -> float:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 MAX_ROWS = 1024  # of a line: int16 then holds 1024 pixels of +-31 units
 SHORT_ROWS = 16  # of the lines from which longer ones are made
 ROWS_AT_ONCE = 64  # of the image: two copies of them stay in cache
+LINES_AT_ONCE = 64  # of each length: two copies of so many stay in cache
 SAMPLED = slice(2, None, 4)  # of the shifts of short lines: even ones need every second column alone
 UPRIGHT = 1e-6  # a shift so small stands for none
 BUFFER_NUMBERS = 1024
@@ -129,13 +130,14 @@ def line_sums(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> 
     """
     longest = lengths[-1]
     blocks, layout = longest // short.rows, (short.width + longest, longest, short.width)
-    one, other = np.zeros((2, blocks * layout[0] + longest), np.int16)
     columns = short.width + short.pad
-    for shift in range(short.rows):
+    at_once = shifts_at_once(short.rows, longest)
+    one, other = np.zeros((2, blocks * at_once * layout[0] + longest), np.int16)
+    for shift in range(0, short.rows, at_once):
         offset = (first_block * short.rows + shift) * columns
-        lines = _Lines(short.flat, columns, short.pad, blocks, 1, shift, offset, short.rows * columns)
+        lines = _Lines(short.flat, columns, short.pad, blocks, at_once, shift, offset, short.rows * columns)
         for buffer in (one, other):
-            buffer[:-longest].reshape(blocks, -1)[:, :longest] = 0
+            buffer[:-longest].reshape(-1, layout[0])[:, :longest] = 0
         rows = short.rows
         while True:
             if rows in lengths:
@@ -143,6 +145,11 @@ def line_sums(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> 
             if rows == longest:
                 break
             lines, rows = _doubled(lines, other if lines.flat is one else one, layout), 2 * rows
+
+
+def shifts_at_once(short_rows: int, longest: int) -> int:
+    """How many neighbouring shifts of lines of ``short_rows`` rows become lines of ``longest`` together."""
+    return min(max(LINES_AT_ONCE * short_rows // longest, 1), short_rows)
 
 
 def _given(lines: _Lines, rows: int, width: int) -> LineSums:

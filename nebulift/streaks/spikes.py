@@ -12,8 +12,6 @@ from nebulift.streaks.profile import TrailFit, across_map, line_snr
 TURNS_DEG = (60.0, 90.0, 120.0)  # of spiders with three and four vanes, against the line
 CONTROLS_DEG = (30.0, 40.0, 142.0, 150.0)  # between them: what halo and crowd give
 CONTROL_FACTOR = 1.3
-REACH_PX = 6.0  # raw pixels, and a share of the star's radius: a spike goes through the middle of its star
-REACH_SHARE = 0.3
 BEYOND_SHARE = 1.0  # of its length: so far beyond an end of the line its star may lie, covered
 MIN_ARM_PX = 16.0  # in pixels of the map
 ARM_SNR = 5.0
@@ -65,7 +63,7 @@ def _on_line(fit: TrailFit, burnt: BurntStars, raw_px: float) -> Iterator[tuple[
     across = np.abs((star_x - fit.x0) * rise - (star_y - fit.y0) * run) / length
     along = ((star_x - fit.x0) * run + (star_y - fit.y0) * rise) / length
     gap = np.maximum(-along, along - length) - radius
-    near = (across < REACH_PX / raw_px + REACH_SHARE * radius) & (gap < BEYOND_SHARE * length)
+    near = (across < burnt.reach_px / raw_px) & (gap < BEYOND_SHARE * length)
     for number in np.flatnonzero(near):
         yield float(star_x[number]), float(star_y[number]), float(radius[number])
 

@@ -1,6 +1,7 @@
 """What a search for faint structure must not see: discs over stars, and patches over galaxies and nebula cores."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -18,6 +19,8 @@ PATCH_STEP = 1.5  # by which the limit rises as long as patches cover too much
 MAX_PATCHED = 0.25  # of the frame: rich fields merge to patches on the coarse map
 PATCH_MAX_ASPECT = 4.0  # longer and thinner patches may be trails: they stay open
 MIN_PATCH_PX = 4
+FILLED_SHARE = 0.5  # of the mean of a cell: where light is even, half of the pixels reach it; a line is far below
+STRAIGHT_CELLS, STRAIGHT_ANGLES = 13, 36  # filaments of nebulae are hardly straight over so many
 RIM_PX = 13  # covers six pixels beyond
 LINE_LIKE_SHARE = 0.5  # when more of the stars than this look like lines, the whole frame is trailed
 
@@ -59,28 +62,64 @@ def no_data(level_map: NDArray[np.int16]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(empty, np.ones((RIM_PX, RIM_PX), np.uint8)) > 0)
 
 
-def patch_cover(coarse_map: NDArray[np.int16]) -> tuple[NDArray[np.bool_], bool]:
-    """(mask of a coarse level: True on compact bright patches as of galaxies and halos; whether the field is rich).
+def patch_cover(maps: list[NDArray[np.int16]]) -> tuple[NDArray[np.bool_], bool]:
+    """(mask of the coarsest level: True on compact bright patches as of galaxies and halos; whether the field is rich).
 
     Where such patches would take more than a quarter of the frame (rich fields of the Milky Way), only the brighter
     ones are covered: light is everywhere then.
     """
+    coarse_map = maps[-1]
+    filled = _filled(maps[0], coarse_map)
     limit = PATCH_SIGMA
     while limit * UNITS_PER_SIGMA < np.iinfo(np.int16).max:
-        cover = _patches_above(coarse_map, limit)
+        cover = _patches_above(coarse_map, filled, limit)
         if cover.mean() <= MAX_PATCHED:
             break
         limit *= PATCH_STEP
     return cover, limit > PATCH_SIGMA
 
 
-def _patches_above(coarse_map: NDArray[np.int16], limit_sigma: float) -> NDArray[np.bool_]:
+def _filled(finest: NDArray[np.int16], coarse: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Height, in units of the coarse map, that half of each bright cell's pixels reach: a line through it is less."""
+    times = round(finest.shape[0] / coarse.shape[0])
+    height, width = (min(side, fine // times) for side, fine in zip(coarse.shape, finest.shape, strict=True))
+    filled = np.zeros(coarse.shape, np.float32)
+    rows, columns = np.nonzero(coarse[:height, :width] > PATCH_SIGMA * UNITS_PER_SIGMA)
+    cells = finest[: height * times, : width * times].reshape(height, times, width, times)
+    pixels = cells[rows, :, columns].reshape(len(rows), times**2)
+    if len(rows):
+        filled[rows, columns] = np.partition(pixels, times**2 // 2, axis=1)[:, times**2 // 2] * np.float32(times)
+    return filled
+
+
+def _patches_above(coarse_map: NDArray[np.int16], filled: NDArray[np.float32], limit_sigma: float) -> NDArray[np.bool_]:
     """Compact patches. A bright trail that touches one is no part of it: what is thin is looked at by itself."""
     bright = coarse_map > limit_sigma * UNITS_PER_SIGMA
+    solid = bright & (filled > FILLED_SHARE * np.maximum(coarse_map, limit_sigma * UNITS_PER_SIGMA))
     square = np.ones((3, 3), np.uint8)
-    thick = np.asarray(cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
-    cover = _compact(thick) | _compact(bright & ~thick)
+    thick = np.asarray(cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
+    cover = _compact(thick) | _compact(bright & ~thick & ~_straight(bright & ~thick))
     return np.asarray(cv2.dilate(cover.astype(np.uint8), square) > 0)
+
+
+def _straight(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What belongs to a straight piece of ``STRAIGHT_CELLS`` cells: a trail through a nebula touches its patches."""
+    cells, found = bright.astype(np.uint8), np.zeros(bright.shape, np.uint8)
+    for kernel in _line_kernels():
+        found |= np.asarray(cv2.morphologyEx(cells, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
+    return found > 0
+
+
+@lru_cache(maxsize=1)
+def _line_kernels() -> tuple[NDArray[np.uint8], ...]:
+    """Straight lines in ``STRAIGHT_ANGLES`` directions."""
+    length, kernels = STRAIGHT_CELLS, []
+    for angle in np.arange(STRAIGHT_ANGLES) * np.pi / STRAIGHT_ANGLES:
+        kernel = np.zeros((length, length), np.uint8)
+        x, y = round(length // 2 * np.cos(angle)), round(length // 2 * np.sin(angle))
+        cv2.line(kernel, (length // 2 - x, length // 2 - y), (length // 2 + x, length // 2 + y), 1)
+        kernels.append(kernel)
+    return tuple(kernels)
 
 
 def _compact(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars import StarList
+from nebulift.streaks.along import fades_from, is_level
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
@@ -12,16 +13,17 @@ AXIS_SLACK_SHARE = 0.004  # of its length: a quarter of a degree
 AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
 BORDER_SHARE = 0.06  # of the frame: borders of dithered and turned stacks lie so far inside, and run all along it
 BORDER_LENGTH_SHARE = 0.6
-FAINT_AXIS_PX, FAINT_AXIS_SNR = 6.0, 12.0  # the direction of faint and short ones is less well known
+# the direction of faint and short ones is less well known
+FAINT_AXIS_PX, FAINT_AXIS_SNR, FAINT_SHORT_AXIS_SNR = 6.0, 12.0, 40.0
 BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
 BORDER_PX = 12.0  # lines along the border of the frame: residues of the background, dither and amplifier edges
 SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
 UNKNOWN_FWHM_PX = 4.0
-BURNT_REACH_PX, BURNT_REACH_SHARE = 6.0, 0.3  # the middle of a blob is known to a share of its size
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
 SPIKE_FADING = 1.8  # brightness of the half near the star over that of the far half
 SHORT_SPIKE_FADING = 1.3  # for both arms of a spike, with the star in their middle
+CROSSING_SHARE, CROSSING_SPIKE_FADING = 0.6, 3.0  # spikes as long fall to a small share of what they are at their star
 BORDER_SPIKE_DIAGONAL_SHARE = 0.15
 BORDER_SPIKE_SIGMA = 5.0
 BORDER_FADING_SHARE = 0.4  # of the diagonal: longer spikes than this, of stars that are not in the frame, are rare
@@ -61,11 +63,12 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
     across = min(abs(trail.x1 - trail.x0), abs(trail.y1 - trail.y0))
     length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
     wide = 1.5 * trail.fwhm if trail.fwhm > AXIS_WIDE_PX else 0.0
-    vague = trail.snr < FAINT_AXIS_SNR or length < SHORT_SHARE * np.hypot(*shape_px)
+    short = length < SHORT_SHARE * np.hypot(*shape_px)
+    vague = trail.snr < (FAINT_SHORT_AXIS_SNR if short else FAINT_AXIS_SNR)
     faint = FAINT_AXIS_PX if vague else 0.0
     if across < max(2 * AXIS_SLACK_PX, AXIS_SLACK_SHARE * length, wide, faint):
         return "row or column of the sensor"
-    if across < BLEEDING_SHARE * length and len(_places_on(trail, burnt.x_px, burnt.y_px, _burnt_reach(burnt))):
+    if across < BLEEDING_SHARE * length and len(_places_on(trail, burnt.x_px, burnt.y_px, burnt.reach_px)):
         return "charge that bleeds from a burnt-out star"
     return None
 
@@ -87,15 +90,13 @@ def _is_spike(trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt
     reach = np.full(np.count_nonzero(bright), SPIKE_REACH_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX))
     x = np.concatenate([stars.x_px[bright], burnt.x_px])
     y = np.concatenate([stars.y_px[bright], burnt.y_px])
-    on_line = _places_on(trail, x, y, np.concatenate([reach, _burnt_reach(burnt)]))
+    on_line = _places_on(trail, x, y, np.concatenate([reach, burnt.reach_px]))
     length = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0)
     short = length < SPIKE_DIAGONAL_SHARE * np.hypot(*shape_px)
     fading = np.where(short & (np.abs(on_line - 0.5) < 0.2), SHORT_SPIKE_FADING, SPIKE_FADING)
-    return any(_fades_from(trail.along, float(at), float(much)) for at, much in zip(on_line, fading, strict=True))
-
-
-def _burnt_reach(burnt: BurntStars) -> NDArray[np.float64]:
-    return BURNT_REACH_PX + BURNT_REACH_SHARE * burnt.radius_px
+    if length > CROSSING_SHARE * np.hypot(*shape_px):
+        fading[:] = CROSSING_SPIKE_FADING
+    return any(fades_from(trail.along, float(at), float(much)) for at, much in zip(on_line, fading, strict=True))
 
 
 def _places_on(
@@ -115,18 +116,6 @@ def star_fwhm_px(stars: StarList) -> float:
     return float(np.median(widths)) if len(widths) else 0.0
 
 
-def _fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
-    """True when the ridge is ``much`` brighter near the relative position ``at`` than far from it."""
-    place = (np.arange(len(along)) + 0.5) / len(along)
-    distance = np.abs(place - at)
-    known = np.isfinite(along)
-    if known.sum() < 4:
-        return False
-    near = distance <= np.median(distance[known])
-    inner, outer = np.median(along[known & near]), np.median(along[known & ~near])
-    return bool(inner > much * max(outer, 1e-6))
-
-
 def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: StarList) -> bool:
     """Begins at the border and ends within the frame, short and faint or fading inwards: of a star beyond the border.
 
@@ -138,12 +127,14 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
     to_border = [min(x, y, width - 1 - x, height - 1 - y) for x, y in ends]
     if min(to_border) >= BORDER_PX:
         return False
-    if share < BORDER_SPIKE_DIAGONAL_SHARE and trail.ridge_sigma < BORDER_SPIKE_SIGMA:
+    near = 0.0 if to_border[0] < to_border[1] else 1.0
+    faint = share < BORDER_SPIKE_DIAGONAL_SHARE and trail.ridge_sigma < BORDER_SPIKE_SIGMA
+    if faint and not is_level(trail.along):
         return True
     sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX)
     if share > BORDER_FADING_SHARE or max(to_border) < BORDER_PX or not sharp:
         return False
-    return _fades_from(trail.along, 0.0 if to_border[0] < to_border[1] else 1.0, BORDER_FADING) and trail.drop > 0.0
+    return fades_from(trail.along, near, BORDER_FADING) and trail.drop > 0.0
 
 
 def _is_galaxy(trail: TrailFit) -> bool:

@@ -75,3 +75,24 @@ class PlainView:
 
     def __getitem__(self, index: int) -> Sample:
         return self._lessons.sample(index)
+
+
+PROBES = 16  # frames that are looked at to see whether an augmentation does anything
+
+
+def idle_augmentations(lessons: Lessons, seed: int) -> list[str]:
+    """Warnings about augmentations that left every probed frame as it was: whoever counts on them should know."""
+    rng = np.random.default_rng(seed)
+    probes = [lessons.sample(int(i)) for i in rng.choice(len(lessons), min(PROBES, len(lessons)), replace=False)]
+    seen = [(before, augmented(before, np.random.default_rng([seed, n]))) for n, before in enumerate(probes)]
+    alone, session = slice(None, FIRST_OF_SESSION), slice(FIRST_OF_SESSION, None)
+    done = {
+        "planes (turning, gain)": [not np.array_equal(one.planes, two.planes) for one, two in seen],
+        "numbers (jitter)": [not np.array_equal(one.features[alone], two.features[alone]) for one, two in seen],
+        "session (drop-out)": [bool(one.features[session].any() > two.features[session].any()) for one, two in seen],
+    }
+    return [
+        f"augmentation of the {name} changed none of {len(probes)} frames: there is nothing to change in them"
+        for name, changed in done.items()
+        if not any(changed)
+    ]

@@ -18,7 +18,7 @@ from nebulift.training.network import SIZES, FrameNetwork
 from nebulift.training.sample import TAUGHT_KINDS
 from nebulift.training.trees import Trees
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,13 @@ class Snapshot:
     """Where training stands at the end of an epoch: a run that goes on from here ends as if it had not stopped."""
 
     epoch: int  # epochs done
+    steps: int  # of the optimiser
     network: Mapping[str, Tensor]
+    mean: Mapping[str, Tensor]  # of recent weights; empty where none is kept
     optimiser: Mapping[str, Any]
     best: Mapping[str, Tensor]  # weights of the best epoch
     best_epoch: int
+    start: Mapping[str, Tensor]  # weights before the first step
     history: tuple[Mapping[str, float], ...] = ()
     made_for: str = ""  # plan and data; another plan cannot go on from here
 
@@ -107,7 +110,10 @@ def save_snapshot(path: Path, snapshot: Snapshot) -> None:
         path,
         {
             "epoch": snapshot.epoch,
+            "steps": snapshot.steps,
             "network": dict(snapshot.network),
+            "mean": dict(snapshot.mean),
+            "start": dict(snapshot.start),
             "optimiser": dict(snapshot.optimiser),
             "best": dict(snapshot.best),
             "best_epoch": snapshot.best_epoch,

@@ -15,7 +15,7 @@ from nebulift.preprocess import features_of
 from nebulift.training.frame_label import CLEAN, FrameLabel, LeftOut
 from nebulift.training.input_cache import InputCache
 from nebulift.training.labels import study_file
-from nebulift.training.sample import Sample, kind_targets
+from nebulift.training.sample import Sample, kind_targets, severity_targets
 
 METADATA = "metadata.json"
 
@@ -54,6 +54,12 @@ class AstroImageDataset:
         labels = [one.label for one in about if one.label is not None]
         return cls([one.path for one in about], labels, cache=InputCache(Path(folder).parent / "inputs"), about=about)
 
+    def part(self, indices: Sequence[int]) -> "AstroImageDataset":
+        """The data set of some of the frames."""
+        about = None if self.about is None else [self.about[index] for index in indices]
+        files, labels = [self.files[index] for index in indices], [self.labels[index] for index in indices]
+        return AstroImageDataset(files, labels, cache=self.cache, about=about)
+
     def __len__(self) -> int:
         return len(self.files)
 
@@ -86,6 +92,7 @@ class AstroImageDataset:
             measured.planes,
             features_of(measured.measurements, about.session if about is not None else None),
             np.float32(label),
+            severity_targets(0.0 if is_clean else 1.0),
             kind_targets({} if is_clean or about is None else about.kinds),
             np.float32(kinds_known),
             np.float32(about.weight if about is not None else 1.0),

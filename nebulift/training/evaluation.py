@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.binomial import binomial_upper_bound
 from nebulift.findings import Kind
 from nebulift.judgement import Judgement
 from nebulift.training.metrics import (
     Interval,
     average_precision,
-    binomial_upper_bound,
     cohen_kappa,
     expected_calibration_error,
     recall_at_false_rejection,
@@ -119,7 +119,7 @@ def _witness(rows: Sequence[Judged], name: str, known_cameras: Sequence[str]) ->
         "area_under_risk_coverage": lambda i: area_under_risk_coverage(score[i], clean[i]),
         "queue_for_1_percent_wrong": lambda i: queue_for_risk(score[i], clean[i]),
     }
-    unseen = [row for row in rows if row.truth == "clean" and row.camera not in known_cameras]
+    unseen = [row for row in rows if row.truth == "clean" and not is_known(row.camera, known_cameras)]
     unknown = [row for row in rows if row.truth == "contaminated" and row.has_unknown_kind]
     return {
         **{figure: asdict(with_interval(compute, groups)) for figure, compute in figures.items()},
@@ -154,6 +154,11 @@ def _at_limits(rows: Sequence[Judged], name: str) -> dict[str, Any]:
         "contaminated_among_accepted": asdict(share_of(kept, lambda row: row.truth == "contaminated")),
         "review_share": asdict(share_of(rows, lambda row: row.labels[name] == "review")),
     }
+
+
+def is_known(camera: str, known_cameras: Sequence[str]) -> bool:
+    """Whether a camera is one of those named; names in cards may be parts of those in headers."""
+    return any(name.casefold() in camera.casefold() for name in known_cameras)
 
 
 def share_of(rows: Sequence[Judged], asked: Any) -> Interval:

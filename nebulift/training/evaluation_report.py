@@ -47,7 +47,9 @@ def interval_text(interval: Mapping[str, Any]) -> str:
     """``0.943 (0.921-0.960), n=512``; a dash where there is no figure."""
     if interval["value"] is None:
         return f"-, n={interval['n']}"
-    around = "" if interval["low"] is None else f" ({interval['low']:.3f}-{interval['high']:.3f})"
+    low, high = interval["low"], interval["high"]
+    dash = " to " if low is not None and low < 0.0 else "-"
+    around = "" if low is None else f" ({low:.3f}{dash}{high:.3f})"
     return f"{interval['value']:.3f}{around}, n={interval['n']}"
 
 

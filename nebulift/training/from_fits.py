@@ -1,32 +1,35 @@
 """From a folder of frames to a trained network: labels, data set, training, calibration, report. Needs torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
-from nebulift import __version__
 from nebulift.batch import find_frames
 from nebulift.errors import TrainingError
 from nebulift.training.checkpoint import save_checkpoint
+from nebulift.training.conclusion import School, conclude_training
 from nebulift.training.dataset import AstroImageDataset
 from nebulift.training.dataset_folders import INPUTS, TRAIN, VALIDATION, write_dataset
-from nebulift.training.frame_label import CLEAN, FrameLabel
-from nebulift.training.fusion import Calibration, FusionFit, fit_calibration, fit_fusion
 from nebulift.training.imagenet import load_imagenet
 from nebulift.training.injection import chosen_for_twins, injected_twins
 from nebulift.training.input_cache import InputCache
 from nebulift.training.labels import CvLabels, label_frames
-from nebulift.training.logistic import sigmoid
 from nebulift.training.manifest import ManifestRow, read_manifest, with_manifest
 from nebulift.training.network import new_network
-from nebulift.training.ranks import Ranks, process_group, use_cores
+from nebulift.training.numbers_alone import (
+    SHARES,
+    Numbers,
+    is_falling,
+    learning_curve,
+    leave_one_camera_out,
+    sampler_choice,
+)
+from nebulift.training.ranks import Ranks, precision_for, process_group, use_cores
 from nebulift.training.reviews import Review, with_reviews
-from nebulift.training.splits import Split, check_trainable, split
+from nebulift.training.splits import Split, check_trainable, split, united_groups
 from nebulift.training.trainer import Trained, TrainingPlan, train
 from nebulift.training.training_report import write_report
 from nebulift.verdict import Thresholds
@@ -71,6 +74,10 @@ class Recipe:
     validation_share: float = 0.2
     reviews: tuple[Review, ...] = ()
     inject_share: float = 0.0  # of the clean frames that get a twin with a known artefact
+    device: str = "auto"
+    keep_every: int = 0  # epochs between checkpoints that stay beside the model; 0: none
+    hold_out_camera: str | None = None  # whose frames validate, all of them
+    learning_curve: bool = False  # also train the network on a quarter and a half of the groups
     manifest: Path | None = None  # labels (and without a folder the frames themselves) from nebulift labels
 
 
@@ -83,14 +90,17 @@ def train_from_fits(
     Raises ``TrainingError``.
     """
     listener = listener or Silence()
-    with process_group() as ranks:
+    with process_group(recipe.device) as ranks:
         use_cores(ranks)
         labels, parts = None, None
         if ranks.is_first:
             labels, parts = _prepare(fits_directory, dataset_dir, recipe, listener)
         ranks.wait()
         lessons, validation = (AstroImageDataset.from_folder(dataset_dir / name) for name in (TRAIN, VALIDATION))
-        network = new_network(recipe.size, recipe.plan.seed)
+        plan = replace(recipe.plan, precision=precision_for(recipe.plan.precision, ranks.device))
+        plan, numbers = _planned(plan, lessons, validation)
+        recipe = replace(recipe, plan=plan)
+        network = new_network(recipe.size, plan.seed)
         goes_on = recipe.resume and snapshot_path(model_output).exists()
         if recipe.pretrained and ranks.is_first and not goes_on:
             listener.say(load_imagenet(network))
@@ -98,11 +108,61 @@ def train_from_fits(
         if labels is None or parts is None:
             ranks.wait()
             return {}
-        results = _conclude(network, trained, validation, labels, parts, recipe, model_output)
+        network.to("cpu")
+        school = School(network, trained, lessons, validation, plan, numbers)
+        results = conclude_training(school, labels, parts, recipe.limits, model_output)
+        if recipe.learning_curve:
+            results["network_curve"] = _network_curve(recipe, lessons, validation, trained, listener)
         write_report(model_output, results)
         snapshot_path(model_output).unlink(missing_ok=True)
         ranks.wait()
         return results
+
+
+def _planned(
+    plan: TrainingPlan, lessons: AstroImageDataset, validation: AstroImageDataset
+) -> tuple[TrainingPlan, dict[str, Any]]:
+    """The plan with its sampler, and what the numbers alone say about the data; the same in every process."""
+    own, held_out = (numbers_of(side, plan.seed) for side in (lessons, validation))
+    curve = learning_curve(own, held_out)
+    found: dict[str, Any] = {"learning_curve": curve, "falls": is_falling(curve), "sampler_losses": {}}
+    found["leave_one_camera_out"] = leave_one_camera_out(own) if len(set(own.cameras)) > 1 else {}
+    if plan.sampler == "auto":
+        sampler, found["sampler_losses"] = sampler_choice(own)
+        plan = replace(plan, sampler=sampler)
+    return plan, found
+
+
+def numbers_of(side: AstroImageDataset, seed: int) -> Numbers:
+    """The frames of one side as the table branch sees them."""
+    assert side.about is not None
+    groups, cameras = united_groups(side.about), [one.camera for one in side.about]
+    return Numbers(side.features(), side.targets(), side.weights(), groups, cameras, seed)
+
+
+def _network_curve(
+    recipe: Recipe, lessons: AstroImageDataset, validation: AstroImageDataset, whole: Trained, listener: Listener
+) -> list[dict[str, float]]:
+    """Validation loss and AUC of networks that learned from a quarter and a half of the groups, and from all."""
+    assert lessons.about is not None
+    groups = united_groups(lessons.about)
+    names = sorted(set(groups))
+    order = np.random.default_rng(recipe.plan.seed).permutation(len(names))
+    curve = []
+    for share in SHARES[:-1]:
+        kept = {names[one] for one in order[: max(1, round(share * len(names)))]}
+        part = lessons.part([index for index, group in enumerate(groups) if group in kept])
+        if len(set(part.labels)) < 2:
+            continue
+        listener.say(f"learning curve: {share:.0%} of the groups, {len(part)} frames")
+        trained = train(new_network(recipe.size, recipe.plan.seed), part, validation, recipe.plan)
+        curve.append(_point(share, len(part), trained))
+    return [*curve, _point(1.0, len(lessons), whole)]
+
+
+def _point(share: float, frames: int, trained: Trained) -> dict[str, float]:
+    best = trained.history[trained.best_epoch - 1]
+    return {"share": share, "frames": frames, "loss": best["val_loss"], "auc": best["val_auc"]}
 
 
 def snapshot_path(model_output: Path) -> Path:
@@ -128,7 +188,12 @@ def _prepare(folder: Path | None, dataset_dir: Path, recipe: Recipe, listener: L
             labels, cache, chosen, seed=recipe.plan.seed, workers=recipe.workers, progress=listener.step
         )
         labels = replace(labels, labelled=(*labels.labelled, *twins))
-    parts = split(labels.labelled, validation_share=recipe.validation_share, seed=recipe.plan.seed)
+    parts = split(
+        labels.labelled,
+        validation_share=recipe.validation_share,
+        seed=recipe.plan.seed,
+        hold_out_camera=recipe.hold_out_camera,
+    )
     for warning in parts.warnings:
         listener.say(f"note: {warning}")
     listener.stage("data set", len(labels.labelled) + len(labels.review))
@@ -162,6 +227,11 @@ def _train(
         text = f"loss {figures['loss']:.3f}, validation {figures['val_loss']:.3f}, {figures['val_accuracy']:.1f} %"
         listener.step(int(figures["epoch"]), text)
 
+    def keep(epoch: int, kept: Any) -> None:
+        if recipe.keep_every and epoch % recipe.keep_every == 0:
+            place = model_output.with_name(f"{model_output.stem}.epoch{epoch:03d}.pth")
+            save_checkpoint(place, kept, {"name": place.stem})
+
     return train(
         network,
         lessons,
@@ -171,133 +241,5 @@ def _train(
         snapshot_path=snapshot_path(model_output),
         resume=recipe.resume,
         on_epoch=on_epoch,
+        keep=keep,
     )
-
-
-def _conclude(
-    network: Any,
-    trained: Trained,
-    validation: AstroImageDataset,
-    labels: CvLabels,
-    parts: Split,
-    recipe: Recipe,
-    model_output: Path,
-) -> dict[str, Any]:
-    """Calibrate, weigh, save; returns the results."""
-    assert validation.about is not None
-    calibration = fit_calibration(trained.logits[:, 0], validation.targets(), weight=validation.weights())
-    score = sigmoid(calibration.offset + calibration.slope * trained.logits[:, 0])
-    fusion = _weigh(validation.about, score)
-    results = {
-        "final_metrics": _final_metrics(trained, validation, score),
-        "dataset_stats": _dataset_stats(labels, parts, recipe),
-        "history": [dict(one) for one in trained.history],
-        "warnings": list(parts.warnings),
-        "fusion": {**asdict(fusion.fusion), "reason": fusion.reason},
-        "calibration": asdict(calibration),
-        "review_files": [str(one.path) for one in labels.review],
-        "left_out": [one.reason for one in labels.left_out],
-        "model_path": str(model_output),
-    }
-    save_checkpoint(model_output, network, _about(results, calibration, fusion, recipe, model_output))
-    return results
-
-
-def _weigh(about: Sequence[FrameLabel], score: Any) -> FusionFit:
-    """The fusion, on the validation frames whose truth is known: the filter's own labels prove nothing.
-
-    Frames that the filter calls clean count beside injected twins, though it cannot be wrong about them by the way
-    they were chosen: that speaks for the filter, so the model gets rather too little say.
-    """
-    with_twins = any(one.source == "injected" for one in about)
-    known = [index for index, one in enumerate(about) if one.source != "cv" or (with_twins and one.label == CLEAN)]
-    truth = np.array([float(about[index].label or 0) for index in known])
-    cv = np.array([about[index].score for index in known])
-    found = fit_fusion(cv, score[known], truth, [about[index].group for index in known])
-    if not known:
-        reason = (
-            "the model has no say yet: its labels are the CV filter's own, so it cannot be shown to know more; "
-            "train with reviews (--reviews) or injected artefacts (--inject), or measure it (nebulift evaluate)"
-        )
-        return replace(found, reason=reason)
-    return found
-
-
-def _final_metrics(trained: Trained, validation: AstroImageDataset, score: Any) -> dict[str, Any]:
-    assert validation.about is not None
-    truth = validation.targets() > 0.5
-    says = score > 0.5
-    by = {name: np.array([one.source == name for one in validation.about]) for name in ("cv", "human", "injected")}
-    best = trained.history[trained.best_epoch - 1]
-    return {
-        "best_val_accuracy": float(best["val_accuracy"]),  # percent, against the labels, whoever gave them
-        "best_val_loss": float(best["val_loss"]),
-        "best_val_auc": float(best["val_auc"]),
-        "best_epoch": trained.best_epoch,
-        "epochs_run": len(trained.history),
-        "stopped_early": trained.stopped_early,
-        "agreement_with_cv": _percent(says == truth, by["cv"]),
-        "accuracy_on_human_labels": _percent(says == truth, by["human"]),
-        "accuracy_on_injected_artefacts": _percent(says == truth, by["injected"]),
-        "confusion": {
-            f"{'clean' if label else 'contaminated'} called {'clean' if said else 'contaminated'}": int(
-                np.sum((truth == label) & (says == said))
-            )
-            for label in (True, False)
-            for said in (True, False)
-        },
-    }
-
-
-def _percent(right: Any, chosen: Any) -> dict[str, Any]:
-    n = int(chosen.sum())
-    return {"percent": 100.0 * float(right[chosen].mean()) if n else None, "n": n}
-
-
-def _dataset_stats(labels: CvLabels, parts: Split, recipe: Recipe) -> dict[str, Any]:
-    sides = {"training": parts.train, "validation": parts.validation}
-    chosen = {name: [labels.labelled[index] for index in indices] for name, indices in sides.items()}
-    return {
-        "training_samples": len(parts.train),
-        "validation_samples": len(parts.validation),
-        "review_files": len(labels.review),
-        "left_out": len(labels.left_out),
-        "clean": sum(one.label == 1 for one in labels.labelled),
-        "contaminated": sum(one.label == 0 for one in labels.labelled),
-        "sources": {name: sum(one.source == name for one in labels.labelled) for name in ("cv", "human", "injected")},
-        "groups": {name: sorted({one.group for one in frames}) for name, frames in chosen.items()},
-        "cameras": _counts(labels.labelled, "camera"),
-        "nights": _counts(labels.labelled, "night"),
-        "clean_threshold": recipe.limits.clean,
-        "contaminated_threshold": recipe.limits.contaminated,
-    }
-
-
-def _counts(labels: Sequence[FrameLabel], name: str) -> dict[str, int]:
-    values = [str(getattr(one, name)) for one in labels]
-    return {value: values.count(value) for value in sorted(set(values))}
-
-
-def _about(
-    results: Mapping[str, Any], calibration: Calibration, fusion: FusionFit, recipe: Recipe, model_output: Path
-) -> dict[str, Any]:
-    """What the checkpoint and later the model card say; no path of this machine."""
-    today = datetime.now(UTC).date().isoformat()
-    stats = results["dataset_stats"]
-    kept = ("training_samples", "validation_samples", "review_files", "left_out", "clean", "contaminated", "sources")
-    return {
-        "name": f"{model_output.stem} {today}",
-        "calibration": asdict(calibration),
-        "fusion": asdict(fusion.fusion),
-        "thresholds": asdict(Thresholds()),
-        "provenance": {
-            "recipe": "train-from-fits",
-            "date": today,
-            "plan": asdict(recipe.plan),
-            "data": {name: stats[name] for name in kept} | {"cameras": sorted(stats["cameras"])},
-            "labels": f"CV limits {recipe.limits.clean} and {recipe.limits.contaminated}; human labels where given",
-            "fusion": fusion.reason,
-            "versions": {"nebulift": __version__, "torch": torch.__version__, "numpy": np.__version__},
-        },
-        "figures": {"validation": results["final_metrics"]},
-    }

@@ -71,8 +71,14 @@ class Branches:
         return sigmoid(self.offset + self.slope * network + self.trees_slope * trees)
 
 
-def fit_branches(network: Floats, trees: Floats, clean: Floats, groups: Sequence[str]) -> Branches:
-    """How the model's two branches count, from held-out frames; one that would count against itself is not heard."""
+def fit_branches(
+    network: Floats, trees: Floats, clean: Floats, groups: Sequence[str], weight: Floats | None = None
+) -> Branches:
+    """How the model's two branches count, from held-out frames.
+
+    A branch that adds nothing beside the other one on other groups' frames is refused, and so is one that would count
+    against itself.
+    """
     columns = np.stack([np.ones(len(clean)), network, trees], axis=1)
     losses = {
         kept: log_loss(_out_of_fold(columns[:, kept], clean, groups, _branch_weights), clean)
@@ -81,25 +87,25 @@ def fit_branches(network: Floats, trees: Floats, clean: Floats, groups: Sequence
     gains = {}
     for name, without in (("network", (0, 2)), ("trees", (0, 1))):
         gains[name] = _mean_gain(losses[without] - losses[0, 1, 2], groups)
-    offset, slope, trees_slope = _branch_weights(columns, clean)
-    for kept in ((0, 2), (0, 1)):
-        if min(slope, trees_slope) >= 0.0:
-            break
+    better = (0, 1) if losses[0, 1].mean() <= losses[0, 2].mean() else (0, 2)
+    adds = all(gain.value is not None and gain.value > 0.0 for gain in gains.values())
+    offset, slope, trees_slope = _branch_weights(columns, clean, weight)
+    if not adds or min(slope, trees_slope) < 0.0:
         found = np.zeros(3)
-        found[list(kept)] = _branch_weights(columns[:, kept], clean)
+        found[list(better)] = _branch_weights(columns[:, better], clean, weight)
         offset, slope, trees_slope = (float(one) for one in found)
-    return Branches(offset, slope, trees_slope, gains)
+    return Branches(offset, max(slope, 0.0), max(trees_slope, 0.0), gains)
 
 
 def _mean_gain(gained: Floats, groups: Sequence[str]) -> Interval:
     return with_interval(lambda drawn: float(gained[drawn].mean()), groups)
 
 
-def _branch_weights(columns: Floats, clean: Floats) -> tuple[float, ...]:
+def _branch_weights(columns: Floats, clean: Floats, weight: Floats | None = None) -> tuple[float, ...]:
     """Ridge towards an even share of all branches."""
     branches = columns.shape[1] - 1
     towards = np.array([0.0, *[1.0 / branches] * branches])
-    return tuple(float(one) for one in fit_logistic(columns, clean, towards=towards, ridge=RIDGE))
+    return tuple(float(one) for one in fit_logistic(columns, clean, towards=towards, ridge=RIDGE, weight=weight))
 
 
 def fit_fusion(

@@ -120,17 +120,3 @@ def with_interval(
         return Interval(value, None, None, len(member))
     low, high = np.quantile(known, (0.025, 0.975))
     return Interval(value, float(low), float(high), len(member))
-
-
-def binomial_upper_bound(errors: int, n: int, confidence: float = 0.95) -> float:
-    """Clopper-Pearson: the error rate that would give so few errors only with probability 1 - ``confidence``."""
-    if errors >= n:
-        return 1.0
-    k = np.arange(errors + 1)
-    log_choose = np.concatenate([[0.0], np.cumsum(np.log((n - k[:-1]) / (k[:-1] + 1.0)))])
-    low, high = errors / n, 1.0
-    for _ in range(60):  # halvings: far below what a float resolves
-        middle = (low + high) / 2.0
-        chance = float(np.exp(log_choose + k * np.log(max(middle, 1e-300)) + (n - k) * np.log1p(-middle)).sum())
-        low, high = (middle, high) if chance > 1.0 - confidence else (low, middle)
-    return high

@@ -1,6 +1,6 @@
 """The classifier: torchvision's ResNet18 over the planes, a small perceptron over the features, one head.
 
-Outputs are logits: of "clean" first, then of each kind. Needs torch and torchvision.
+Outputs are logits: of "clean" first, then of each step of severity, then of each kind. Needs torch and torchvision.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nebulift.errors import TrainingError
 from nebulift.preprocess import FEATURES, PLANES
-from nebulift.training.sample import TAUGHT_KINDS
+from nebulift.training.sample import SEVERITY_STEPS, TAUGHT_KINDS
 from nebulift.training.torchvision_import import import_torchvision
 
 _resnet: Any = import_torchvision().models.resnet
@@ -20,6 +20,7 @@ _resnet: Any = import_torchvision().models.resnet
 SIZES = {"compact": 16, "optimal": 32, "resnet18": 64}
 HIDDEN = 64  # of the features' perceptron
 DROPOUT = 0.2
+FIRST_KIND = 1 + len(SEVERITY_STEPS)  # column of the first kind's logit
 
 
 class ScaledResNet(_resnet.ResNet):  # type: ignore[misc]  # torchvision ships no types
@@ -53,7 +54,10 @@ class ScaledResNet(_resnet.ResNet):  # type: ignore[misc]  # torchvision ships n
 
 
 class FrameNetwork(nn.Module):
-    """Planes (B, 8, 128, 128) and features (B, len(FEATURES)) to logits (B, 1 + len(TAUGHT_KINDS))."""
+    """Planes (B, 8, 128, 128) and features (B, len(FEATURES)) to logits (B, FIRST_KIND + len(TAUGHT_KINDS)).
+
+    The steps of severity are cumulative: no step can be likelier than the one below it.
+    """
 
     feature_mean: Tensor
     feature_scale: Tensor
@@ -61,7 +65,7 @@ class FrameNetwork(nn.Module):
     def __init__(self, size: str = "resnet18") -> None:
         super().__init__()
         self.size = size
-        self.outputs = 1 + len(TAUGHT_KINDS)
+        self.outputs = FIRST_KIND + len(TAUGHT_KINDS)
         self.trunk = ScaledResNet(SIZES[size], len(PLANES))
         self.register_buffer("feature_mean", torch.zeros(len(FEATURES)))
         self.register_buffer("feature_scale", torch.ones(len(FEATURES)))
@@ -72,8 +76,11 @@ class FrameNetwork(nn.Module):
     def forward(self, planes: Tensor, features: Tensor) -> Tensor:
         centred = (features - self.feature_mean) * self.feature_scale
         seen = torch.cat([self.trunk(planes), self.numbers(centred.clamp(-8.0, 8.0))], dim=1)
-        logits: Tensor = self.head(seen)
-        return logits
+        raw: Tensor = self.head(seen)
+        steps = [raw[:, 1]]
+        for column in range(2, FIRST_KIND):
+            steps.append(steps[-1] - nn.functional.softplus(raw[:, column]))
+        return torch.cat([raw[:, :1], torch.stack(steps, dim=1), raw[:, FIRST_KIND:]], dim=1)
 
     def centre_features(self, mean: Tensor, deviation: Tensor) -> None:
         """Take the features' mean and scatter in the training frames off, as part of the network."""

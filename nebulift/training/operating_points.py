@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.training.metrics import binomial_upper_bound
+from nebulift.binomial import binomial_upper_bound
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -23,6 +23,7 @@ class Ranks:
     rank: int = 0
     world: int = 1
     local_rank: int = 0
+    wanted: str = "auto"  # auto: a graphics card where there is one; cpu; cuda
 
     @property
     def is_first(self) -> bool:
@@ -31,7 +32,7 @@ class Ranks:
 
     @property
     def device(self) -> torch.device:
-        if torch.cuda.is_available():
+        if self.wanted != "cpu" and torch.cuda.is_available():
             return torch.device("cuda", self.local_rank % torch.cuda.device_count())
         return torch.device("cpu")
 
@@ -62,16 +63,17 @@ class Ranks:
 
 
 @contextmanager
-def process_group() -> Iterator[Ranks]:
+def process_group(device: str = "auto") -> Iterator[Ranks]:
     """The processes that ``torchrun`` started, or this one alone. Raises ``TrainingError`` for a torn environment."""
+    check_device(device)
     if "RANK" not in os.environ:
-        yield Ranks()
+        yield Ranks(wanted=device)
         return
     try:
-        ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"]))
+        ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"]), device)
     except (KeyError, ValueError) as error:
         raise TrainingError(f"RANK is set but {error} is not: start several processes with torchrun") from error
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("nccl" if ranks.device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield ranks
     finally:
@@ -88,3 +90,16 @@ def use_cores(ranks: Ranks | None = None) -> None:
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores // local_world))
+
+
+def check_device(device: str) -> None:
+    """Raises ``TrainingError`` when a graphics card is asked for and torch sees none."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("device cuda: torch sees no graphics card here; say --device auto or cpu")
+
+
+def precision_for(precision: str, device: torch.device) -> str:
+    """``auto`` in words: half precision on a graphics card that has it, full on a processor."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"

@@ -1,18 +1,16 @@
-"""The recipe of the bundled model: ``python -m nebulift.training.recipe --frames 4960 --seed 1 --size optimal``.
+"""The recipe of the bundled model: ``python -m nebulift.training.recipe --frames 30000 --seed 1 --size optimal``.
 
 Simulates sessions of many cameras, measures them as the daemon would, trains, calibrates and weighs the network on
 cameras it has not seen, measures it on others again, and writes ``default.onnx`` with its card. What was made stays in
 ``--folder``: a run that was stopped goes on where it was. No real frame takes part.
 """
 
-import hashlib
-import json
+import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +20,15 @@ import torch
 from numpy.typing import NDArray
 
 from nebulift import __version__
-from nebulift.classifier import load_classifier
-from nebulift.model_card import ModelCard
+from nebulift.model_card import default_model_path
 from nebulift.preprocess import FEATURES, FIRST_OF_SESSION
-from nebulift.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from nebulift.training.evaluation import summarise
-from nebulift.training.evaluation_report import as_markdown
+from nebulift.training.batches import SAMPLERS
+from nebulift.training.checkpoint import load_checkpoint, save_checkpoint
 from nebulift.training.fusion import fit_branches, fit_fusion
 from nebulift.training.network import SIZES, new_network
-from nebulift.training.ranks import use_cores
-from nebulift.training.simulated_lessons import SimulatedLessons, judged_rows
+from nebulift.training.ranks import Ranks, check_device, precision_for, use_cores
+from nebulift.training.recipe_export import export_and_measure
+from nebulift.training.simulated_lessons import SimulatedLessons
 from nebulift.training.simulated_sessions import Course, SimulatedLesson, make_sessions, read_sessions
 from nebulift.training.trainer import Trained, TrainingPlan, train
 from nebulift.training.trees import Trees, fit_trees
@@ -45,7 +42,6 @@ CALIBRATION_CAMERAS = ("ASI183MM", "Seestar S50")
 TEST_CAMERAS = ("QHY533C", "STF-8300M", "ASI2600MC")
 SHARES = {"train": 0.73, "calibrate": 0.16, "test": 0.11}
 EPOCHS = 14
-LARGEST_BYTES = 12_000_000
 DOMAIN_MARGIN = 0.1  # of the range: the next camera is a little different
 
 
@@ -67,45 +63,65 @@ def courses(frames: int, seed: int) -> dict[str, Course]:
     }
 
 
-def make_model(
-    folder: Path,
-    output: Path,
-    *,
-    frames: int,
-    seed: int,
-    size: str,
-    epochs: int = EPOCHS,
-    workers: int = 1,
-    precision: str = "float32",
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a model is made: what is simulated, by whom, and how the network is trained on it."""
+
+    frames: int
+    seed: int = 1
+    size: str = "optimal"
+    workers: int = 1  # processes that simulate
+    cluster: str | None = None
+    device: str = "auto"
+    plan: TrainingPlan = field(default_factory=lambda: TrainingPlan(epochs=EPOCHS, patience=8, batch_size=64))
+
+
+def simulate_all(folder: Path, making: Making, shard: tuple[int, int] = (0, 1)) -> list[list[Path]]:
+    """The chunks of every course; a shard makes only its own (see ``make_sessions``)."""
+    return [
+        _simulated(course, folder / "sessions", making, shard)
+        for course in courses(making.frames, making.seed).values()
+    ]
+
+
+def make_model(folder: Path, output: Path, making: Making) -> dict[str, Any]:
     """Write the model to ``output`` with manifest and card beside it; returns its figures on the test cameras."""
     started = time.monotonic()
-    use_cores()
-    wanted = courses(frames, seed)
-    schools = Schools(*(_simulated(wanted[name], folder / "sessions", workers) for name in SHARES))
-    checkpoint = folder / f"{size}-{frames}-{seed}.pth"
-    _say(f"training on {len(schools.train)} frames")
+    check_device(making.device)
+    ranks = Ranks(wanted=making.device)
+    use_cores(ranks)
+    schools = Schools(*map(read_sessions, simulate_all(folder, making)))
+    checkpoint = folder / f"{making.size}-{making.frames}-{making.seed}.pth"
     lessons, validation = SimulatedLessons(schools.train), SimulatedLessons(schools.calibrate)
-    network = new_network(size, seed)
-    plan = TrainingPlan(epochs=epochs, seed=seed, patience=8, batch_size=64, precision=precision)
+    plan = replace(
+        making.plan,
+        seed=making.seed,
+        precision=precision_for(making.plan.precision, ranks.device),
+        loader_workers=min(8, (os.cpu_count() or 1) - 1) if ranks.device.type == "cuda" else 0,
+    )
+    _say(f"training on {len(lessons)} frames, {ranks.device.type}, {plan.precision}")
+    network = new_network(making.size, making.seed)
     trained = train(
         network,
         lessons,
         validation,
         plan,
+        ranks=ranks,
         snapshot_path=checkpoint.with_suffix(".snapshot.pth"),
         resume=True,
         on_epoch=_say_epoch,
     )
-    trees = fit_trees(lessons.features(), lessons.targets(), lessons.weights(), seed=seed)
-    about = _about(lessons, validation, trained, trees, plan, wanted, size)
+    network.to("cpu")
+    _say(f"trained after {(time.monotonic() - started) / 60.0:.1f} minutes")
+    trees = fit_trees(lessons.features(), lessons.targets(), lessons.weights(), seed=making.seed)
+    about = _about(lessons, validation, trained, trees, plan, courses(making.frames, making.seed), making.size)
     save_checkpoint(checkpoint, network, about, trees)
-    figures = _export(load_checkpoint(checkpoint), validation, schools.test, output)
-    _say(f"done in {(time.monotonic() - started) / 60.0:.0f} minutes")
+    figures = export_and_measure(load_checkpoint(checkpoint), lessons, validation, schools.test, output)
+    _say(f"done in {(time.monotonic() - started) / 60.0:.1f} minutes")
     return figures
 
 
-def _simulated(course: Course, folder: Path, workers: int) -> list[SimulatedLesson]:
+def _simulated(course: Course, folder: Path, making: Making, shard: tuple[int, int]) -> list[Path]:
     started, made = time.monotonic(), 0
 
     def tell(frames: int) -> None:
@@ -113,7 +129,7 @@ def _simulated(course: Course, folder: Path, workers: int) -> list[SimulatedLess
         made += frames
         _say(f"{course.name}: {made} of {course.frames} frames, {time.monotonic() - started:.0f} s")
 
-    return read_sessions(make_sessions(course, folder, workers=workers, progress=tell))
+    return make_sessions(course, folder, workers=making.workers, cluster=making.cluster, shard=shard, progress=tell)
 
 
 def _about(
@@ -169,77 +185,6 @@ def domain_of(features: NDArray[np.float32]) -> dict[str, tuple[float, float]]:
     }
 
 
-def _export(
-    checkpoint: Checkpoint, validation: SimulatedLessons, test: Sequence[SimulatedLesson], output: Path
-) -> dict[str, Any]:
-    """The smallest form that passes its gate, judged on the test cameras; writes model, manifest and card."""
-    from nebulift_export.card import card_of  # noqa: PLC0415  the bridge stands on the school; a recipe crosses it
-    from nebulift_export.quantize import quantise  # noqa: PLC0415
-    from nebulift_export.to_onnx import export_checkpoint, rewrite_card  # noqa: PLC0415
-
-    card = card_of(checkpoint)
-    plain = export_checkpoint(checkpoint, output, card=card)
-    planes, features = _inputs(validation)
-    decided = (validation.targets() > 0.7) | (validation.targets() < 0.3)
-    small = quantise(
-        output.read_bytes(), card, output, planes[decided], features[decided], validation.targets()[decided] > 0.5
-    )
-    _say(f"fp32 {plain.bytes} bytes, parity {plain.parity:.1e}; {small.reason}")
-    figures = summarise(judged_rows(test, load_classifier_at(output)))
-    card = replace(card, figures=_card_figures(figures, asdict(small)))
-    rewrite_card(output, card)
-    _write_manifest(output, card, figures)
-    return figures
-
-
-def load_classifier_at(path: Path) -> Any:
-    """The classifier at ``path``, the bundled model's place included: its manifest is only being made."""
-    copy = path.with_name(f".{path.name}.probe.onnx")
-    copy.write_bytes(path.read_bytes())
-    try:
-        return load_classifier(copy)
-    finally:
-        copy.unlink()
-
-
-def _inputs(lessons: SimulatedLessons) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    planes = [frame.measured.planes for frame in lessons.frames]
-    return np.stack([one.astype(np.float16) for one in planes if one is not None]), lessons.features()
-
-
-def _card_figures(figures: Mapping[str, Any], quantised: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures that a user of the model should see, without the tables of each kind."""
-    witnesses = {
-        name: {key: value for key, value in one.items() if key != "kinds"} for name, one in figures["witnesses"].items()
-    }
-    return {
-        "test": "simulated frames of cameras that neither training nor calibration saw",
-        "frames": figures["frames"],
-        "sessions": figures["sessions"],
-        "witnesses": witnesses,
-        "cameras": figures["cameras"],
-        "quantisation": dict(quantised),
-    }
-
-
-def _write_manifest(output: Path, card: ModelCard, figures: Mapping[str, Any]) -> None:
-    content = output.read_bytes()
-    record = {output.name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "name": card.name}}
-    text = json.dumps(record, indent=1, sort_keys=True)
-    (output.parent / "manifest.json").write_text(text + "\n", encoding="utf-8")
-    fusion = ", ".join(f"{name} {value:.3f}" for name, value in asdict(card.fusion).items())
-    remarks = [
-        f"model: {card.name}, {card.architecture}, {len(content)} bytes",
-        f"fusion: {fusion}; {card.provenance['fusion']}",
-        f"branches, in log-likelihood a frame: {card.provenance['branches']}",
-        f"data: {card.provenance['data']}; {json.dumps(card.provenance['frames'])} frames",
-        "the test cameras were seen neither in training nor in calibration",
-        "a frame that only shows another part of the sky (off_target) is told by its session, never by itself",
-    ]
-    page = as_markdown(figures, f"Model card: {card.name}", remarks)
-    output.with_suffix(".card.md").write_text(page, encoding="utf-8")
-
-
 def _say(text: str) -> None:
     click.echo(text)
 
@@ -248,8 +193,16 @@ def _say_epoch(figures: Mapping[str, float]) -> None:
     _say(", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
 
+def _shard(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, int]:
+    """``2/8`` as (1, 8): people count from one."""
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise click.BadParameter(f"{text} is no shard; write 2/8 for the second of eight", ctx, param)
+    return int(number) - 1, int(count)
+
+
 @click.command()
-@click.option("--frames", default=4960, show_default=True, type=click.IntRange(500))
+@click.option("--frames", default=30_000, show_default=True, type=click.IntRange(500))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--size", default="optimal", show_default=True, type=click.Choice(list(SIZES)))
 @click.option("--epochs", default=EPOCHS, show_default=True, type=click.IntRange(1))
@@ -257,15 +210,23 @@ def _say_epoch(figures: Mapping[str, float]) -> None:
     "--folder", type=click.Path(path_type=Path), help="Where sessions and snapshots are kept. Default: in /tmp."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Default: the bundled model's place.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that simulate.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="That simulate; 0: one a core.")
+@click.option("--cluster", metavar="ADDRESS", help="Simulate on the machines of a dask scheduler.")
+@click.option("--only-simulate", is_flag=True, help="Make the sessions, and stop: training is for another machine.")
+@click.option(
+    "--shard", default="1/1", callback=_shard, metavar="I/N", help="With --only-simulate: the I-th of N parts."
+)
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option(
     "--precision",
-    default="float32",
+    default="auto",
     show_default=True,
-    type=click.Choice(["float32", "bfloat16"]),
-    help="bfloat16 trains twice as fast where the processor knows it.",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    help="bfloat16 trains twice as fast where the processor knows it; auto: on a graphics card.",
 )
-def main(
+@click.option("--sampler", default="weights", show_default=True, type=click.Choice(SAMPLERS))
+@click.option("--mean-decay", default=0.0, show_default=True, type=click.FloatRange(0.0, 0.9999))
+def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     frames: int,
     seed: int,
     size: str,
@@ -273,12 +234,25 @@ def main(
     folder: Path | None,
     output: Path | None,
     workers: int,
+    cluster: str | None,
+    only_simulate: bool,
+    shard: tuple[int, int],
+    device: str,
     precision: str,
+    sampler: str,
+    mean_decay: float,
 ) -> None:
-    """Make the bundled model anew."""
+    """Make the bundled model anew: simulate, train, calibrate, weigh, export, measure."""
     folder = folder or Path(tempfile.gettempdir()) / "nebulift-school"
-    output = output or Path(str(files("nebulift.models"))) / "default.onnx"
-    make_model(folder, output, frames=frames, seed=seed, size=size, epochs=epochs, workers=workers, precision=precision)
+    output = output or default_model_path()
+    plan = TrainingPlan(
+        epochs=epochs, patience=8, batch_size=64, precision=precision, sampler=sampler, mean_decay=mean_decay
+    )
+    making = Making(frames, seed, size, workers, cluster, device, plan)
+    if only_simulate:
+        simulate_all(folder, making, shard)
+    else:
+        make_model(folder, output, making)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from nebulift.pipeline import conclude
 from nebulift.preprocess import features_of
 from nebulift.session import GroupState
 from nebulift.training.evaluation import Judged, judged_frame
-from nebulift.training.sample import Sample, kind_targets
+from nebulift.training.sample import Sample, kind_targets, severity_targets
 from nebulift.training.simulated_sessions import SimulatedLesson
 from nebulift.verdict import NOTICEABLE_SEVERITY, Thresholds
 
@@ -50,6 +50,7 @@ class SimulatedLessons:
             frame.measured.planes.astype(np.float32),
             self._features[index],
             np.float32(self._targets[index]),
+            severity_targets(frame.severity),
             kind_targets(frame.kinds),
             np.float32(1.0),
             np.float32(self._weights[index]),

@@ -85,20 +85,29 @@ def session_sizes(course: Course) -> list[int]:
 
 
 def make_sessions(
-    course: Course, folder: Path, *, workers: int = 1, progress: Callable[[int], None] | None = None
+    course: Course,
+    folder: Path,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
+    shard: tuple[int, int] = (0, 1),
+    progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """The chunks of ``course`` in ``folder``, in order; those that are there already are left alone.
 
-    ``progress`` is told the number of frames after each session.
+    ``shard`` (i, n): only every n-th session from the i-th on is made, so that n machines can share the work; their
+    chunks are put into one folder afterwards. ``progress`` is told the number of frames after each session.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sizes = session_sizes(course)
     paths = [folder / _chunk_name(course, number) for number in range(len(sizes))]
-    jobs = [(course, number, sizes[number], path) for number, path in enumerate(paths) if not path.exists()]
+    first, step = shard
+    mine = range(first, len(sizes), step)
+    jobs = [(course, number, sizes[number], paths[number]) for number in mine if not paths[number].exists()]
     done = sum(size for size, path in zip(sizes, paths, strict=True) if path.exists())
     if progress is not None:
         progress(done)
-    for frames in in_order(make_session, jobs, Hands(workers)):
+    for frames in in_order(make_session, jobs, Hands(workers, cluster)):
         if progress is not None:
             progress(frames)
     return paths

@@ -46,14 +46,22 @@ def check_trainable(labels: Sequence[FrameLabel]) -> None:
             )
 
 
-def split(labels: Sequence[FrameLabel], *, validation_share: float = 0.2, seed: int = 1) -> Split:
+def split(
+    labels: Sequence[FrameLabel],
+    *,
+    validation_share: float = 0.2,
+    seed: int = 1,
+    hold_out_camera: str | None = None,
+) -> Split:
     """Groups dealt to training and validation so that sizes and shares of clean frames come out as even as they can.
 
     Where whole groups cannot be dealt so that both sides have both classes (one night only, for one), every night is
-    cut in two in time, and a warning says what that does to the figures. Raises ``TrainingError`` when there are too
-    few frames, or frames of one class only.
+    cut in two in time, and a warning says what that does to the figures. With ``hold_out_camera`` all frames of that
+    camera validate, and no others. Raises ``TrainingError`` when there are too few frames, or frames of one class only.
     """
     check_trainable(labels)
+    if hold_out_camera is not None:
+        return _without_camera(labels, hold_out_camera)
     groups = united_groups(labels)
     names = sorted(set(groups))
     warnings = _warnings(labels)
@@ -67,6 +75,17 @@ def split(labels: Sequence[FrameLabel], *, validation_share: float = 0.2, seed: 
     validation = tuple(int(i) for i in np.flatnonzero(chosen[member]))
     train = tuple(int(i) for i in np.flatnonzero(~chosen[member]))
     return Split(train, validation, warnings)
+
+
+def _without_camera(labels: Sequence[FrameLabel], camera: str) -> Split:
+    """One camera validates, the others train."""
+    validation = tuple(index for index, one in enumerate(labels) if one.camera == camera)
+    train = tuple(index for index, one in enumerate(labels) if one.camera != camera)
+    for name, side in ((f"camera {camera}", validation), ("the other cameras", train)):
+        if len({labels[index].label for index in side}) < 2:
+            cameras = ", ".join(sorted({one.camera for one in labels}))
+            raise TrainingError(f"{name}: no frames of both classes to hold out or to train on; cameras are {cameras}")
+    return Split(train, validation, _warnings(labels))
 
 
 def united_groups(labels: Sequence[FrameLabel]) -> list[str]:

@@ -7,7 +7,6 @@
 Needs torch.
 """
 
-import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -24,12 +23,15 @@ from torch.utils.data import DataLoader
 
 from nebulift.errors import TrainingError
 from nebulift.training.augment import AugmentedView, PlainView
-from nebulift.training.checkpoint import Snapshot, load_snapshot, save_snapshot
+from nebulift.training.batches import class_balance, epoch_batches
+from nebulift.training.checkpoint import load_snapshot, save_snapshot
 from nebulift.training.metrics import log_loss, roc_auc
-from nebulift.training.network import FrameNetwork, trainable_parameters
+from nebulift.training.network import FIRST_KIND, FrameNetwork, trainable_parameters
 from nebulift.training.ranks import Ranks
+from nebulift.training.run_state import Run, changes, idle_parts
 from nebulift.training.sample import Lessons
 
+SEVERITY_SHARE = 0.3  # of the loss: it helps the overall probability, and must not rule it
 KINDS_SHARE = 0.5  # of the loss; the overall probability decides, the kinds name the cause
 SCORING_BATCH = 64
 BATCH_NORM_MOMENTUM = 0.1  # torch's own
@@ -49,19 +51,23 @@ class TrainingPlan:
     seed: int = 1
     loader_workers: int = 0  # processes that prepare batches; 0: this one
     precision: str = "float32"  # or "bfloat16": twice as fast where the processor or the graphics card has it
+    sampler: str = "weights"  # none, under, over: see ``batches``
+    mean_decay: float = 0.0  # of the running mean of the weights that is validated in their place; 0: none is kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """How it went. ``logits``: of the validation frames by the best weights, (n, 1 + kinds)."""
+    """How it went. ``logits``: of the validation frames by the best weights, (n, outputs)."""
 
     history: tuple[Mapping[str, float], ...]
     best_epoch: int
     logits: NDArray[np.float64]
     stopped_early: bool
+    changes: Mapping[str, float]  # of each part's weights, over their length at the start
+    warnings: tuple[str, ...]  # parts that learned nothing
 
 
-def train(
+def train(  # noqa: PLR0913  (all that can be watched of the one loop)
     network: FrameNetwork,
     lessons: Lessons,
     validation: Lessons,
@@ -71,11 +77,13 @@ def train(
     snapshot_path: Path | None = None,
     resume: bool = False,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    keep: Callable[[int, FrameNetwork], None] | None = None,
 ) -> Trained:
     """Train ``network`` in place; it ends with the weights of the epoch that validated best.
 
-    After each epoch the first process writes a snapshot to ``snapshot_path``, from which ``resume`` goes on.
-    ``on_epoch`` is told epoch, loss, validation loss, accuracy and AUC. Raises ``TrainingError``.
+    After each epoch the first process writes a snapshot to ``snapshot_path``, from which ``resume`` goes on;
+    ``on_epoch`` is told epoch, loss, validation loss, accuracy and AUC, and ``keep`` gets the network, to put it away
+    if that is wanted. Raises ``TrainingError``.
     """
     ranks = ranks or Ranks()
     _check(network, lessons, validation, plan, ranks)
@@ -84,14 +92,16 @@ def train(
     network.to(ranks.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the faster order for convolutions
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
-    run = _Run(network, optimiser, _fingerprint(plan, lessons, validation))
+    run = Run(network, optimiser, _fingerprint(plan, lessons, validation), plan.mean_decay)
     if resume and snapshot_path is not None:
         run.go_on_from(load_snapshot(snapshot_path, run.made_for))
     parallel: nn.Module = DistributedDataParallel(network) if ranks.world > 1 else network
-    balance = _class_balance(lessons)
+    balance = class_balance(lessons.targets(), lessons.weights(), plan.sampler)
     while run.epoch < plan.epochs and run.epoch - run.best_epoch < plan.patience:
         loss = _train_one_epoch(parallel, lessons, run, plan, ranks, balance)
-        run.note({"loss": loss, **_figures(scored(network, validation, ranks), validation)})
+        run.note({"loss": loss, **_figures(scored(run.candidate, validation, ranks), validation, plan.sampler)})
+        if keep is not None and ranks.is_first:
+            keep(run.epoch, run.candidate)
         if snapshot_path is not None and ranks.is_first:
             save_snapshot(snapshot_path, run.snapshot())
         if on_epoch is not None and ranks.is_first:
@@ -101,14 +111,16 @@ def train(
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.eval()
     logits = scored(network, validation, ranks)
-    return Trained(tuple(run.history), run.best_epoch, logits, stopped_early=run.epoch < plan.epochs)
+    changed = changes(run.start, network)
+    stopped_early = run.epoch < plan.epochs
+    return Trained(tuple(run.history), run.best_epoch, logits, stopped_early, changed, tuple(idle_parts(changed)))
 
 
 def _train_one_epoch(
-    parallel: nn.Module, lessons: Lessons, run: "_Run", plan: TrainingPlan, ranks: Ranks, balance: NDArray[np.float64]
+    parallel: nn.Module, lessons: Lessons, run: Run, plan: TrainingPlan, ranks: Ranks, balance: NDArray[np.float64]
 ) -> float:
-    """Every frame once; returns the mean loss over all processes."""
-    batches = epoch_batches(len(lessons), plan, run.epoch)
+    """Every frame once, or as the sampler draws them; returns the mean loss over all processes."""
+    batches = epoch_batches(lessons.targets(), plan.batch_size, plan.sampler, plan.seed, run.epoch)
     parts = _loaded(AugmentedView(lessons, plan.seed, run.epoch), [ranks.share(b) for b in batches], plan)
     torch.manual_seed(hash((plan.seed, run.epoch, ranks.rank)) % 2**31)  # drop-out, the same after a resume
     parallel.train()
@@ -124,55 +136,15 @@ def _train_one_epoch(
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         nn.utils.clip_grad_norm_(run.network.parameters(), plan.clip_norm)
         run.optimiser.step()
+        run.stepped()
         total += torch.tensor([float(losses.detach().sum()), len(losses)], dtype=torch.float64)
     ranks.even_out_buffers(run.network)
+    if run.mean is not None:
+        ranks.even_out_buffers(run.mean)
     summed, count = ranks.summed(total).tolist()
     if not math.isfinite(summed):
         raise TrainingError(f"the loss is no number after epoch {run.epoch + 1}; take a smaller learning rate")
     return float(summed / count)
-
-
-class _Run:
-    """Where training stands."""
-
-    def __init__(self, network: FrameNetwork, optimiser: torch.optim.Optimizer, made_for: str) -> None:
-        self.network, self.optimiser, self.made_for = network, optimiser, made_for
-        self.epoch = 0
-        self.best = copy.deepcopy(network.state_dict())
-        self.best_epoch = 0
-        self.history: list[Mapping[str, float]] = []
-
-    def go_on_from(self, snapshot: Snapshot | None) -> None:
-        if snapshot is None:
-            return
-        self.network.load_state_dict(snapshot.network)
-        self.optimiser.load_state_dict(dict(snapshot.optimiser))
-        self.epoch, self.best, self.best_epoch = snapshot.epoch, dict(snapshot.best), snapshot.best_epoch
-        self.history = list(snapshot.history)
-
-    def note(self, figures: Mapping[str, float]) -> None:
-        self.epoch += 1
-        best = min((one["val_loss"] for one in self.history), default=math.inf)
-        self.history.append({"epoch": self.epoch, **figures})
-        if figures["val_loss"] < best:
-            self.best, self.best_epoch = copy.deepcopy(self.network.state_dict()), self.epoch
-
-    def snapshot(self) -> Snapshot:
-        return Snapshot(
-            self.epoch,
-            self.network.state_dict(),
-            self.optimiser.state_dict(),
-            self.best,
-            self.best_epoch,
-            tuple(self.history),
-            self.made_for,
-        )
-
-
-def epoch_batches(count: int, plan: TrainingPlan, epoch: int) -> list[NDArray[np.intp]]:
-    """The frames of each batch of an epoch: every frame exactly once, batches of almost equal size."""
-    order = np.random.default_rng([plan.seed, epoch]).permutation(count)
-    return np.array_split(order, math.ceil(count / plan.batch_size))
 
 
 def learning_rate(step: int, steps: int, plan: TrainingPlan) -> float:
@@ -195,7 +167,7 @@ def settle_batch_norm(network: nn.Module, step: int) -> None:
 
 
 def scored(network: FrameNetwork, lessons: Lessons, ranks: Ranks | None = None) -> NDArray[np.float64]:
-    """Logits of all frames in order, (n, 1 + kinds), on every process; without drop-out and augmentation."""
+    """Logits of all frames in order, (n, outputs), on every process; without drop-out and augmentation."""
     ranks = ranks or Ranks()
     mine = ranks.share(np.arange(len(lessons)))
     batches = np.array_split(mine, math.ceil(len(mine) / SCORING_BATCH))
@@ -215,6 +187,7 @@ def _loaded(
         view,  # type: ignore[arg-type]  # any object with __len__ and __getitem__ will do
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=plan.loader_workers if plan else 0,
+        pin_memory=torch.cuda.is_available(),  # copies to a graphics card then run beside its work
     )
 
 
@@ -228,6 +201,7 @@ class _Batch(NamedTuple):
     planes: Tensor
     features: Tensor
     clean: Tensor
+    severity: Tensor
     kinds: Tensor
     kinds_weight: Tensor
     weight: Tensor
@@ -240,16 +214,12 @@ def _losses(network: nn.Module, part: Any, device: torch.device, balance: NDArra
     entropy = nn.functional.binary_cross_entropy_with_logits
     overall = entropy(logits[:, 0], batch.clean, reduction="none")
     class_weight = batch.clean * float(balance[1]) + (1.0 - batch.clean) * float(balance[0])
-    named = entropy(logits[:, 1:], batch.kinds, reduction="none").mean(dim=1)
-    losses: Tensor = batch.weight * (class_weight * overall + KINDS_SHARE * batch.kinds_weight * named)
+    how_bad = entropy(logits[:, 1:FIRST_KIND], batch.severity, reduction="none").mean(dim=1)
+    named = entropy(logits[:, FIRST_KIND:], batch.kinds, reduction="none").mean(dim=1)
+    losses: Tensor = batch.weight * (
+        class_weight * (overall + SEVERITY_SHARE * how_bad) + KINDS_SHARE * batch.kinds_weight * named
+    )
     return losses
-
-
-def _class_balance(lessons: Lessons) -> NDArray[np.float64]:
-    """Weights of (contaminated, clean) that make both classes count the same, with mean 1."""
-    targets, weights = lessons.targets(), lessons.weights()
-    shares = np.array([((1.0 - targets) * weights).sum(), (targets * weights).sum()]) / weights.sum()
-    return np.asarray(0.5 / np.maximum(shares, 0.05), dtype=np.float64)
 
 
 def _feature_statistics(lessons: Lessons) -> tuple[Tensor, Tensor]:
@@ -257,13 +227,13 @@ def _feature_statistics(lessons: Lessons) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(features.mean(axis=0)), torch.from_numpy(features.std(axis=0))
 
 
-def _figures(logits: NDArray[np.float64], validation: Lessons) -> dict[str, float]:
+def _figures(logits: NDArray[np.float64], validation: Lessons, sampler: str) -> dict[str, float]:
     p, targets, weights = 1.0 / (1.0 + np.exp(-logits[:, 0])), validation.targets(), validation.weights()
     counted = weights > 0.0
     decided = counted & ((targets < 0.3) | (targets > 0.7))  # marginal frames are right either way
     hits = (p > 0.5) == (targets > 0.5)
     auc = roc_auc(p[decided], targets[decided] > 0.5)
-    balance = _class_balance(validation)
+    balance = class_balance(targets, weights, "none" if sampler == "none" else "weights")
     weights = weights * (targets * balance[1] + (1.0 - targets) * balance[0])
     return {
         "val_loss": float(np.average(log_loss(p, targets), weights=weights)),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nebulift.errors import TrainingError
+from nebulift.training.evaluation_report import interval_text
 
 
 def write_report(model_output: Path, results: Mapping[str, Any]) -> None:
@@ -41,7 +42,11 @@ def as_markdown(results: Mapping[str, Any], picture: str | None = None) -> str:
             "",
             *_data(results["dataset_stats"]),
             *_metrics(results["final_metrics"], results["fusion"]),
+            *_witnesses(results.get("witnesses", {}), results.get("branches", {})),
+            *_numbers(results.get("numbers", {}), results.get("sampler", "weights")),
+            *_shares("Network by share of the groups", results.get("network_curve", [])),
             *_curve(results["history"], picture),
+            *_changes(results.get("changes", {})),
             *_left_out(results["left_out"]),
         ]
     )
@@ -110,6 +115,54 @@ def _curve(history: list[Mapping[str, float]], picture: str | None) -> list[str]
 def _epoch(one: Mapping[str, float]) -> str:
     cells = (f"{one['loss']:.4f}", f"{one['val_loss']:.4f}", f"{one['val_accuracy']:.1f}", f"{one['val_auc']:.3f}")
     return f"| {one['epoch']:.0f} | " + " | ".join(cells) + " |"
+
+
+def _witnesses(tables: Mapping[str, Any], branches: Mapping[str, str]) -> list[str]:
+    lines: list[str] = []
+    for name, table in tables.items():
+        lines += [
+            f"## Witnesses on the validation frames, {name}",
+            "",
+            "| | ROC-AUC | log-loss a frame |",
+            "| --- " * 3 + "|",
+        ]
+        for witness, one in table.items():
+            lines.append(f"| {witness} | {interval_text(one['roc_auc'])} | {interval_text(one['log_loss'])} |")
+        lines.append("")
+    lines += [f"- {branch}: {told}" for branch, told in branches.items()]
+    return [*lines, ""] if lines else []
+
+
+def _numbers(numbers: Mapping[str, Any], sampler: str) -> list[str]:
+    """What small trees over the numbers say about the data."""
+    if not numbers:
+        return []
+    lines = ["## The numbers alone, by small trees", "", f"- sampler: {sampler}"]
+    losses = numbers["sampler_losses"]
+    if losses:
+        told = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+        lines.append(f"- chosen by grouped validation, balanced log-loss a frame: {told}")
+    for camera, one in numbers["leave_one_camera_out"].items():
+        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
+        lines.append(f"- camera {camera} left out: AUC {auc}, loss {one['loss']:.4f}, n={one['frames']:.0f}")
+    return [*lines, "", *_shares("By share of the groups", numbers["learning_curve"])]
+
+
+def _shares(title: str, curve: list[Mapping[str, Any]]) -> list[str]:
+    if not curve:
+        return []
+    lines = [f"### {title}", "", "| share | frames | validation loss | AUC |", "| --- " * 4 + "|"]
+    for one in curve:
+        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
+        lines.append(f"| {one['share']:.0%} | {one['frames']} | {one['loss']:.4f} | {auc} |")
+    return [*lines, ""]
+
+
+def _changes(changes: Mapping[str, float]) -> list[str]:
+    if not changes:
+        return []
+    rows = [f"| {part} | {change:.2%} |" for part, change in changes.items()]
+    return ["## How far the weights moved", "", "| part | over its length |", "| --- | --- |", *rows, ""]
 
 
 def _left_out(reasons: list[str]) -> list[str]:

@@ -54,7 +54,12 @@ class Trees:
 
 
 def fit_trees(
-    features: NDArray[np.float32], clean: NDArray[np.float64], weight: NDArray[np.float64], *, seed: int
+    features: NDArray[np.float32],
+    clean: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    *,
+    seed: int,
+    trees: int = TREES,
 ) -> Trees:
     """Trees that tell ``clean`` (targets 0..1) from the features; each frame is also shown without its session.
 
@@ -71,7 +76,7 @@ def fit_trees(
     shares = np.concatenate([share * weight * part for _, share in parts for part in (clean, 1.0 - clean)])
     counted = shares > 0.0
     model = GradientBoostingClassifier(
-        n_estimators=TREES,
+        n_estimators=trees,
         learning_rate=LEARNING_RATE,
         max_depth=DEPTH,
         min_samples_leaf=FRAMES_A_LEAF,

@@ -41,7 +41,7 @@ def torn_files(daemon):
     return [name for name in daemon.filed() if (daemon.output / name).stat().st_size != len(frame())]
 
 
-def survives(daemon, kills, seed):
+def survives(daemon, kills, seed, figures):
     number = storm(daemon, kills, seed)
     with daemon:
         wait_until(lambda: len(daemon.filed()) == number, 60)
@@ -55,25 +55,35 @@ def survives(daemon, kills, seed):
         assert ledger.execute("SELECT count(*) FROM frames WHERE state = 'filed'").fetchone() == (number,)
     ledger.close()
     assert not list(daemon.state.glob("*.damaged-*"))
+    figures(kills=kills, frames=number, lost=number - len(found), doubled=sum(found.values()) - len(found), torn=0)
 
 
 @pytest.mark.fault(20)
-def test_a_storm_of_kills_loses_and_doubles_nothing(tmp_path):
-    survives(Daemon(tmp_path, filing=MOVE), 8, seed=1)
+def test_a_storm_of_kills_loses_and_doubles_nothing(tmp_path, figures):
+    survives(Daemon(tmp_path, filing=MOVE), 8, 1, figures)
 
 
 @pytest.mark.fault(21)
 @needs_root
-def test_a_storm_of_kills_across_disks_loses_and_doubles_nothing(tmp_path):
+def test_a_storm_of_kills_across_disks_loses_and_doubles_nothing(tmp_path, figures):
     with tmpfs(tmp_path / "out", "size=64m"):
-        survives(Daemon(tmp_path, filing=MOVE), 7, seed=2)
+        survives(Daemon(tmp_path, filing=MOVE), 7, 2, figures)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("seed", range(4))
-def test_a_long_storm_of_kills_loses_and_doubles_nothing(tmp_path, seed):
-    survives(Daemon(tmp_path, filing=MOVE), 50, seed)
+@pytest.mark.fault(20)
+def test_a_long_storm_of_kills_loses_and_doubles_nothing(tmp_path, figures):
+    survives(Daemon(tmp_path, filing=MOVE), 200, 3, figures)
+
+
+@needs_root
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.fault(21)
+def test_a_long_storm_of_kills_across_disks_loses_and_doubles_nothing(tmp_path, figures):
+    with tmpfs(tmp_path / "out", "size=64m"):
+        survives(Daemon(tmp_path, filing=MOVE), 200, 4, figures)
 
 
 def test_a_copy_that_a_crash_left_unfinished_is_swept_away(tmp_path):

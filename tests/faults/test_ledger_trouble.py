@@ -1,9 +1,14 @@
 """The ledger is damaged, locked, deleted under the daemon: the disk is the truth, and sorting goes on."""
 
+import shutil
 import sqlite3
+import subprocess
+import time
 
 import pytest
 from daemon_process import Daemon, wait_until
+from disks import needs_root
+from fault_lines import seconds_since
 from trees import census, frame, make_files
 
 NIGHT = {f"{number}.fits": frame(word + b" %d" % number) for number, word in enumerate((b"CLEAN", b"TRAIL", b"DOUBT"))}
@@ -55,6 +60,52 @@ def test_a_ledger_lost_while_we_are_stopped_is_rebuilt(daemon, damage):
 def test_a_ledger_lost_while_we_run_is_rebuilt(daemon, damage):
     damage(daemon.state)
     goes_on(daemon)
+
+
+@pytest.mark.fault(34)
+@pytest.mark.parametrize("act", ["link", "move"])
+def test_a_ledger_that_was_rolled_back_doubles_and_forgets_nothing(tmp_path, figures, act):
+    """The state folder's disk shows an older day, as after a restored backup or a card that lied about its flushes."""
+    daemon, backup = Daemon(tmp_path, filing=dict.fromkeys(("clean", "contaminated", "review"), act)), tmp_path / "old"
+    make_files(daemon.capture, NIGHT)
+    with daemon:
+        daemon.has_filed(*SORTED)
+        daemon.stop()
+        shutil.copytree(daemon.state, backup)
+    with daemon:
+        make_files(daemon.capture, {f"late{number}.fits": frame(b"TRAIL late %d" % number) for number in range(5)})
+        daemon.has_filed(*SORTED, *(late := [f"contaminated/late{number}.fits" for number in range(5)]))
+        daemon.stop()
+    shutil.rmtree(daemon.state)
+    shutil.copytree(backup, daemon.state)
+    with daemon:
+        make_files(daemon.capture, {"new.fits": frame(b"CLEAN new")})
+        daemon.has_filed(*SORTED, *late, "clean/new.fits")
+        daemon.stop()
+    seen = census(daemon.capture, daemon.output)
+    figures(frames=9, lost=9 - len(seen), doubled=sum(seen.values()) - len(seen))
+    assert len(seen) == sum(seen.values()) == 9
+
+
+@needs_root
+@pytest.mark.slow
+@pytest.mark.fault(34)
+def test_a_ledger_that_cannot_be_written_is_told_of_and_waited_for(tmp_path, figures):
+    with Daemon(tmp_path) as daemon:
+        files = [path for path in daemon.state.iterdir() if path.name.startswith("ledger")]
+        if subprocess.run(["chattr", "+i", *files], check=False, capture_output=True).returncode:
+            pytest.skip("this disk knows no immutable files")
+        try:
+            daemon.stop()
+            daemon.start()
+            make_files(daemon.capture, {"a.fits": frame()})
+            wait_until(lambda: "the ledger cannot be" in daemon.text())
+            assert daemon.process.poll() is None
+        finally:
+            subprocess.run(["chattr", "-i", *files], check=False)
+        started = time.monotonic()
+        daemon.has_filed("clean/a.fits")
+        figures(lost=0, resumed_after_s=seconds_since(started))
 
 
 @pytest.mark.fault(35)

@@ -1,5 +1,6 @@
 """However a capture program, a server or a person brings a frame: nothing is judged or moved before it is whole."""
 
+import hashlib
 import os
 import shutil
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from daemon_process import Daemon, wait_until
+from limits import cpu_s, resident_mb
 from trees import census, frame, make_files, names
 
 FRAME = frame(b"CLEAN", size_px=200)  # 40 kB
@@ -115,15 +117,19 @@ def test_frames_in_folders_made_a_moment_before_are_found(daemon):
 
 
 @pytest.mark.fault(11)
-def test_a_burst_of_frames_is_sorted_to_the_last_one(daemon):
-    before = {}
-    for number in range(300):
+@pytest.mark.parametrize("frames", [150, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_burst_of_frames_is_sorted_to_the_last_one(daemon, figures, frames):
+    began = time.monotonic()
+    for number in range(frames):
         make_files(daemon.capture, {f"{number:03}.fits": frame(f"CLEAN {number}".encode())})
     before = census(daemon.capture, daemon.output)
-    wait_until(lambda: len(daemon.filed()) == 300, 60)
+    wait_until(lambda: len(list(daemon.output.rglob("*.fits"))) == frames, 100, every_s=0.2)
+    took_s = time.monotonic() - began
     assert census(daemon.capture, daemon.output) == before
     descriptors = len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
     assert descriptors < 40
+    megabytes = round(resident_mb(daemon.process.pid))
+    figures(frames=frames, lost=0, frames_a_s=frames / took_s, descriptors=descriptors, main_mb=megabytes)
 
 
 @pytest.mark.fault(17)
@@ -134,6 +140,31 @@ def test_one_name_for_many_frames_loses_none(daemon):
         wait_until(lambda: not (daemon.capture / "Light_001.fits").exists())
     assert len(census(daemon.output)) == 4
     assert "clean/Light_001~4.fits" in daemon.filed()
+
+
+@pytest.mark.slow
+@pytest.mark.fault(17)
+def test_twenty_frames_of_one_name_go_round_a_file_of_a_person_s_own(daemon, figures):
+    make_files(daemon.output / "clean", {"Light_001.fits": "a person's own"})
+    for number in range(20):
+        (daemon.capture / "Light_001.fits").write_bytes(frame(f"CLEAN {number}".encode()))
+        wait_until(lambda: not (daemon.capture / "Light_001.fits").exists())
+    kept = census(daemon.output)
+    figures(frames=20, lost=21 - len(kept), replaced=0)
+    assert len(kept) == 21
+    assert (daemon.output / "clean/Light_001.fits").read_text() == "a person's own"
+
+
+@pytest.mark.fault(18)
+def test_the_same_bytes_again_are_no_second_frame_and_no_loss(daemon):
+    """Written again under the name it had, or under another: nothing is lost, and nothing takes room twice."""
+    for name in ("a.fits", "a.fits", "b.fits"):
+        (daemon.capture / name).write_bytes(FRAME)
+        wait_until(lambda: set(census(daemon.output)) >= set(census(daemon.capture)))
+        time.sleep(0.6)
+    assert set(census(daemon.output, daemon.capture)) == {hashlib.sha256(FRAME).hexdigest()}
+    assert daemon.filed()[0] == "clean/a.fits"
+    assert "Traceback" not in daemon.text()
 
 
 @pytest.mark.fault(19)
@@ -239,8 +270,3 @@ def test_a_frame_that_stays_incomplete_costs_next_to_nothing(tmp_path):
         # a loop that finds its chore due and does not do it would take one core whole
         assert cpu_s(daemon.process.pid) - before < 0.5
         assert (daemon.capture / "cut.fits").exists()
-
-
-def cpu_s(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

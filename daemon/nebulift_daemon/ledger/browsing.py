@@ -100,6 +100,15 @@ class Browsing:
         rows = (*reversed(earlier), *itself, *later)
         return [Recorded(*_shown(row[:-1]), record=_record(row[-1])) for row in rows]
 
+    def rows_around(self, frame: FrameRow, each_side: int) -> list[FrameRow]:
+        """As ``around``, the rows alone: they cost a hundredth of the judgements."""
+        where = f"{HERE} AND f.label IS NOT NULL AND f.session_group IS ? AND (f.taken_at, f.id)"
+        values = (frame.session_group, frame.taken_at, frame.id)
+        earlier = self._rows("", f"{where} < (?, ?)", values, f"f.taken_at DESC, f.id DESC LIMIT {each_side:d}")
+        later = self._rows("", f"{where} > (?, ?)", values, f"f.taken_at, f.id LIMIT {each_side:d}")
+        itself = self._rows("", "f.id = ?", (frame.id,))
+        return [_shown(row)[0] for row in (*reversed(earlier), *itself, *later)]
+
     def listed(self, wanted: Wanted, offset: int, limit: int, *, newest_first: bool = False) -> list[Shown]:
         """One page of a list, in order of time. Raises ``KeyError`` for a list that there is not."""
         where, values = wanted.condition()

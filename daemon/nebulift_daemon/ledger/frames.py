@@ -95,6 +95,14 @@ class Frames:
         """The frames judged last, newest first."""
         return list(self._select("judged_at IS NOT NULL", (), f"judged_at DESC, id DESC LIMIT {limit:d}"))
 
+    def last_progress(self) -> str | None:
+        """When a frame last got its verdict or its place."""
+        ((progress,),) = self._database.rows(
+            "SELECT max(max(judged_at, coalesce(filed_at, ''))) FROM"
+            " (SELECT judged_at, filed_at FROM frames WHERE judged_at IS NOT NULL ORDER BY judged_at DESC LIMIT 1000)"
+        )
+        return None if progress is None else str(progress)
+
     def named(self, path: Path) -> list[FrameRow]:
         """The frames that a person means by ``path``: filed there, else appeared there, else all below that folder."""
         filed = self.filed_at(path)

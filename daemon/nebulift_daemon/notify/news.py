@@ -6,6 +6,7 @@ from typing import Any
 
 from nebulift.verdict import DISTRUST_WORDS
 from nebulift_daemon.ledger import FrameRow
+from nebulift_daemon.ledger.clock import file_time
 from nebulift_daemon.printing import one_line
 
 LONGEST_TEXT = 300  # characters of any one text, so that a line stays below what a pipe takes in one piece
@@ -22,6 +23,7 @@ class FrameNews:
     cause: str | None  # kind of the finding that weighs most
     reason: str
     is_distrusted: bool = False  # it would be contaminated, as so many that nobody believes it
+    written_at: str | None = None  # the file's own time: the camera's clock may be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def news_in(line: bytes) -> News:
         if "problems" in facts:
             facts["problems"] = tuple(facts["problems"])
         return kind(**facts)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not understood: {line[:80]!r}") from error
 
 
@@ -93,6 +95,7 @@ def frame_news(row: FrameRow) -> FrameNews | None:
         cause,
         told,
         DISTRUST_WORDS in reason,
+        file_time(int(row.signature.rpartition(":")[2])),
     )
 
 

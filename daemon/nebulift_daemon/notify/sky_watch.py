@@ -36,7 +36,8 @@ class SkyWatch:
 def watched(watch: SkyWatch, news: FrameNews, now: datetime, limits: Limits) -> tuple[SkyWatch, Event | None]:
     """The watch after one more frame, and what is to be said of it. A frame of long ago says nothing about the sky."""
     taken_at = datetime.fromisoformat(news.taken_at)
-    if not -GAP < now - taken_at < GAP:
+    times = (news.taken_at, news.written_at or news.taken_at)
+    if not any(-GAP < now - datetime.fromisoformat(time) < GAP for time in times):
         return watch, None
     if _is_new_session(watch, taken_at):
         watch = replace(watch, frames=(), bad_since=None, cause=None)

@@ -16,7 +16,7 @@ from nebulift_daemon.report.night_report import NightReport
 COLUMNS = (
     *("Index", "Approved", "Locked", "File", "Weight", "FWHM", "Eccentricity", "Median", "Noise", "Stars"),
     *("Name", "Verdict", "Score", "Decided by", "Cause", "Reason", "Taken at (UTC)", "Target", "Filter", "Exposure s"),
-    *("Camera", "Gain", "Binning", "FWHM arcsec", "HFR px", "Elongation"),
+    *("Camera", "Gain", "Binning", "FWHM arcsec", "HFR px", "Elongation", "Transparency"),
 )
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with one of these
 
@@ -59,6 +59,7 @@ def _cells(frame: FrameLine, weight: float) -> Sequence[str | int]:
         _number(measured.fwhm_arcsec),
         _number(measured.hfr_px),
         _number(measured.elongation),
+        _number(measured.transparency),
     )
 
 

@@ -38,6 +38,7 @@ class Measured:
     elongation: float | None = None
     sky_adu: float | None = None
     noise_adu: float | None = None
+    transparency: float | None = None  # of the session's best
 
     @property
     def eccentricity(self) -> float | None:
@@ -104,7 +105,7 @@ def frame_line(found: Recorded) -> FrameLine:
         row.reason or "",
         datetime.fromisoformat(row.taken_at or row.seen_at),
         _group(record.get("exposure") or {}),
-        _measured(record.get("measurements") or {}),
+        _measured(record.get("measurements") or {}, record.get("session") or {}),
         findings,
         _shape(record.get("measurements") or {}),
         tuple(record.get("notes") or ()),
@@ -145,7 +146,7 @@ def _group(exposure: dict[str, Any]) -> Group:
     )
 
 
-def _measured(measurements: dict[str, Any]) -> Measured:
+def _measured(measurements: dict[str, Any], session: dict[str, Any]) -> Measured:
     if not measurements:
         return Measured()
     stars, sky = measurements["stars"], measurements["sky"]
@@ -157,6 +158,7 @@ def _measured(measurements: dict[str, Any]) -> Measured:
         stars["elongation"],
         sky["level_adu"],
         sky["noise_adu"],
+        session.get("transparency"),
     )
 
 

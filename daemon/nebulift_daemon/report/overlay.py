@@ -11,14 +11,15 @@ BESIDE_LINE = 0.012  # of the frame's width: a trail is framed by two lines and 
 
 def overlay(findings: tuple[dict[str, Any], ...], shape_px: tuple[int, int]) -> list[Markup]:
     """The drawings of the findings that have a place; ``shape_px`` is (height, width)."""
-    return [_drawn(finding, shape_px) for finding in findings if finding.get("geometry")]
+    return [_drawn(finding, shape_px, number) for number, finding in enumerate(findings) if finding.get("geometry")]
 
 
-def _drawn(finding: dict[str, Any], shape_px: tuple[int, int]) -> Markup:
+def _drawn(finding: dict[str, Any], shape_px: tuple[int, int], number: int) -> Markup:
     geometry = finding["geometry"]
     weight = "plain" if finding["severity"] >= VISIBLE_SEVERITY else "slight"
     draw = {"line": _line, "box": _box, "cells": _cells, "ellipse": _ellipse}[geometry["shape"]]
-    return element("g", element("title", finding["text"]), *draw(geometry, shape_px), class_=f"finding {weight}")
+    shapes = draw(geometry, shape_px)
+    return element("g", element("title", finding["text"]), *shapes, class_=f"finding {weight}", data_finding=number)
 
 
 def _line(geometry: dict[str, Any], shape_px: tuple[int, int]) -> list[Markup]:

@@ -1,4 +1,4 @@
-"""Curves of one group of frames over the night: stars, FWHM, HFR, elongation, sky, one below the other."""
+"""Curves of one group of frames over the night, one quantity below the other."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -34,6 +34,8 @@ QUANTITIES = (
     Quantity("HFR", "px", lambda measured: measured.hfr_px, 2),
     Quantity("elongation", "", lambda measured: measured.elongation, 2),
     Quantity("sky", "ADU", lambda measured: measured.sky_adu, 0),
+    Quantity("noise", "ADU", lambda measured: measured.noise_adu, 1),
+    Quantity("transparency", "", lambda measured: measured.transparency, 2),
 )
 
 

@@ -48,7 +48,7 @@ async def decide_many(request: Request) -> Response:
     done, troubles = list[int](), list[str]()
     for frame_id in numbers_in(form.get("frame", "")):
         try:
-            await site.desk.ask(partial(_enter, site=site, frame_id=frame_id, label=label, cause=cause))
+            await site.desk.ask(partial(enter, site=site, frame_id=frame_id, label=label, cause=cause))
         except FilingError as error:
             troubles.append(str(error))
         else:
@@ -148,11 +148,11 @@ def _decided(
     """Enter the decision; the frame that comes next. Raises ``FilingError``, ``HTTPException``."""
     ids = ledger.browsing.ids(selection.wanted(site.desk.zone))
     _, _, after = place_in(ids, frame_id)
-    _enter(ledger, site=site, frame_id=frame_id, label=label, cause=cause)
+    enter(ledger, site=site, frame_id=frame_id, label=label, cause=cause)
     return after
 
 
-def _enter(ledger: Ledger, *, site: Site, frame_id: int, label: Label, cause: str | None) -> None:
+def enter(ledger: Ledger, *, site: Site, frame_id: int, label: Label, cause: str | None) -> None:
     """Enter the decision about one frame. Raises ``FilingError``, ``HTTPException``."""
     row = ledger.frames.get(frame_id)
     if row is None or row.label is None:

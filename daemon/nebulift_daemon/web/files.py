@@ -10,6 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from nebulift.errors import NebuliftError
 from nebulift_daemon.ledger import FrameRow, Ledger
+from nebulift_daemon.state_folder import read_status, running_process
+from nebulift_daemon.vital_signs import health_in_short, vital_signs
+from nebulift_daemon.web.metrics import CONTENT_TYPE, metrics_text
 from nebulift_daemon.web.previews import SIZES, key_of
 from nebulift_daemon.web.selection import numbers_in
 from nebulift_daemon.web.site import site_of
@@ -70,6 +73,13 @@ async def static(request: Request) -> Response:
     return Response(content, media_type=STATIC[name], headers={"cache-control": "no-cache"})
 
 
+async def openapi(request: Request) -> Response:
+    """What the JSON interface offers, as OpenAPI."""
+    del request
+    content = (files(__package__) / "static" / "openapi.json").read_bytes()
+    return Response(content, media_type="application/json")
+
+
 async def news(request: Request) -> Response:
     """Counts of the lists, for pages that stay open."""
     counts = await site_of(request).desk.ask(lambda ledger: ledger.browsing.counts())
@@ -77,14 +87,17 @@ async def news(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """The counts in Prometheus' text format."""
-    counts = await site_of(request).desk.ask(lambda ledger: ledger.browsing.counts())
-    lines = ["# HELP nebulift_frames Frames in each list of the review page.", "# TYPE nebulift_frames gauge"]
-    lines += [f'nebulift_frames{{list="{name}"}} {number}' for name, number in counts.items()]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+    """How things are, in Prometheus' text format."""
+    desk = site_of(request).desk
+    state = desk.root.state_folder
+    lists, verdicts = await desk.ask(lambda ledger: (ledger.browsing.counts(), ledger.frames.counts()))
+    text = metrics_text(lists, verdicts, read_status(state), up=running_process(state) is not None)
+    return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
 
 async def healthz(request: Request) -> Response:
-    """Whether the ledger can be read."""
-    await site_of(request).desk.ask(lambda ledger: ledger.browsing.version())
-    return PlainTextResponse("ok\n")
+    """How the daemon is doing, in numbers; status 503 when frames do not come out or something is wrong."""
+    desk = site_of(request).desk
+    facts = await desk.ask(lambda ledger: vital_signs(desk.root.path, desk.root.state_folder, ledger))
+    health = health_in_short(facts)
+    return Response(json.dumps(health) + "\n", 200 if health["ok"] else 503, media_type="application/json")

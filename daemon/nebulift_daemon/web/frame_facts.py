@@ -38,6 +38,7 @@ class FindingShown:
     text: str
     severity: float
     weight: str
+    is_drawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def _score(line: FrameLine) -> Iterable[Number]:
 def _finding(finding: dict[str, Any]) -> FindingShown:
     severity = float(finding["severity"])
     weight = "slight" if severity < NOTICEABLE_SEVERITY else "noticeable" if severity < VISIBLE_SEVERITY else "plain"
-    return FindingShown(kind_words(finding["kind"]), finding["text"], severity, weight)
+    return FindingShown(kind_words(finding["kind"]), finding["text"], severity, weight, bool(finding.get("geometry")))
 
 
 def _written(value: float | None, digits: int) -> str:

@@ -12,6 +12,7 @@ from nebulift_daemon.ledger import Ledger, Recorded
 from nebulift_daemon.nights import Zone, minutes_ahead
 from nebulift_daemon.web.frame_facts import Card, FrameFacts, card, frame_facts
 from nebulift_daemon.web.selection import Selection, numbers_in, selection_in
+from nebulift_daemon.web.session_strip import Moment, session_strip
 from nebulift_daemon.web.site import Site, site_of
 
 EACH_SIDE = 12  # neighbours whose numbers are compared
@@ -68,6 +69,22 @@ async def frame_page(
     return site.page(
         "frame.html", status, head=opened.head, opened=opened, facts=opened.facts, near=near, trouble=trouble
     )
+
+
+async def session(request: Request) -> Response:
+    """The curves of the session around a frame; the frame's page fetches them when it is shown."""
+    site, selection = site_of(request), selection_in(request.query_params)
+    frame_id = request.path_params["frame_id"]
+
+    def moments(ledger: Ledger) -> list[Moment] | None:
+        row = ledger.frames.get(frame_id)
+        return None if row is None or row.label is None else site.values.around(ledger, row)
+
+    found = await site.desk.ask(moments)
+    if found is None:
+        raise HTTPException(404)
+    curves = session_strip(found, frame_id, site.desk.zone, selection.query)
+    return site.page("session.html", curves=curves, frame_id=frame_id, selection=selection)
 
 
 async def browse(request: Request) -> Response:

@@ -1,6 +1,6 @@
 """``Site``: what every request needs, put together once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from nebulift_daemon.report.words import KIND_WORDS, counted, evening, kind_word
 from nebulift_daemon.web.access import Access
 from nebulift_daemon.web.desk import Desk
 from nebulift_daemon.web.previews import Previews
+from nebulift_daemon.web.session_strip import SessionValues
 
 LIST_NAMES = {
     "queue": "To decide",
@@ -31,6 +32,7 @@ class Site:
     previews: Previews
     access: Access
     templates: jinja2.Environment
+    values: SessionValues = field(default_factory=SessionValues)
 
     def page(self, name: str, status: int = 200, **facts: Any) -> HTMLResponse:
         """A template as an answer."""

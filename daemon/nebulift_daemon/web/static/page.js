@@ -134,6 +134,30 @@ addEventListener("pointermove", (event) => {
 addEventListener("pointerup", () => { grip = null; });
 picture?.addEventListener("click", (event) => { if (!moved) zoom(event); });
 
+// -- findings: each can be hidden, and shows itself when its words are pointed at
+
+for (const eye of document.querySelectorAll("[data-finding].eye")) {
+  const drawn = picture?.querySelector(`g[data-finding="${eye.dataset.finding}"]`);
+  eye.addEventListener("click", () => {
+    const on = drawn.toggleAttribute("hidden");
+    eye.setAttribute("aria-pressed", String(!on));
+    eye.textContent = on ? "hidden" : "drawn";
+  });
+  const item = eye.closest("li");
+  item.addEventListener("pointerenter", () => drawn?.classList.add("pointed"));
+  item.addEventListener("pointerleave", () => drawn?.classList.remove("pointed"));
+}
+
+// -- the session's curves, fetched when the frame is shown
+
+const session = document.querySelector("[data-session]");
+async function fetchSession() {
+  const answer = await fetch(session.dataset.session);
+  const curves = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".curves");
+  if (curves) session.replaceChildren(curves);
+  else session.remove();
+}
+
 // -- buttons and keys
 
 const help = document.getElementById("help");
@@ -223,17 +247,28 @@ if (picture) {
   image.onload = () => fetchAhead().catch(() => {});
   image.src = picture.querySelector("image").getAttribute("href");
 }
+if (session) fetchSession().catch(() => {});
 
-// -- counts that follow the night
+// -- counts that follow the night, and a word when there is more to see
 
-const NEWS_EVERY_MS = 10000;
-setInterval(async () => {
+const NEWS_EVERY_MS = 5000;
+const fresh = document.querySelector("[data-fresh]");
+let first = null; // the counts when the page was loaded
+
+async function look() {
   if (document.hidden) return;
-  try {
-    const counts = await (await fetch("/news")).json();
-    const chosen = new URLSearchParams(location.search);
-    if (chosen.get("night")) return;
-    for (const place of document.querySelectorAll("[data-count]")) place.textContent = counts[place.dataset.count];
-    if (document.querySelector("[data-wait]") && counts.queue > 0 && !chosen.get("kind")) location.reload();
-  } catch { /* the server rests; the next look tells */ }
-}, NEWS_EVERY_MS);
+  const counts = await (await fetch("/news")).json();
+  const chosen = new URLSearchParams(location.search);
+  if (chosen.get("night")) return;
+  for (const place of document.querySelectorAll("[data-count]")) place.textContent = counts[place.dataset.count];
+  if (document.querySelector("[data-wait]") && counts.queue > 0 && !chosen.get("kind")) location.reload();
+  first ??= counts;
+  const more = counts[fresh?.dataset.fresh] - first[fresh?.dataset.fresh];
+  if (!(more > 0)) return;
+  fresh.textContent = more === 1 ? "1 new frame here: show it" : `${more} new frames here: show them`;
+  fresh.parentElement.hidden = false;
+}
+if (fresh) {
+  look().catch(() => {});
+  setInterval(() => look().catch(() => { /* the server rests; the next look tells */ }), NEWS_EVERY_MS);
+}

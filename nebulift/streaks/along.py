@@ -1,0 +1,67 @@
+"""How the light of a trail goes along it: even, falling, rising and falling. Heights in sigma, NaN where covered."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL, LEVEL_ERRORS = 0.35, 1.0  # of the height: halves of a trail differ by less, with so many standard errors
+HOLLOW = 0.85  # of the mean of the outer thirds: 0.75 where light falls with the square of the distance, to a quarter
+MIN_HALF = 4  # segments
+
+
+def steadiness(ridge: NDArray[np.float64]) -> float:
+    """Student's t of the ridge heights of the segments: their mean over the error that their own scatter gives it."""
+    known = ridge[np.isfinite(ridge)]
+    if len(known) < 8:
+        return 0.0
+    return float(known.mean() / max(known.std(ddof=1), 1e-9) * np.sqrt(len(known)))
+
+
+def drop(ridge: NDArray[np.float64]) -> float:
+    """Relative fall along the trail by a straight-line fit; 0 where the fall is less than five times its error."""
+    known = np.flatnonzero(np.isfinite(ridge))
+    if len(known) < 8:
+        return 0.0
+    place = (known - known.mean()) / len(ridge)
+    height = ridge[known]
+    slope = float((place * height).sum() / (place**2).sum())
+    left = height - height.mean() - slope * place
+    error = float(np.sqrt((left**2).mean() / (place**2).sum()))
+    return abs(slope) / max(float(height.mean()), 1e-9) if abs(slope) > 5.0 * error else 0.0
+
+
+def fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
+    """True when the ridge is ``much`` brighter near the relative position ``at`` than far from it, falling all the way.
+
+    A trail that tumbles, or that a star brightens beside the place, goes up and down instead.
+    """
+    known = np.flatnonzero(np.isfinite(along))
+    if len(known) < 4:
+        return False
+    height = along[known]
+    order = np.argsort(np.abs((known + 0.5) / len(along) - at), kind="stable")
+    inner, outer = np.array_split(height[order], 2)
+    if np.median(inner) <= much * max(float(np.median(outer)), 1e-6):
+        return False
+    thirds = [float(np.median(part)) for part in np.array_split(height[order], 3)]
+    return thirds[0] > thirds[1] > thirds[2]
+
+
+def is_level(along: NDArray[np.float64]) -> bool:
+    """True when both ends of the ridge are known to be as high as each other, to ``LEVEL``."""
+    halves = [half[np.isfinite(half)] for half in np.array_split(along, 2)]
+    if min(len(half) for half in halves) < MIN_HALF:
+        return False
+    (one, first), (other, second) = ((half.mean(), half.std(ddof=1) / len(half) ** 0.5) for half in halves)
+    return bool(abs(one - other) + LEVEL_ERRORS * np.hypot(first, second) < LEVEL * max((one + other) / 2.0, 1e-9))
+
+
+def is_hollow(along: NDArray[np.float64]) -> bool:
+    """True when the middle third is far lower than the mean of the others: a spike's light falls like that.
+
+    Spikes fall with the square of the distance from their star; a meteor's light curve is round.
+    """
+    thirds = [part[np.isfinite(part)] for part in np.array_split(along, 3)]
+    if min(len(part) for part in thirds) == 0:
+        return False
+    first, middle, last = (float(np.median(part)) for part in thirds)
+    return middle < HOLLOW * (first + last) / 2.0

@@ -1,0 +1,103 @@
+"""An edge before the field: found by the stars on one side, sooner when it was there in the frame before, too."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from glimpses import BEGIN, Field, after_clean_frames, scalars, seen_next
+
+from nebulift.findings import Kind
+from nebulift.session import FrameScalars, GroupState, compare, session_findings
+from nebulift.session.edge import Edge, believed
+from nebulift.verdict import Label, decide
+
+
+def at(minutes):
+    return (BEGIN + timedelta(minutes=minutes)).isoformat()
+
+
+def remembered(minutes, angle_deg, evidence, *, good=False):
+    return FrameScalars(
+        100, 3.0, 1.1, 1000.0, 20.0, 1.0, good, taken_at=at(minutes), edge_deg=angle_deg, edge_evidence=evidence
+    )
+
+
+def behind_a_roof(reach, passing=0.3):
+    """Below the line ``1 - reach`` of the field only ``passing`` of the light arrives."""
+    return lambda _, y: np.where(y > 1.0 - reach, passing, 1.0)
+
+
+class TestOneFrame:
+    @pytest.mark.parametrize("passing", [0.0, 0.5])
+    def test_a_line_with_faint_stars_behind_it_is_found_with_the_share_of_light(self, passing):
+        field = Field()
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=behind_a_roof(0.2, passing)))
+        assert context.edge_fraction == pytest.approx(0.2 * (1.0 - passing), abs=0.06)
+        assert context.edge_deg == pytest.approx(90.0, abs=25.0)  # towards larger y
+
+    def test_it_is_told_with_its_side_and_number(self):
+        field = Field(stars=40)
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=behind_a_roof(0.25)))
+        found = [one for one in session_findings(context) if "an edge on the lower side takes" in one.text]
+        assert found
+        assert found[0].kind in {Kind.CLOUD, Kind.OBSTRUCTION}
+        assert found[0].severity > 0.5
+
+    @pytest.mark.parametrize("stars", [10, 30, 120])
+    def test_clear_fields_have_no_edge(self, stars):
+        field = Field(stars=stars, seed=stars)
+        state = after_clean_frames(field)
+        for _ in range(40):
+            context, state = seen_next(state, field.glimpse(shift=tuple(field.rng.uniform(-12, 12, 2))))
+            assert context.edge_fraction is None
+
+    def test_a_cloud_amid_the_field_is_no_edge(self):
+        field = Field()
+        cloud = lambda x, y: np.where(np.hypot(x - 0.5, y - 0.5) < 0.15, 0.3, 1.0)  # noqa: E731
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=cloud))
+        assert context.edge_fraction is None
+
+
+class TestBelief:
+    WEAK = Edge(90.0, 0.04, 5.0)
+
+    def test_weak_evidence_is_not_believed_alone(self):
+        assert believed(self.WEAK, at(10), [remembered(5, None, 0.0)]) is None
+        assert believed(None, at(10), []) is None
+
+    def test_it_adds_up_with_that_of_the_frames_just_before_on_the_same_side(self):
+        assert believed(self.WEAK, at(10), [remembered(5, 112.5, 5.0)]) == self.WEAK
+        assert believed(self.WEAK, at(10), [remembered(5, 270.0, 5.0)]) is None
+        assert believed(self.WEAK, at(10), [remembered(0, 90.0, 5.0), remembered(5, None, 0.0)]) is None
+
+    def test_looking_back_the_frames_after_it_count_as_well(self):
+        assert believed(self.WEAK, at(10), [remembered(15, 90.0, 5.0)]) == self.WEAK
+
+    def test_what_clean_frames_show_too_is_no_edge(self):
+        usual = [remembered(5 * number, 90.0, 8.0, good=True) for number in range(6)]
+        assert believed(Edge(90.0, 0.1, 20.0), at(60), usual) is None
+        assert believed(Edge(270.0, 0.1, 20.0), at(60), usual) is not None
+
+
+def night_under_a_roof(field, reach_of, frames=33):
+    """Labels of frames under a roof that rises, after eight clear ones; every frame five minutes after the last."""
+    state, labels = GroupState("group"), []
+    for number in range(frames + 8):
+        reach = reach_of(number - 7)
+        glimpse = field.glimpse(transparency=behind_a_roof(reach) if reach > 0.0 else 1.0)
+        now = replace(scalars(glimpse), taken_at=at(5 * number))
+        context, _ = compare(state, glimpse, now)
+        label = decide(session_findings(context)).label
+        edge = {"edge_deg": context.edge_deg, "edge_evidence": context.edge_evidence}
+        now = replace(now, covered=context.covered_fraction, **edge)
+        _, state = seen_next(state, glimpse, label, now=now)
+        labels.append(label)
+    return labels[8:]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_occlusion_that_rises_through_33_frames_is_found_in_31_of_them(seed):
+    """By the stars alone: the roof is as bright as the sky."""
+    labels = night_under_a_roof(Field(seed=seed), lambda number: 0.9 * number / 33)
+    assert labels.count(Label.CLEAN) <= 2
