@@ -3,8 +3,9 @@ PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
 PI := /var/tmp/nebulift-pi
+FRAMES := 10000
 
-.PHONY: demo test test-all faults pi soak check lint types arrows format wheel wheel-check model bench clean
+.PHONY: demo test test-all faults pi soak audit check lint types arrows format wheel wheel-check model bench clean
 
 demo: .venv/.ready  ## the whole product in a minute, on a night made for it
 	$(RUN)/nebulift demo
@@ -20,6 +21,14 @@ faults: .venv-dev/.ready  ## every fault of tests/fault_lines.py, caused for rea
 
 pi: .venv-dev/.ready  ## on an emulated Raspberry Pi: installs, tests, compares verdicts; half an hour, needs root
 	tests/pi/pi.sh $(PI) $(DEV)/python
+
+soak: .venv-dev/.ready  ## 10 000 frames through one daemon: does anything grow? an hour or two
+	$(DEV)/python benchmarks/soak.py --frames $(FRAMES)
+
+audit:  ## known holes in what constraints.txt pins; asks PyPI
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip --requirement constraints.txt
 
 check: lint types arrows
 
@@ -51,7 +60,7 @@ bench: .venv-dev/.ready
 	$(DEV)/nebulift benchmark --sizes 2,16,26,61 --peers
 
 clean:
-	rm -rf .venv .venv-dev dist demo
+	rm -rf .venv .venv-dev .venv-audit dist demo
 
 .venv/.ready: constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -8,6 +8,7 @@ import argparse
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,30 @@ def family(pid):
     return [pid, *(int(child) for child in children)]
 
 
+def name_of(pid):
+    """What a process of the family does, by the module that it runs."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+    known = {"judge_worker": "judge", "notify.process": "messenger", "web.process": "review page"}
+    return next((name for module, name in known.items() if module in command), "watching")
+
+
+def command_for(base, capture, *, company):
+    """``nebulift watch``; with ``company`` also a messenger and the page."""
+    output = base / "sorted"
+    if not company:
+        return [sys.executable, "-m", "nebulift", "watch", str(capture), "--output", str(output)]
+    config = base / "nebulift.toml"
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    config.write_text(
+        f'[watch]\nfolders = ["{capture}"]\n[output]\nroot = "{output}"\n'
+        f'[web]\nserve = true\nlisten = "127.0.0.1:{port}"\n'
+        f'[notify]\nurls = ["json://127.0.0.1:{port}/"]\nmqtt = "mqtt://127.0.0.1:1"\n'
+        f'safety_file = "{base / "sky.txt"}"\n'
+    )
+    return [sys.executable, "-m", "nebulift", "watch", "--config", str(config)]
+
+
 def written_for_frames(capture, pids, frames, every_s):
     """Bytes that the daemon writes for simulated frames put into ``capture``, each linked where it is sorted."""
     before = sum(map(written_bytes, pids))
@@ -58,12 +83,13 @@ def main():
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--frames", type=int, default=0, help="then so many frames")
     parser.add_argument("--every", type=float, default=65.0, help="seconds between them")
+    parser.add_argument("--company", action="store_true", help="with a messenger and the review page")
     asked = parser.parse_args()
     seconds = asked.seconds
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder, "capture")
         capture.mkdir()
-        command = [sys.executable, "-m", "nebulift", "watch", str(capture), "--output", str(Path(folder, "sorted"))]
+        command = command_for(Path(folder), capture, company=asked.company)
         daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             time.sleep(8.0)  # until it has started its judge
@@ -71,10 +97,10 @@ def main():
             before = {pid: (cpu_s(pid), written_bytes(pid)) for pid in pids}
             time.sleep(seconds)
             print(f"| process | CPU over {seconds:.0f} s | memory | written |\n|---|---|---|---|")
-            for name, pid in zip(("watching", "judge"), pids, strict=False):
+            for pid in pids:
                 spent, wrote = cpu_s(pid) - before[pid][0], written_bytes(pid) - before[pid][1]
                 share = f"{1000 * spent:.0f} ms ({100 * spent / seconds:.2f} %)"
-                print(f"| {name} | {share} | {resident_mb(pid):.0f} MB | {wrote} B |")
+                print(f"| {name_of(pid)} | {share} | {resident_mb(pid):.0f} MB | {wrote} B |")
             if asked.frames:
                 wrote = written_for_frames(capture, pids, asked.frames, asked.every)
                 print(f"\n{wrote / asked.frames / 1000:.0f} kB written beside each of {asked.frames} frames")

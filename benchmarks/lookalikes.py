@@ -169,6 +169,96 @@ def edge_residues(seed):
     return pixels, None
 
 
+def comet_tails(seed):
+    """A coma and a straight gas tail that opens and fades away from it."""
+    rng = rng_of("comet", seed)
+    x, y = grid()
+    angle, length = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(150.0, 800.0)
+    dx, dy = x - rng.uniform(0.2, 0.8) * WIDTH, y - rng.uniform(0.2, 0.8) * HEIGHT
+    along, across = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle) - dx * np.sin(angle)
+    width = rng.uniform(3.0, 10.0) + np.maximum(along, 0.0) * rng.uniform(0.02, 0.12)
+    tail = np.where(along > 0.0, np.exp(-along / length - 0.5 * (across / width) ** 2), 0.0)
+    coma = rng.uniform(2.0, 20.0) / (1.0 + np.hypot(along, across) / rng.uniform(5.0, 25.0)) ** 2
+    return recorded(sky(rng) + (NOISE_E * 10 ** rng.uniform(0.0, 1.3) * (tail + coma)).astype(np.float32), rng), None
+
+
+def spectra(seed):
+    """Through a grating each bright star is a line along one direction, with gaps; in a spectrograph all are rows."""
+    rng = rng_of("spectra", seed)
+    x, y = grid()
+    light = sky(rng)
+    tilt = float(rng.choice([0.0, rng.normal(0.0, 0.002), rng.normal(0.0, 0.02)]))
+    spacing = rng.uniform(15.0, 80.0)
+    row = (y - tilt * x) / spacing
+    order = np.floor(row)
+    height = NOISE_E * 10 ** rng.uniform(-0.5, 1.5) * (0.5 + 0.5 * np.cos(1.7 * order + x / rng.uniform(40.0, 400.0)))
+    return recorded(
+        light + (height * np.exp(-0.5 * ((row - order - 0.5) * spacing / 1.5) ** 2)).astype(np.float32), rng
+    ), None
+
+
+def dust_donuts(seed):
+    """Shadows of dust before the sensor, and what a flat that does not fit leaves of them."""
+    rng = rng_of("dust", seed)
+    x, y = grid()
+    light = sky(rng)
+    for _ in range(rng.integers(3, 25)):
+        away = np.hypot(x - rng.uniform(0.0, WIDTH), y - rng.uniform(0.0, HEIGHT))
+        outer = rng.uniform(8.0, 90.0)
+        inner, depth = outer * rng.uniform(0.3, 0.6), rng.uniform(-0.1, 0.25)
+        light *= (1.0 - depth * ((away < outer) & (away > inner))).astype(np.float32)
+    return recorded(light, rng), None
+
+
+def ghosts_and_arcs(seed):
+    """Reflections of a bright star: discs with an edge, and arcs of large radius."""
+    rng = rng_of("ghosts", seed)
+    x, y = grid()
+    light = sky(rng, burnt=1)
+    for _ in range(rng.integers(1, 5)):
+        away = np.hypot(x - rng.uniform(0.0, WIDTH), y - rng.uniform(0.0, HEIGHT))
+        light += (NOISE_E * 10 ** rng.uniform(-0.5, 0.8) * (away < rng.uniform(40.0, 300.0))).astype(np.float32)
+    radius, angle = rng.uniform(500.0, 2500.0), rng.uniform(0.0, 2.0 * np.pi)
+    middle = WIDTH / 2 + radius * np.cos(angle), HEIGHT / 2 + radius * np.sin(angle)
+    away = np.hypot(x - middle[0], y - middle[1]) - radius
+    arc = np.exp(-0.5 * (away / rng.uniform(4.0, 25.0)) ** 2)
+    return recorded(light + (NOISE_E * 10 ** rng.uniform(-0.5, 0.8) * arc).astype(np.float32), rng), None
+
+
+def spikes_from_outside(seed):
+    """Spikes of a star beyond the border: they come in and fade with the square of the distance."""
+    rng = rng_of("outside", seed)
+    x, y = grid()
+    light = sky(rng)
+    side, beyond = int(rng.integers(4)), rng.uniform(5.0, 250.0)
+    place = rng.uniform(0.1, 0.9)
+    star = ((place * WIDTH, -beyond), (place * WIDTH, HEIGHT + beyond),
+            (-beyond, place * HEIGHT), (WIDTH + beyond, place * HEIGHT))[side]  # fmt: skip
+    arms, first = int(rng.choice([4, 6])), rng.uniform(0.0, np.pi)
+    bright = NOISE_E * 10 ** rng.uniform(0.3, 2.0)
+    for number in range(arms):
+        angle = first + number * 2.0 * np.pi / arms
+        along = (x - star[0]) * np.cos(angle) + (y - star[1]) * np.sin(angle)
+        across = (y - star[1]) * np.cos(angle) - (x - star[0]) * np.sin(angle)
+        fall = np.where(along > 0.0, 1.0 / (1.0 + along / 150.0) ** 2, 0.0)
+        light += (bright * fall * np.exp(-0.5 * (across / 1.5) ** 2)).astype(np.float32)
+    return recorded(light, rng), None
+
+
+def cosmic_ray_tracks(seed):
+    """Muons that come in flat: straight, a pixel wide, of even charge, mostly short."""
+    rng = rng_of("cosmics", seed)
+    light = sky(rng)
+    for _ in range(rng.integers(20, 120)):
+        length, angle = min(rng.exponential(25.0) + 2.0, 160.0), rng.uniform(0.0, np.pi)
+        steps = np.arange(0.0, length, 0.5)
+        column = (rng.uniform(0.0, WIDTH) + steps * np.cos(angle)).astype(int)
+        row = (rng.uniform(0.0, HEIGHT) + steps * np.sin(angle)).astype(int)
+        inside = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < HEIGHT)
+        light[row[inside], column[inside]] += np.float32(NOISE_E * 10 ** rng.uniform(0.5, 2.0))
+    return recorded(light, rng), None
+
+
 LOOKALIKES = {
     "diffraction spikes": diffraction_spikes,
     "bleeding columns": bleeding_columns,
@@ -182,4 +272,10 @@ LOOKALIKES = {
     "vignetted corners": vignetted_corners,
     "dither borders": dither_borders,
     "residues along borders": edge_residues,
+    "comet tails": comet_tails,
+    "spectra": spectra,
+    "dust": dust_donuts,
+    "ghosts and arcs": ghosts_and_arcs,
+    "spikes from outside": spikes_from_outside,
+    "cosmic-ray tracks": cosmic_ray_tracks,
 }

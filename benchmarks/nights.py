@@ -64,6 +64,12 @@ def judged(night):
     return {"alone": alone, "live": live, "looking back": back}, len(json.dumps(final.to_json())), spent_ms
 
 
+def pier_sides(night):
+    """Before or after the meridian flip, of each frame; ``None`` in nights without one."""
+    sides = [measured.exposure.pier_side for measured, _ in night]
+    return [("before" if side == sides[0] else "after") if len(set(sides)) > 1 else None for side in sides]
+
+
 def figures(rows):
     """Cells of one line; rows: (night, true label, judgement)."""
     rows = [row for row in rows if row[1] != "marginal"]
@@ -110,19 +116,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=18)
     parser.add_argument("--seed", type=int, default=7000)
+    parser.add_argument("--cameras", type=int, default=len(CAMERAS), help="so many, from the first")
     parser.add_argument("--keep", type=Path, help="keep the measurements here, or take them from here")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     nights = {}
     if asked.keep and asked.keep.exists():
         nights = pickle.loads(asked.keep.read_bytes())
-    for camera in CAMERAS:
+    for camera in CAMERAS[: asked.cameras]:
         for course in COURSES:
             if (camera.name, course) not in nights:
                 nights[camera.name, course] = measured_night(camera.name, course, asked.seed, asked.frames)
         if asked.keep:
             asked.keep.write_bytes(pickle.dumps(nights))
-    ways, cameras, courses, fields, sizes, times = {}, {}, {}, {}, [], []
+    ways, cameras, courses, fields, flips, sizes, times = {}, {}, {}, {}, {}, [], []
     for (camera, course), night in nights.items():
         content = plans(camera, course, asked.seed, asked.frames)[0].scene.target.diffuse
         found, size, spent_ms = judged(night)
@@ -138,11 +145,16 @@ def main():
                 cameras.setdefault(camera, []).extend(rows)
                 courses.setdefault(course, []).extend(rows)
                 fields.setdefault(content, []).extend(rows)
+                for side, row in zip(pier_sides(night), rows, strict=True):
+                    flips.setdefault(side, []).append(row)
     print(f"{len(nights)} nights of {asked.frames} frames, {len(cameras)} cameras, seed {asked.seed}:")
     print_table("all nights", ways)
     print_table("live, by camera", cameras)
     print_table("live, by course", courses)
     print_table("live, by what is in the field", fields)
+    print_table(
+        "live, nights with a meridian flip", {side: flips[side] for side in ("before", "after") if side in flips}
+    )
     print(f"\nState of a group: {max(sizes) / 1e3:.0f} kB at most; {np.median(times):.1f} ms to compare and decide.")
 
 

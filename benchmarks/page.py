@@ -28,6 +28,7 @@ from nebulift_daemon.report.csv_table import as_csv
 from nebulift_daemon.report.json_document import as_json
 from nebulift_daemon.report.night_report import gather
 from nebulift_daemon.report.page import as_html
+from nebulift_daemon.report.thumbnails import _jpeg
 from nebulift_daemon.web.previews import _make
 
 TRIES = 40
@@ -50,8 +51,9 @@ def page_times(base, frames):
     """The page over a queue of so many frames: first page, next frames, sheet, curves, in seconds of waiting."""
     night = make_night(base / "queue", ["review"] * frames, every_s=5.0, content=lambda _: fits_file(1))
     with Served(night.output, night.state) as page:
-        first_s, _, answer = timed(lambda: page.get("/"))
-        print(f"| first answer of a fresh server, {frames} frames wait | {first_s:.3f} s |")
+        first_s, first_cpu_s, answer = timed(lambda: page.get("/"))
+        first = f"{first_s:.3f} s waited; {first_cpu_s:.3f} s CPU"
+        print(f"| first answer of a fresh server, {frames} frames wait | {first} |")
         assert answer.status == 303
         for name, path in (
             ("a frame's page", "/frame/{}?list=queue"),
@@ -84,7 +86,8 @@ def browser_times(base, frames, chromium):
         tab = browser.new_page(viewport={"width": 1440, "height": 900})
         ready_s, _, _ = timed(lambda: (tab.goto(page.address), tab.wait_for_selector("#picture image")))
         print(f"| page ready in Chromium, {frames} frames wait | {ready_s:.3f} s |")
-        walls = []
+        empty = browser.new_page()
+        walls, empties = [], []
         for number in range(2, TRIES + 2):
             tab.wait_for_timeout(400)  # a person looks; the next picture is fetched meanwhile
             begun = time.perf_counter()
@@ -93,7 +96,13 @@ def browser_times(base, frames, chromium):
                 "number => location.pathname === `/frame/${number}` && document.readyState === 'complete'", arg=number
             )
             walls.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+            empty.goto(f"{page.address}/healthz?{number}")
+            empties.append(time.perf_counter() - begun)
         print(f"| next frame on key press, in Chromium | {spread(walls)} s |")
+        print(f"| for comparison: a page of the word ok, in Chromium | {spread(empties)} s |")
+        ratios = [wall / empty for wall, empty in zip(walls, empties, strict=True)]
+        print(f"| ratio of the two | {spread(ratios)} |")
         browser.close()
 
 
@@ -105,9 +114,10 @@ def preview_times(base, width_px, height_px):
         _make(path)  # libraries loaded
         cpus = [timed(lambda path=path: _make(path))[1] for _ in range(10)]
         size = sum(map(len, _make(path).values()))
-        print(
-            f"| preview, {width_px * height_px / 1e6:.0f} MP {name} | {spread(cpus)} s CPU; {size / 1e3:.0f} kB kept |"
-        )
+        thumbnails = [timed(lambda path=path: _jpeg(path))[1] for _ in range(10)]
+        megapixels = width_px * height_px / 1e6
+        print(f"| preview, {megapixels:.0f} MP {name} | {spread(cpus)} s CPU; {size / 1e3:.0f} kB kept |")
+        print(f"| picture in the report, {megapixels:.0f} MP {name} | {spread(thumbnails)} s CPU |")
 
 
 def report_times(base, frames):

@@ -40,6 +40,7 @@ from nebulift.session import (
 )
 from nebulift.session.star_match import Match
 from nebulift.verdict import (
+    DISTRUST_NOTE,
     NOTICEABLE_SEVERITY,
     Policy,
     Thresholds,
@@ -154,7 +155,8 @@ def conclude(
         before = _before(state, seen.scalars)
         believed = distrusted(verdict, sum(frame.weakly_bad for frame in before), len(before), policy)
         sessions[state.group] = _brought_up_to_date(state, seen, measured, verdict, believed)
-        verdict, notes = believed, (*notes, *standing(state))
+        first = believed is not verdict and not state.is_distrusted
+        verdict, notes = believed, (*notes, *standing(state), *([DISTRUST_NOTE] if first else []))
     return Judgement(
         measured.path,
         verdict,
@@ -200,13 +202,10 @@ def _watched(
 def _brought_up_to_date(
     state: GroupState, seen: "_Compared", measured: Measured, verdict: Verdict, believed: Verdict
 ) -> GroupState:
-    """The group's state with this frame in it; says once when its frames are no longer believed to be so bad."""
+    """The group's state with this frame in it."""
     scalars = replace(seen.scalars, weakly_bad=is_weak(verdict))
     after = updated(state, measured.glimpse, scalars, seen.match, believed.label, measured.exposure.taken_at)
-    if believed is verdict or state.is_distrusted:
-        return after
-    log.warning("%s: %s; the further ones go to review", state.group, believed.reason.split(";")[0])
-    return replace(after, is_distrusted=True)
+    return after if believed is verdict else replace(after, is_distrusted=True)
 
 
 def standing(state: GroupState) -> tuple[str, ...]:

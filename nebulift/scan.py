@@ -18,6 +18,7 @@ UNITS_PER_SIGMA = 16  # int16 then reaches 2047 sigma: brighter pixels are star 
 SMALL_FRAME_PX = 1_500_000  # mono frames below are not binned: a 640 x 480 all-sky frame has no pixels to give away
 SAMPLE_STRIPS = 24  # strips looked at before the pass, to find level and noise
 SAMPLE_ROWS = 2  # of each: the noise is then known to half a per cent
+LARGEST_ADU = 1e30  # what is more comes from damaged files, and its sums would be infinite
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 COARSE_STEPS = 0.7  # of the converter: noise below it shows as few numbers, of which quantiles tell nothing
 CLIP_STEPS = 3.0  # differences of such noise: more are stars and hot pixels
@@ -97,13 +98,18 @@ def binned(strip: NDArray[Any], bin_px: int) -> tuple[NDArray[np.float32], NDArr
     if strip.dtype.kind != "f":
         # area means of integers are rounded to integers by OpenCV: go through float for the half steps
         return _area(strip.astype(np.float32), size, bin_px), None
-    finite = np.isfinite(strip)
+    finite = is_number(strip)
     if finite.all():
         return _area(strip.astype(np.float32, copy=False), size, bin_px), None
     share = _area(finite.astype(np.float32), size, bin_px)
     total = _area(np.where(finite, strip, 0.0).astype(np.float32), size, bin_px)
     ok = share > 0.0
     return np.divide(total, share, out=np.zeros_like(total), where=ok), ok
+
+
+def is_number(strip: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Where pixels hold a number of which a mean can be taken: not NaN, infinite or near the end of float32."""
+    return np.asarray(np.abs(strip) < LARGEST_ADU)
 
 
 def _area(strip: NDArray[np.float32], size: tuple[int, int], bin_px: int) -> NDArray[np.float32]:
@@ -140,7 +146,7 @@ def _sample_level(frame: Frame, bin_px: int) -> _Level:
             continue
         medians.append(float(np.median(values)))
         noises.append(difference_noise(means, 1, ok))
-        finite = np.isfinite(strip) if strip.dtype.kind == "f" else None
+        finite = is_number(strip) if strip.dtype.kind == "f" else None
         raw_noises.append(difference_noise(strip, raw_step, finite))
         strip = strip.astype(np.float32)
         if finite is not None:
@@ -233,7 +239,7 @@ def far_noise(values: NDArray[np.float32]) -> float:
     if values.shape[1] <= 2 * FAR_PX:
         return 0.0
     middle = values[:, FAR_PX:-FAR_PX]
-    beside = (values[:, : -2 * FAR_PX] + values[:, 2 * FAR_PX :]) / 2.0
+    beside = values[:, : -2 * FAR_PX] / 2.0 + values[:, 2 * FAR_PX :] / 2.0
     return _smaller_mean(_finite_differences(middle, beside)) / float(1.5**0.5)
 
 
@@ -249,12 +255,12 @@ def _smaller_mean(absolute: NDArray[np.integer | np.floating]) -> float:
     if absolute.size == 0:
         return 0.0
     kept = max(int(0.683 * absolute.size), 1)
-    return float(np.partition(absolute, kept - 1)[:kept].mean()) / 0.460
+    return float(np.partition(absolute, kept - 1)[:kept].mean(dtype=np.float64)) / 0.460
 
 
 def _extremes(strip: NDArray[Any]) -> tuple[float, float]:
     if strip.dtype.kind == "f":
-        finite = strip[np.isfinite(strip)]
+        finite = strip[is_number(strip)]
         return (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
     low, high, _, _ = cv2.minMaxLoc(strip)
     return low, high

@@ -90,11 +90,13 @@ def _clipped_midmean(cells: NDArray[np.int16], counts: NDArray[np.intp]) -> NDAr
 def _sums(cells: NDArray[np.int16], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
     """Sum of each cell's values after ``first`` up to ``last``."""
     size = cells.shape[-1]
-    offsets = np.arange(first.size) * size
-    edges = np.stack([offsets + np.minimum(first.ravel() + 1, size - 1), offsets + last.ravel()], axis=1)
     # up to, not including, ``last``: an index one past the end of the last cell is none that reduceat takes
-    inner = np.add.reduceat(cells.ravel(), edges.ravel(), dtype=np.int64)[::2].reshape(first.shape)
-    inner = np.where(edges[:, 1] > edges[:, 0], inner.ravel(), 0).reshape(first.shape)
+    begin = np.minimum(first + 1, size - 1)
+    inner = np.empty(first.shape)
+    for row, (starts, ends) in enumerate(zip(begin, last, strict=True)):  # all at once would be copied as int32
+        edges = np.stack([starts, ends], axis=1) + np.arange(len(starts))[:, None] * size
+        inner[row] = np.add.reduceat(cells[row].ravel(), edges.ravel(), dtype=np.int32)[::2]
+    inner[last <= begin] = 0.0
     return np.asarray(inner + np.where(last > first, _at(cells, last).astype(np.float64), 0.0))
 
 

@@ -14,6 +14,7 @@ VISIBLE_SEVERITY = 0.7  # from here on an artefact is plainly visible (definitio
 NOTICEABLE_SEVERITY = 0.3  # below it a finding is a remark and names no cause
 ROUNDING = 1e-9  # 1 - 0.7 is a little more than 0.3 to a computer
 DISTRUST_WORDS = "too many to believe"  # stand in the reason of a verdict that was not believed
+DISTRUST_NOTE = "from this frame on the group's weak evidence is not believed: look through its frames"  # on the first
 DISTRUST_MIN_FRAMES = 10  # of a group: before, most of it may really be bad
 STACKING_MIN_FRAMES = 8  # sigma clipping takes a lone trail out of so many frames or more
 

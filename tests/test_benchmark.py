@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from command_line import nebulift  # noqa: F401 - a fixture
 
 from nebulift import benchmark
 from nebulift.benchmark import peak_resident_mb, resident_mb
 from nebulift.errors import NebuliftError
+from nebulift.hostile_frames import FINE, REFUSED, answers, hostile_frames
 from nebulift.readers import open_frame
 
 STAGES = ["read and bin", "saturation", "sky", "sensor", "stars", "streaks", "findings"]
@@ -25,6 +27,10 @@ def test_a_frame_of_the_size_is_judged_stage_by_stage_with_sep_beside_it(small, 
     assert cost.total_ms > 0.0
     assert cost.peer_ms > 0.0
     assert 0.0 < cost.loaded_mb <= cost.peak_mb <= cost.peer_peak_mb
+    assert 0.0 < cost.floor_ms < cost.total_ms
+    assert 0.0 < cost.search_ms < cost.total_ms
+    assert 0.0 < cost.latency_ms <= cost.latency_p95_ms
+    assert cost.network_ms == {}
     with open_frame(tmp_path / "benchmark_2mp.fits") as frame:
         assert frame.shape == (600, 800)
 
@@ -45,11 +51,20 @@ def test_memory_is_told_in_megabytes_of_this_process():
 
 
 def test_the_command_prints_a_table_or_json(small, nebulift):  # noqa: F811
-    table = nebulift("benchmark", "--sizes", "2", "--model", "")
+    table = nebulift("benchmark", "--sizes", "2", "--model", "", "--rounds", "1")
     assert table.status == 0
-    assert all(stage in table.out for stage in STAGES)
-    (cost,) = json.loads(nebulift("benchmark", "--sizes", "2", "--model", "", "--json").out)
+    assert all(stage in table.out for stage in [*STAGES, "total / floor", "latency, 95 %"])
+    frames = len(hostile_frames())
+    assert f"finite numbers, or refused: {frames} of {frames}\n" in table.out
+    (cost,) = json.loads(nebulift("benchmark", "--sizes", "2", "--rounds", "1", "--json").out)
     assert cost["megapixels"] == 2
+    assert cost["network_ms"]["fp32"] > 0.0
+
+
+def test_a_frame_that_breaks_an_eye_is_reported(monkeypatch):
+    monkeypatch.setattr("nebulift.hostile_frames.hostile_frames", lambda: {"none": np.zeros((0, 4), np.uint16)})
+    (answer,) = answers(None).values()
+    assert answer not in (FINE, REFUSED)
 
 
 @pytest.mark.parametrize("sizes", ["3", "", "2;16", "two"])

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from nebulift.classifier import load_classifier
 from nebulift.cli import cli
+from nebulift.model_benchmark import measure_model
 from nebulift.model_card import default_model_path
 from nebulift.simulate.night import plan_night
 from nebulift.simulate.night_files import write_night
@@ -74,3 +75,11 @@ def test_another_file_in_its_place_is_refused_and_the_filter_decides_alone(frame
 def test_the_manifest_names_nothing_else():
     manifest = json.loads((default_model_path().parent / "manifest.json").read_text(encoding="utf-8"))
     assert [Path(name).name for name in manifest] == ["default.onnx"]
+
+
+def test_it_answers_hostile_inputs_with_a_probability_or_not_at_all():
+    found = measure_model(load_classifier(), rounds=5)
+    assert 0.0 < found.median_ms <= found.p95_ms
+    assert set(found.hostile) == {"zeros", "saturated", "greatest", "NaN", "infinite"}
+    assert all(answer == "refused" or 0.0 <= float(answer) <= 1.0 for answer in found.hostile.values())
+    assert found.hostile["zeros"] != "refused"

@@ -162,6 +162,14 @@ def test_one_class_is_refused_before_hours_are_spent(tmp_path):
         run("train-from-fits", tmp_path / "nights", "--model-output", tmp_path / "m.pth")
 
 
+@pytest.mark.torch
+def test_a_graphics_card_that_is_not_there_is_said_to_be_missing(nights, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(TrainingError, match="torch sees no graphics card here"):
+        run("train-from-fits", nights, "--model-output", tmp_path / "m.pth", "--device", "cuda")
+
+
 def interrupting_after_an_epoch(listener, done, text=""):
     """Ctrl-C when the first epoch is told."""
     if text.startswith("loss"):

@@ -70,6 +70,18 @@ def test_the_pixels_are_not_changed_and_the_answer_is_the_same_again():
     assert first.findings == second.findings
 
 
+def test_threads_change_nothing():
+    before = cv2.getNumThreads()
+    try:
+        told = []
+        for threads in (1, 2, 4):
+            cv2.setNumThreads(threads)
+            told.append(ArtifactDetector().analyse(frame_from_array(TRAILED)).measurements)
+    finally:
+        cv2.setNumThreads(before)
+    assert told[0] == told[1] == told[2]
+
+
 def test_an_unreadable_file_raises_one_sentence(folder):
     with pytest.raises(UnreadableFrame, match=r"half\.fits"):
         ArtifactDetector().analyse_file(folder / "half.fits")

@@ -75,6 +75,9 @@ def check_command(words, page):
         return
     assert words[1] in COMMANDS, f"{page.name}: nebulift {words[1]}"
     command = cli.get_command(click.Context(cli), words[1])
+    if isinstance(command, click.Group):
+        assert words[2] in command.commands, f"{page.name}: nebulift {words[1]} {words[2]}"
+        command = command.commands[words[2]]
     options = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
     for word in words[2:]:
         if re.match(r"--[a-z]", word):

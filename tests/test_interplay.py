@@ -177,6 +177,22 @@ def test_a_crash_between_frame_and_sidecar_is_made_good_at_the_next_start(tmp_pa
         assert daemon.stop() == 0
 
 
+def test_a_sidecar_that_comes_late_follows_unless_a_new_frame_has_taken_the_name(tmp_path, monkeypatch):
+    filing = dict.fromkeys(("clean", "contaminated", "review"), "move")
+    daemon = Daemon(tmp_path, filing=filing)
+    with daemon:
+        make_files(daemon.capture, {"a.fits": frame(b"CLEAN a"), "b.fits": frame(b"CLEAN b")})
+        daemon.has_filed("clean/a.fits", "clean/b.fits")
+        assert daemon.stop() == 0
+    make_files(daemon.capture, {"a.wcs": "solved", "b.wcs": "of the new b", "b.fits": frame(b"HANG")})
+    with daemon:  # which looks at once; the new b is judged for a second, then goes to review with its own
+        wait_until(lambda: "clean/a.wcs" in daemon.filed())
+        wait_until(lambda: "review/b.wcs" in daemon.filed())
+        assert daemon.stop() == 0
+    assert names(daemon.capture) == []
+    assert "clean/b.wcs" not in daemon.filed()
+
+
 def test_a_night_that_is_linked_leaves_sidecars_where_they_are(tmp_path):
     night = make_night(tmp_path, ["review"])
     beside = night.capture / "M31_Light_0000.json"

@@ -30,6 +30,7 @@ from nebulift_daemon.judge_messages import (
     read_task,
     task_line,
 )
+from nebulift_daemon.judging_process import fair_limit_mb
 from nebulift_daemon.placing import sha256_of
 from nebulift_daemon.sighting import Sighting, look
 
@@ -237,6 +238,11 @@ def test_it_gives_way_to_others_and_goes_first_when_memory_runs_out(client):
     assert Path(f"/proc/{judge.pid}/oom_score_adj").read_text().strip() == "800"
     environment = Path(f"/proc/{judge.pid}/environ").read_bytes()
     assert b"ORT_DISABLE_TELEMETRY=1" in environment
+
+
+@pytest.mark.parametrize(("asked_mb", "machine_mb", "given_mb"), [(900, 8000, 900), (900, 475, 316), (200, 475, 200)])
+def test_a_small_machine_is_not_filled_whatever_the_configuration_says(asked_mb, machine_mb, given_mb):
+    assert fair_limit_mb(asked_mb, machine_mb) == given_mb
 
 
 def test_ctrl_c_at_the_terminal_does_not_end_it(tmp_path, client):

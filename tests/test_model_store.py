@@ -16,6 +16,7 @@ from nebulift.cli import cli  # noqa: E402
 from nebulift.errors import ModelMismatch, NebuliftError, WrongUsage  # noqa: E402
 from nebulift.model_card import METADATA_KEY, default_model_path  # noqa: E402
 from nebulift.model_store import ACTIVE, MANIFEST, SHADOW, ModelStore  # noqa: E402
+from nebulift.pipeline import judge  # noqa: E402
 from nebulift.training.input_cache import content_hash  # noqa: E402
 from nebulift.training.promotion import may_replace  # noqa: E402
 from nebulift.verdict import Fusion, Thresholds  # noqa: E402
@@ -147,7 +148,7 @@ def test_the_commands_tell_what_they_did_and_why_not(files, tmp_path):
 
 
 def test_a_model_in_shadow_is_heard_and_decides_nothing(files, tmp_path):
-    paths = write_night(tmp_path / "night", "2024-11-01", clean=3, bad=0)
+    paths = write_night(tmp_path / "night", "2024-11-01", clean=4, bad=0)
     store = ModelStore.open(tmp_path / "models")
     one, two = (store.install(files[name]) for name in ("one", "two"))
     store.promote(one)
@@ -158,6 +159,8 @@ def test_a_model_in_shadow_is_heard_and_decides_nothing(files, tmp_path):
         watched = client.judge(Task(look(paths[1]))).record
         store.shadow(None)
         after = client.judge(Task(look(paths[2]))).record
+        store.promote(two, "seen in shadow")
+        promoted = client.judge(Task(look(paths[3]))).record
     finally:
         client.close()
     assert "shadow" not in alone
@@ -165,6 +168,20 @@ def test_a_model_in_shadow_is_heard_and_decides_nothing(files, tmp_path):
     assert (watched["model"], watched["verdict"]) == ("rig 1", "clean")
     assert (watched["shadow"]["model"], watched["shadow"]["verdict"]) == ("rig 2", "review")
     assert watched["shadow"]["score"] == 0.5
+    assert (promoted["model"], promoted["verdict"]) == ("rig 2", "review")  # without a restart
+
+
+def test_a_model_in_shadow_that_fails_harms_nothing(tmp_path):
+    class Broken:
+        card = replace(load_classifier().card, name="broken")
+
+        def predict(self, given):
+            raise ModelMismatch("it answers with NaN")
+
+    path = write_night(tmp_path, "2024-11-01", clean=1, bad=0)[0]
+    judgement = judge(path, model=load_classifier(), shadow=Broken())
+    assert judgement.shadow is None
+    assert judgement.verdict.label == "clean"
 
 
 def test_the_nights_report_compares_the_verdicts(tmp_path, monkeypatch):

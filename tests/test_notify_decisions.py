@@ -259,6 +259,12 @@ def test_what_is_no_news_is_refused(line):
 def test_the_longest_news_fits_into_a_pipe_in_one_piece():
     text = "\N{BLACK STAR}" * 300
     assert len(line_of(FrameNews("2026", text, "contaminated", str(Kind.OFF_TARGET), text))) < 4096
+    assert len(line_of(StatusNews((text,) * 5, 1))) <= 4096
+    wide = "\N{TELESCOPE}" * 300
+    assert len(line_of(FrameNews("2026", wide, "contaminated", "streak", wide))) <= 4096
+    many = NightNews("2026-11-20", "3 h usable\n" + "\n".join(f"M {n}: {text}" for n in range(30)), "/r.html")
+    assert len(line_of(many)) <= 4096
+    assert news_in(line_of(many)).text.startswith("3 h usable\nM 0")
 
 
 def test_what_a_row_of_the_ledger_tells(tmp_path):

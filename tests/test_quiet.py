@@ -1,6 +1,8 @@
 """Nothing phones home, and what runs on a small computer never needs what only training needs."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -8,6 +10,7 @@ import textwrap
 import pytest
 from framefiles import fits_bytes
 
+from nebulift.model_card import default_model_path
 from nebulift.simulate import star_field
 
 RUNTIME = [
@@ -119,3 +122,53 @@ def test_no_module_but_the_classifier_imports_onnxruntime():
         print("onnxruntime" in sys.modules)
     """
     assert run(listed) == "False\n"
+
+
+# -- what the kernel saw ----------------------------------------------------------------------------------------------
+
+SECONDS_UNTIL_IT_SPEAKS = 16  # onnxruntime 1.31 opens its sockets 12 s after a session was made
+CALLS = "trace=socket,connect,sendto,sendmsg,openat,open,creat,mkdir,mkdirat,rename,renameat,unlink"
+
+
+def seen_by_the_kernel(folder, code, **environment):
+    """(sockets opened, files and folders made) by Python code that then waits for what others do behind its back."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    log = folder / "strace"
+    for place in (home := folder / "home", home / ".cache"):
+        place.mkdir(exist_ok=True)
+    inherited = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    waiting = f"{textwrap.dedent(code)}\nimport time\ntime.sleep({SECONDS_UNTIL_IT_SPEAKS})"
+    command = ["strace", "-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", log, sys.executable, "-c", waiting]
+    done = subprocess.run(command, env=inherited | environment, capture_output=True, text=True, check=False)
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("this process may not be traced")
+    assert done.returncode == 0, done.stderr
+    calls = log.read_text(errors="replace").splitlines()
+    sockets = [call for call in calls if re.search(r"\b(socket|connect|sendto|sendmsg)\(", call)]
+    made = [call for call in calls if "O_CREAT" in call or re.search(r"\b(creat|mkdir|mkdirat)\(", call)]
+    return sockets, [call for call in made if " = -1 " not in call and "/dev/null" not in call]
+
+
+@pytest.mark.slow
+def test_the_real_judge_opens_no_socket_and_makes_no_file(tmp_path, light):
+    judged = f"""
+        from pathlib import Path
+        from nebulift.classifier import load_classifier
+        from nebulift.pipeline import judge
+
+        assert judge(Path({str(light)!r}), model=load_classifier()).verdict.model
+    """
+    assert seen_by_the_kernel(tmp_path, judged) == ([], [])
+    assert sorted(path.name for path in (tmp_path / "home").rglob("*")) == [".cache"]
+
+
+@pytest.mark.slow
+def test_onnxruntime_left_to_itself_would_have_spoken(tmp_path):
+    """Otherwise the test above would prove nothing."""
+    model = str(default_model_path())
+    sockets, made = seen_by_the_kernel(tmp_path, f"import onnxruntime\nonnxruntime.InferenceSession({model!r})")
+    if not sockets and not made:
+        pytest.skip("this build of onnxruntime has no telemetry")
+    assert any("socket(AF_INET" in call for call in sockets) or made

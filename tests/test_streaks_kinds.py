@@ -12,6 +12,9 @@ from nebulift.streaks.kinds import TrailLook, kind_of
 SIDE = 1000
 FIELD = star_field(SIDE, SIDE, density_per_mpx=150, seed=8)
 LEVEL = (1.0,) * 12
+UNEVEN = (1.0, 0.3, 1.4, 0.4, 1.0, 0.3, 1.4, 0.4, 1.0, 0.3, 1.4, 0.4)  # it tumbles
+BURST = (0.2, 0.4, 0.6, 0.7, 0.9, 1.0, 1.1, 1.2, 1.1, 1.8, 1.2, 0.7)
+FLARE = (0.3, 0.3, 0.3, 0.4, 0.8, 1.6, 1.7, 0.9, 0.4, 0.3, 0.3, 0.3)  # on an even trail
 SPINDLE = (0.1, 0.3, 0.5, 0.8, 1.0, 1.2, 1.3, 1.2, 0.9, 0.6, 0.3, 0.1)
 
 
@@ -66,6 +69,22 @@ def test_an_even_sharp_trail_across_the_frame_is_a_satellite():
     assert seen(crossing(np.random.default_rng(5), (SIDE, SIDE)), peak_sigma=3.0).object_kind == "satellite"
 
 
+def test_the_light_of_a_bright_trail_is_told_beyond_the_clip_and_in_its_signal_to_noise_ratio():
+    ends = crossing(np.random.default_rng(5), (SIDE, SIDE))
+    pixels, truth = add_streak(FIELD, ends, peak_sigma=40.0)
+    (streak,) = [one for one in see(pixels).streaks if is_this(one, ends)]
+    assert streak.peak_sigma == pytest.approx(40.0, rel=0.3)
+    assert 0.7 < streak.snr / truth.artefacts[0].evidence["total_snr"] < 1.2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_meteor_that_rises_and_fades_is_a_meteor_and_its_faint_ends_belong_to_it(seed):
+    ends = part_of(crossing(np.random.default_rng(seed), (SIDE, SIDE)), 0.2, 0.75)
+    streak = seen(ends, peak_sigma=4.0, pattern="spindle", seed=seed)
+    assert streak.object_kind == "meteor"
+    assert streak.length_px > 0.85 * length_of(ends)
+
+
 def test_regular_flashes_are_those_of_an_aircraft():
     kinds = [
         seen(
@@ -83,13 +102,20 @@ def test_regular_flashes_are_those_of_an_aircraft():
         ({"snr": 10.0}, "unknown"),
         ({"flashes": True}, "aircraft"),
         ({"is_twin": True, "sharpness": 3.0}, "aircraft"),
-        ({"is_twin": True}, "unknown"),
+        ({"is_twin": True}, "satellite"),
+        ({"is_twin": True, "twelfths": UNEVEN}, "unknown"),
         ({"sharpness": 3.0}, "unknown"),
         ({"sharpness": None}, "unknown"),
-        ({"ends_inside": 1}, "unknown"),
-        ({"ends_inside": 2}, "unknown"),
+        ({"ends_inside": 1}, "satellite"),
+        ({"ends_inside": 2}, "satellite"),
+        ({"twelfths": UNEVEN}, "satellite"),
+        ({"ends_inside": 1, "twelfths": UNEVEN}, "unknown"),
+        ({"ends_inside": 2, "twelfths": UNEVEN}, "unknown"),
         ({"ends_inside": 2, "twelfths": SPINDLE}, "meteor"),
-        ({"ends_inside": 0, "twelfths": SPINDLE}, "unknown"),
+        ({"ends_inside": 2, "twelfths": BURST}, "meteor"),
+        ({"ends_inside": 2, "twelfths": FLARE}, "unknown"),
+        ({"ends_inside": 1, "twelfths": SPINDLE}, "unknown"),
+        ({"ends_inside": 0, "twelfths": SPINDLE}, "satellite"),
         ({"twelfths": (None,) * 6 + LEVEL[:6]}, "unknown"),
     ],
 )

@@ -185,6 +185,9 @@ def test_by_finger_on_a_phone_nothing_hangs_over_the_edge(chromium, page, night)
     for path in ("/frame/2", "/browse?list=all", "/login", "/nowhere"):
         tab.goto(page.address + path)
         assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+    tab.goto(page.address + "/frame/6?list=all")
+    tab.wait_for_selector(".curves .here")
+    assert 0 <= tab.locator(".curves .here").bounding_box()["x"] <= PHONE["width"], "the frame is seen on the curves"
     tab.goto(page.address)
     tab.get_by_role("button", name="Contaminated").tap()
     tab.wait_for_url("**/frame/4?*")

@@ -5,15 +5,17 @@ what a crash cut short are one and the same: look where the file really is, then
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nebulift.errors import FilingError, printable
 from nebulift.verdict import Label
 from nebulift_daemon.filing import Act, Done, OutputTrouble, Plan, carry_out, is_name_refused, plan, spelled_safely
-from nebulift_daemon.ledger import FrameRow, Ledger, signature_of
+from nebulift_daemon.ledger import FrameRow, Ledger, as_text, signature_of
 from nebulift_daemon.naming import belongs_at
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.placing import SourceChanged, sha256_of
@@ -25,6 +27,7 @@ FIRST_PAUSE_S = 3.0
 LONGEST_FRAME_PAUSE_S = 300.0
 LONGEST_OUTPUT_PAUSE_S = 30.0  # a disk that comes back is noticed as soon as a new frame would be
 RETRY_TURN_S = 2.0  # then new frames get their turn again
+LATE_SIDECARS = timedelta(hours=1)  # solving and rating come minutes after the exposure
 MOST_ATTEMPTS = 20  # names that are taken under our hands, one after the other
 
 log = logging.getLogger(__name__)
@@ -115,6 +118,17 @@ class Filer:
             filed += self.file(row.id)
         self._behind = self._clock() < self._output_pause.until
         return filed
+
+    def fetch_late_sidecars(self) -> int:
+        """Bring what appeared beside a moved frame's old place after it had gone, such as a plate solution.
+
+        Not where a new frame has taken the name: then it belongs to that one. Raises ``LedgerError``.
+        """
+        if Act.MOVE not in self._acts.values() or not self._output.is_there():
+            return 0
+        rows = self._ledger.frames.moved_since(as_text(datetime.now(UTC) - LATE_SIDECARS))
+        found = [(row.path, row.destination) for row in rows if not os.path.lexists(row.path)]
+        return sum(bring_along(before, after, self._owner) for before, after in found if after is not None)
 
     def next_retry_s(self) -> float | None:
         """Seconds until ``retry`` has something to do; ``None`` when everything is filed."""

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from nebulift.errors import LedgerError
@@ -65,9 +66,8 @@ class Health:
         if not at_once and not self._status_file.is_due():
             return
         last = None if self._last is None else verdict_fields(self._last)
-        status = (
-            self._facts | now() | {"last": last, "last_24h": self._last_day(), "disk_free_bytes": self._free_bytes()}
-        )
+        free = free_bytes(self._output.path)
+        status = self._facts | now() | {"last": last, "last_24h": self._last_day(), "disk_free_bytes": free}
         if self._status_file.write(status):
             self._systemd.status(summary(status))
         if status != self._told:
@@ -100,12 +100,14 @@ class Health:
                 return None  # named among the problems already
         return self._counts
 
-    def _free_bytes(self) -> int | None:
-        try:
-            free = shutil.disk_usage(self._output.path).free
-        except OSError:
-            return None
-        return free - free % FREE_SPACE_STEP_BYTES
+
+def free_bytes(folder: Path) -> int | None:
+    """Room on the folder's disk, in coarse steps; ``None`` where it cannot be had."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return None
+    return free - free % FREE_SPACE_STEP_BYTES
 
 
 def summary(status: dict[str, Any]) -> str:

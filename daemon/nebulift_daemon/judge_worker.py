@@ -130,7 +130,7 @@ def main() -> None:
     live_and_die_with_parent(NICENESS)
     requests, answers = _private_channel()
     options, sessions = read_first_line(requests.readline())
-    limit_memory(options.memory_mb << 20)
+    options = replace(options, memory_mb=limit_memory(options.memory_mb))
     worker = Worker(options, sessions)
     _say(answers, answer_line(Answer(READY, model=asdict(worker.ready))))
     for line in requests:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+MOST_OF_THE_MACHINE = 2 / 3  # a Pi of 512 MB then lets us have 315: several times what 61 megapixels need
 OUT_OF_MEMORY_SCORE = 800  # of 1000: when memory runs out, the kernel takes the judge before the capture program
 
 
@@ -36,12 +37,19 @@ def live_and_die_with_parent(niceness: int) -> None:
         Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE), encoding="ascii")
 
 
-def limit_memory(limit_bytes: int) -> None:
-    """Cap what we may allocate; a lower limit from outside stands.
+def limit_memory(asked_mb: int) -> int:
+    """Cap what we may allocate; a lower limit from outside stands, and so does what others need of a small machine.
 
     RLIMIT_DATA, not RLIMIT_AS: it counts what is written to, not the libraries and reserved addresses, of which
-    onnxruntime alone has gigabytes.
+    onnxruntime alone has gigabytes. Gives the limit in MB.
     """
+    limit_bytes = fair_limit_mb(asked_mb, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20) << 20
     _, outer = resource.getrlimit(resource.RLIMIT_DATA)
     limit = limit_bytes if outer == resource.RLIM_INFINITY else min(limit_bytes, outer)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    return limit >> 20
+
+
+def fair_limit_mb(asked_mb: int, machine_mb: int) -> int:
+    """What one process may take of a machine on which a capture program runs too, whatever its configuration says."""
+    return min(asked_mb, int(MOST_OF_THE_MACHINE * machine_mb))

@@ -27,7 +27,7 @@ from nebulift_daemon.sorter import Outcome
 from nebulift_daemon.watcher import Watcher
 
 REVIEWS_EVERY_S = 60.0
-SESSIONS_EVERY_S = 60.0
+SESSIONS_EVERY_S = 300.0  # a power cut takes the session's newest frames of so long; each save writes the card
 AFTER_ERROR_S = 5.0
 JUDGE_PAUSE_S = 30.0
 LEAST_SLEEP_S = 1.0  # a report that is due while we are busy must not keep us awake
@@ -136,6 +136,7 @@ class Loop:
         if time.monotonic() >= self._reviews_due():
             self._due["reviews"] = time.monotonic() + REVIEWS_EVERY_S
             self._tree.notice(self._keep_going)
+            self._parts.filer.fetch_late_sidecars()
         self._look_back()
         return False
 

@@ -45,7 +45,7 @@ def main() -> None:
         os.dup2(2, 1)  # what a library prints goes to stderr
         options, _ = read_first_line(sys.stdin.readline())
         order, night = read_order(sys.stdin.readline())
-        limit_memory(options.memory_mb << 20)
+        limit_memory(options.memory_mb)
         try:
             report = work(order, night, options)
         except NebuliftError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nebulift.judgement import Judgement, as_record
-from nebulift.verdict import Label, unreadable
+from nebulift.verdict import DISTRUST_NOTE, Label, unreadable
 from nebulift_daemon.filer import Filer
 from nebulift_daemon.judge_client import JudgeClient
 from nebulift_daemon.judge_messages import CHANGED, FAILED, JUDGED, SAME, STOPPED, UNREACHABLE, Answer, Task
@@ -114,6 +114,8 @@ class Sorter:
         record = answer.record or {}
         if answer.reason:
             log.warning("%s; judged by measurements alone: %s", answer.reason, one_line(sighting.path))
+        if DISTRUST_NOTE in record.get("notes", ()):
+            log.warning("%s: %s; %s", one_line(sighting.path), one_line(str(record["reason"])), DISTRUST_NOTE)
         label = None if record.get("verdict") is None else Label(record["verdict"])
         judged = Judged(answer.sha256, record, label, answer.group)
         self._insist(lambda: self._enter(claim.frame_id, sighting, watched, judged))

@@ -15,6 +15,7 @@ LOCK_NAME = "lock"
 REGRADE_LOCK_NAME = "regrade.lock"
 STATUS_NAME = "status.json"
 SORTING_ALREADY = "is sorting with this state folder already; stop it first, or give this one another state folder"
+NO_NEWS = frozenset({"disk_free_bytes"})  # changes by itself, and is asked of the disk by whoever reads the status
 SELDOM_S = 2.0  # between two writes of the status: a card wears by the write
 
 
@@ -88,7 +89,8 @@ class StatusFile:
 
     def write(self, status: dict[str, Any]) -> bool:
         """Whether there was news and it was written. A status that cannot be written is not worth stopping for."""
-        if status == self._written:
+        news = {name: value for name, value in status.items() if name not in NO_NEWS}
+        if news == self._written:
             return False
         self._not_before = self._clock() + SELDOM_S
         temporary = self._path.with_suffix(".tmp")
@@ -97,7 +99,7 @@ class StatusFile:
             temporary.replace(self._path)
         except OSError:
             return False  # the disk is full or gone: the log says so already, from whoever needs it more
-        self._written = status
+        self._written = news
         return True
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nebulift.errors import LedgerError
+from nebulift_daemon.health import free_bytes
 from nebulift_daemon.ledger import Ledger
 from nebulift_daemon.standstill import standstill
 from nebulift_daemon.state_folder import read_status, running_process
@@ -20,6 +21,7 @@ def vital_signs(output: Path, state: Path, ledger: Ledger | None) -> dict[str, A
     pid = running_process(state)
     facts: dict[str, Any] = {"problems": []} | (read_status(state) or {})
     facts |= {"running": pid is not None, "pid": pid, "output": str(output), "state": str(state), "stalled": False}
+    facts["disk_free_bytes"] = free_bytes(output)
     if pid is None:
         facts["problems"] = []  # those of the last run; nobody knows whether they still hold
     elif _is_stopped(pid):

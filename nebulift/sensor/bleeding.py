@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.frame import Frame
+from nebulift.frame import STRIP_ROWS, Frame
 from nebulift.scan import UNITS_PER_SIGMA, Scan
 
 HALF = 0.45  # of the ceiling: the mean of a full pixel and an empty one beside it
@@ -19,16 +19,18 @@ def longest_bleed_px(frame: Frame, scan: Scan, ceiling_adu: float) -> float:
     Of the map only what is near the ceiling is looked at; a run found there is checked in the raw rows.
     """
     limit = (HALF * (ceiling_adu - scan.zero_adu)) / scan.sigma_adu * UNITS_PER_SIGMA
-    full = scan.units >= int(min(limit, np.iinfo(np.int16).max - 1))
-    heights = np.add.reduce(full, axis=0, dtype=np.int16)
+    full = int(min(limit, np.iinfo(np.int16).max - 1))
+    heights = np.zeros(scan.units.shape[1], dtype=np.int32)
+    for top in range(0, len(scan.units), STRIP_ROWS):  # a mask of the whole map would need a quarter byte a pixel
+        heights += np.add.reduce(scan.units[top : top + STRIP_ROWS] >= full, axis=0, dtype=np.int16)
     columns = np.flatnonzero(heights >= MIN_RUN_MAP_PX)
     longest = 0.0
     for column in columns[np.argsort(-heights[columns], kind="stable")][:MAX_COLUMNS]:
         if heights[column] * scan.bin_px <= longest:
             break
-        top, bottom = _longest_run(full[:, column])
+        top, bottom = _longest_run(scan.units[:, column] >= full)
         length = bottom - top
-        if length < MIN_RUN_MAP_PX or length < SLENDER * _width(full[top:bottom], int(column)):
+        if length < MIN_RUN_MAP_PX or length < SLENDER * _width(scan.units[top:bottom] >= full, int(column)):
             continue
         if _is_full(frame, scan, (top, bottom), int(column), ceiling_adu):
             longest = max(longest, float(length * scan.bin_px))

@@ -65,10 +65,8 @@ def measure_saturation(frame: Frame, scan: Scan) -> Saturation:
         if top.alike < MIN_PILE or top.alike < PLATEAU_SHARE * top.pairs:
             return Saturation(None, 0.0, 0.0)
         burnt, ceiling = top.on_plateau, top.plateau_adu * (1.0 - PLATEAU_STEP)
-    mask = scan.units >= _in_units(scan, 0.98 * ceiling)
-    return Saturation(
-        ceiling, burnt / (height * width), _largest_blob(mask), longest_bleed_px(frame, scan, ceiling) / height
-    )
+    blob = _largest_blob(scan.units[::BLOB_REDUCTION, ::BLOB_REDUCTION] >= _in_units(scan, 0.98 * ceiling))
+    return Saturation(ceiling, burnt / (height * width), blob, longest_bleed_px(frame, scan, ceiling) / height)
 
 
 def _count_top(frame: Frame, scan: Scan) -> _Top:
@@ -126,10 +124,9 @@ def _in_units(scan: Scan, adu: float) -> int:
 def _largest_blob(mask: NDArray[np.bool_]) -> float:
     """Share of the frame in the largest connected region at the ceiling; 0 where there are only stars.
 
-    Blobs that matter are large: every fourth pixel of every fourth row shows them.
+    Blobs that matter are large: ``mask`` is of every fourth pixel of every fourth row.
     """
-    few = np.ascontiguousarray(mask[::BLOB_REDUCTION, ::BLOB_REDUCTION]).view(np.uint8)
-    if np.count_nonzero(few) < MIN_BLOB:
+    if np.count_nonzero(mask) < MIN_BLOB:
         return 0.0
-    _, _, stats, _ = cv2.connectedComponentsWithStats(few, connectivity=8)
-    return float(np.asarray(stats[1:, cv2.CC_STAT_AREA]).max() / few.size)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    return float(np.asarray(stats[1:, cv2.CC_STAT_AREA]).max() / mask.size)

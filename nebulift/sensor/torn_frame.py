@@ -7,17 +7,18 @@ jumps there by more than noise explains. Works on the flattened map.
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.sensor.block_sums import STRIP_PX
 
 BRIGHT_UNITS = 3 * UNITS_PER_SIGMA  # what stands for the light of a star; one pixel in 700 of noise
 MIN_CROSSING = 8  # bright pixels in the poorer of two rows: fewer prove nothing
 CHANCE = 1e-10  # of so few common pixels at one row of the frame, where every row is asked
 CHANCE_AT_STEP = 1e-3  # where the sky jumps, too
 SAFE = 0.7  # of the usual share is expected: pixels of one star are not independent
-SUM_EDGES_PX = 200
 STEP_ROWS = 8  # whose means are compared across a row
 STEP_SIGMA = 0.25  # of the flattened map: half of what the sky jumps by, as the mesh follows the other half
 ALONE = 2.0  # times as high as any other step of the frame: a frame with bands has many
@@ -60,20 +61,13 @@ def find_tear(flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: in
 
 def _chances_of_stars(flat: NDArray[np.int16]) -> NDArray[np.float64]:
     """For each row, the chance that so few bright pixels continue across it; 1 where there are too few to tell."""
-    bright = (flat > BRIGHT_UNITS).view(np.uint8)
     chances = np.ones(len(flat))
-    count = _sums(bright)
-    if not (np.minimum(count[1:], count[:-1]) >= MIN_CROSSING).any():
-        return chances
-    wide = bright.copy()
-    wide[:, 1:] |= bright[:, :-1]
-    wide[:, :-1] |= bright[:, 1:]
+    count, crossing = _bright_pixels(flat)
     # a tear within a row of the map leaves half of its light on either side: it shows two rows apart
-    for apart in (1, 2):
+    for apart, common in crossing.items():
         fewer = np.minimum(count[apart:], count[:-apart])
         rich = fewer >= MIN_CROSSING
         if rich.any():
-            common = np.minimum(_sums(wide[apart:] & bright[:-apart]), _sums(wide[:-apart] & bright[apart:]))
             usual = float(common[rich].sum() / fewer[rich].sum())
             few = rich & (common < SUSPECT * usual * fewer)
             # of so few pixels that none in common is no wonder, nothing can be told
@@ -84,10 +78,30 @@ def _chances_of_stars(flat: NDArray[np.int16]) -> NDArray[np.float64]:
     return chances
 
 
+def _bright_pixels(flat: NDArray[np.int16]) -> tuple[NDArray[np.int64], dict[int, NDArray[np.int64]]]:
+    """(bright pixels of each row, how many of them meet with one in the row one further on, or two: {1: (rows - 1,), 2:
+    (rows - 2,)}), the poorer of both directions. In strips, which stay in cache.
+    """
+    counts: list[NDArray[np.int64]] = []
+    common: dict[int, list[NDArray[np.int64]]] = {1: [], 2: []}
+    for top in range(0, len(flat), STRIP_PX):
+        bright = (flat[top : top + STRIP_PX + 2] > BRIGHT_UNITS).view(np.uint8)  # and two rows of the next strip
+        counts.append(_sums(bright[:STRIP_PX]))
+        wide = bright.copy()
+        wide[:, 1:] |= bright[:, :-1]
+        wide[:, :-1] |= bright[:, 1:]
+        for apart, found in common.items():
+            upper, lower = slice(0, min(STRIP_PX, len(bright) - apart)), slice(apart, STRIP_PX + apart)
+            down, up = _sums(wide[lower] & bright[upper]), _sums(wide[upper] & bright[lower])
+            found.append(np.minimum(down, up))
+    return np.concatenate(counts), {apart: np.concatenate(found) for apart, found in common.items()}
+
+
 def _sums(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
     """How many pixels of each row are set."""
-    edges = np.arange(0, mask.shape[1], SUM_EDGES_PX)
-    return np.asarray(np.add.reduceat(mask, edges, axis=1, dtype=np.uint8).sum(axis=1, dtype=np.int64))
+    if len(mask) == 0:
+        return np.empty(0, dtype=np.int64)
+    return np.asarray(cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0], dtype=np.int64)
 
 
 def _binomial_below(found: int, of: int, share: float) -> float:

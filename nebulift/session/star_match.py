@@ -5,6 +5,7 @@ through the matches refines both (Kabsch 1976, Acta Cryst. A32, 922, in two dime
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,12 +115,14 @@ def _shifted(
     return best if tried * each**further / math.factorial(further) <= FEW_CHANCE else None
 
 
-def _proposals(reference: Points, frame: Points, guess: Motion) -> "list[Motion]":
-    half_turn = Motion(-1.0, 0.0)
-    proposals = [guess, _shift_vote(reference, frame, guess), _shift_vote(reference, frame, Motion())]
-    proposals.append(_shift_vote(reference, frame, half_turn))
-    proposals.extend(_shift_vote(reference, frame, turn) for turn in _rotations(reference, frame))
-    return proposals
+def _proposals(reference: Points, frame: Points, guess: Motion) -> Iterator[Motion]:
+    """One after the other, as each costs more than the one before: nearly always the first will do."""
+    yield guess
+    yield _shift_vote(reference, frame, guess)
+    yield _shift_vote(reference, frame, Motion())
+    yield _shift_vote(reference, frame, Motion(-1.0, 0.0))
+    for turn in _rotations(reference, frame):
+        yield _shift_vote(reference, frame, turn)
 
 
 def _shift_vote(reference: Points, frame: Points, turn: Motion) -> Motion:

@@ -10,6 +10,7 @@ MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
 SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars are common: more is asked
 SHORT_TRAIL_SNR = 12.0
 SHORT_OPEN_SHARE = 0.5
+THIN_STAR_FWHM = 0.95  # what is thinner than the stars did not come through the telescope: cosmic rays
 SHORT_STAR_FWHM = 1.7  # short pieces of filaments are wider than stars,
 SHORT_PLAIN_SNR = 60.0  # but hardly so bright: a meteor is
 SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
@@ -96,10 +97,8 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
     """
     length, diagonal = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0), np.hypot(*shape_px)
     may_fade = is_meteor_like(trail, star_fwhm_px) and not _begins_at_border(trail, shape_px)
-    if trail.drop > MAX_DROP and not may_fade:
-        return "fades away"
-    if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal):
-        return "short"
+    if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal) or (trail.drop > MAX_DROP and not may_fade):
+        return "short, or fades away"
     if trail.fwhm > max(WIDEST_PX, WIDEST_STAR_FWHM * star_fwhm_px):
         return "wider than light out of focus"
     if trail.fwhm > UNSHARP_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < UNSHARP_SNR:
@@ -111,7 +110,8 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
         if short or hidden or trail.steady_snr < enough or trail.snr < WIDE_SNR:
             return "wide and short, faint or uneven"
     elif length < SHORT_DIAGONAL_SHARE * diagonal and (
-        min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
+        trail.fwhm < THIN_STAR_FWHM * star_fwhm_px
+        or min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
         or (trail.drop > SHORT_MAX_DROP and not may_fade)
         or trail.open_share < SHORT_OPEN_SHARE
         or (trail.fwhm > SHORT_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < SHORT_PLAIN_SNR)

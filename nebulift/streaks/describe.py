@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nebulift.measurements import Streak
 from nebulift.scan import Scan
-from nebulift.streaks.ends import ends_inside, with_fine_ends
+from nebulift.streaks.ends import ends_inside, with_faint_ends, with_fine_ends
 from nebulift.streaks.kinds import SURE_SNR, TrailLook, flashes_regularly, kind_of, twelfths
 from nebulift.streaks.profile import TrailFit
 
@@ -39,6 +39,7 @@ def streak_of(trail: TrailFit, sight: Sight, scan: Scan, star_fwhm_px: float, *,
     fit = _scaled(trail, 1.0 / sight.scale_px, (1.0 / sight.scale_px - 1.0) / 2.0)
     if not fit.flashes:  # a step of even light would end at the last dot but one
         fit = with_fine_ends(fit, sight.flat, sight.covered, sight.covered_scale)
+        fit = with_faint_ends(fit, sight.flat, sight.covered, sight.covered_scale)
     trail = in_raw_pixels(fit, sight.scale_px)
     raw_noise = scan.raw_noise_adu if scan.raw_noise_adu > 0.0 else scan.sigma_adu
     to_raw_noise = scan.sigma_adu / sight.coarser / raw_noise

@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.streaks.band import SEGMENTS, Ends, gather
-from nebulift.streaks.profile import FWHM_PER_SIGMA, Matched, TrailFit, matched
+from nebulift.streaks.profile import FWHM_PER_SIGMA, Matched, TrailFit, between, clip_of, matched
 from nebulift.streaks.spikes import Maps, within_map
 
 WINDOW_SHARE = 1.0 / 12.0  # of the trail's length, on both sides of each end
 MIN_WINDOW_PX = 24.0
 LIKELY_CHI2 = 4.0  # 1 would hold for a sharp end of known height: measured, ends scatter by twice that
 LEAST_ERROR_PX = 0.5  # of the map
+# of its length: pieces by which a trail is drawn out while they are seen; twice in forty times noise adds one
+PIECE_SHARE, MIN_PIECE_PX, PIECE_SNR = 1.0 / 24.0, 10.0, 2.0
+MOST_GROWTH = 1.5
 BORDER_PX = 4.0  # a trail that comes so near the border of the map leaves the frame there
 HEIGHT_SEGMENTS = 12  # whose mean is the height of the ridge near an end
 
@@ -39,6 +42,53 @@ def with_fine_ends(fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.b
     )
 
 
+def with_faint_ends(fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int) -> TrailFit:
+    """The fit drawn out, piece by piece, as far as the light beyond its ends is seen; measured again where it grew.
+
+    Meteors and what enters the Earth's shadow fade away below what their ends are found by.
+    """
+    run, rise = fit.x1 - fit.x0, fit.y1 - fit.y0
+    length = float(np.hypot(run, rise))
+    cos, sin = run / length, rise / length
+    maps = flat, covered, covered_scale
+    first, last = (
+        _faint_light(maps, fit, (fit.x0, fit.y0, -cos, -sin)),
+        _faint_light(maps, fit, (fit.x1, fit.y1, cos, sin)),
+    )
+    if max(first, last) == 0.0:
+        return fit
+    ends = (fit.x0 - first * cos, fit.y0 - first * sin, fit.x1 + last * cos, fit.y1 + last * sin)
+    return between(fit, flat, covered, covered_scale, ends)
+
+
+def _faint_light(maps: Maps, fit: TrailFit, end: tuple[float, float, float, float]) -> float:
+    """How far light goes on beyond an end: as long as pieces of the line stand out, but for single ones.
+
+    ``end``: (x, y, direction outwards). Pieces under stars tell nothing and are passed over.
+    """
+    flat, covered, covered_scale = maps
+    x, y, cos, sin = end
+    length = float(np.hypot(fit.x1 - fit.x0, fit.y1 - fit.y0))
+    piece = max(length * PIECE_SHARE, MIN_PIECE_PX)
+    chord = within_map((x, y, x + MOST_GROWTH * length * cos, y + MOST_GROWTH * length * sin), flat.shape)
+    far = 0.0 if chord is None else float(np.hypot(chord[2] - x, chord[3] - y))
+    pieces = int(far / piece)
+    if chord is None or pieces == 0:
+        return 0.0
+    stop = (x + pieces * piece * cos, y + pieces * piece * sin)
+    sums = matched(gather(flat, covered, covered_scale, (x, y, *stop), pieces), fit.fwhm / FWHM_PER_SIGMA)
+    snr = sums.signal / np.sqrt(np.maximum(sums.variance, 1e-9)) / fit.noise
+    snr = snr[::-1] if _is_reversed((x, y, *stop)) else snr
+    known = np.flatnonzero((sums.power[::-1] if _is_reversed((x, y, *stop)) else sums.power) > 0.0)
+    reached = 0
+    for number, place in enumerate(known):
+        if snr[place] >= PIECE_SNR:
+            reached = int(place) + 1
+        elif number + 1 >= len(known) or snr[known[number + 1]] < PIECE_SNR:
+            break
+    return reached * piece
+
+
 def _beyond(
     maps: Maps, fit: TrailFit, end: tuple[float, float, float, float], heights: NDArray[np.float64]
 ) -> tuple[float, float]:
@@ -50,7 +100,8 @@ def _beyond(
     known = heights[np.isfinite(heights)]
     if _at_border(x, y, flat.shape) or part is None or len(known) == 0 or known.mean() <= 0.0:
         return 0.0, LEAST_ERROR_PX
-    sums = matched(gather(flat, covered, covered_scale, part), fit.fwhm / FWHM_PER_SIGMA)
+    band = gather(flat, covered, covered_scale, part, clip_sigma=clip_of(fit))
+    sums = matched(band, fit.fwhm / FWHM_PER_SIGMA)
     if _is_reversed(part):
         sums = Matched(sums.signal[::-1], sums.variance[::-1], sums.power[::-1])
     outermost = (part[0] - x) * cos + (part[1] - y) * sin

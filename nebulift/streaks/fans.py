@@ -1,6 +1,9 @@
-"""Lines that meet in one point: rays of amplifier glow, the spikes of one star, the tail of a comet. No trails."""
+"""Lines that meet in one point (rays of amplifier glow, the spikes of one star, the tail of a comet), and combs of
+parallel ones. No trails.
+"""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +16,7 @@ APART_DEG = 6.0  # lines nearer in angle are one ray found twice
 BEYOND_SHARE = 0.6  # the point lies on the line or this share of its length beyond an end
 RAY_SNR = 5.0
 ALIKE_SHARE = 0.35
+MIN_TEETH, PARALLEL_DEG = 4, 0.7  # an aircraft has three lights abreast
 RAY_FADING = 1.5  # brightness of the half near the point over that of the far half
 LONG_SHARE = 0.4  # of the map's diagonal: a line as long that does not fade is a trail that runs past the fan
 
@@ -55,6 +59,24 @@ def _meeting(one: TrailFit, other: TrailFit) -> tuple[float, float]:
     run2, rise2 = other.x1 - other.x0, other.y1 - other.y0
     share = ((other.x0 - one.x0) * rise2 - (other.y0 - one.y0) * run2) / (run * rise2 - rise * run2)
     return one.x0 + share * run, one.y0 + share * rise
+
+
+def combs(fits: Sequence[TrailFit]) -> list[bool]:
+    """For each line whether it is one of at least four that are parallel and apart: spectra, lines of a sensor."""
+    is_tooth = []
+    for fit in fits:
+        alike = [other for other in fits if other is fit or _apart_deg(fit, other) < PARALLEL_DEG]
+        strong = sorted(_offset(other, fit) for other in alike if other.snr >= ALIKE_SHARE * fit.snr)
+        teeth = 1 + sum(second - first > MEETING_PX for first, second in pairwise(strong))
+        is_tooth.append(teeth >= MIN_TEETH)
+    return is_tooth
+
+
+def _offset(fit: TrailFit, other: TrailFit) -> float:
+    """Distance of the middle of one line from the other, with its side as sign."""
+    run, rise = other.x1 - other.x0, other.y1 - other.y0
+    x, y = (fit.x0 + fit.x1) / 2.0 - other.x0, (fit.y0 + fit.y1) / 2.0 - other.y0
+    return float((x * rise - y * run) / np.hypot(run, rise))
 
 
 def _runs_past(fit: TrailFit, point: tuple[float, float], diagonal_px: float) -> bool:

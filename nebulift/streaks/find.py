@@ -17,7 +17,7 @@ from nebulift.stars import StarList
 from nebulift.streaks.burnt_stars import BurntStars, find_burnt_stars
 from nebulift.streaks.conditions import CROWDED_COVER, malformation, weakness
 from nebulift.streaks.describe import Sight, in_raw_pixels, streak_of
-from nebulift.streaks.fans import rays
+from nebulift.streaks.fans import combs, rays
 from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
 from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_row, measure_trail
@@ -89,10 +89,11 @@ def _trails(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Light
     fits = [fit for fit in measured if fit is not None]
     crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
     fwhm = star_fwhm_px(lights.stars) / sight.scale_px
+    belongs = zip(fits, rays(fits, float(np.hypot(*sight.flat.shape))), combs(fits), strict=True)
     trails = [
         fit
-        for fit, is_ray in zip(fits, rays(fits, float(np.hypot(*sight.flat.shape))), strict=True)
-        if not is_ray and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
+        for fit, is_ray, is_tooth in belongs
+        if not is_ray and not is_tooth and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
     ]
     return sight, without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
 

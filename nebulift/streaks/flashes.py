@@ -1,7 +1,7 @@
 """Rows of dots at equal distances: the flashes of an aircraft, whose body between them may be too faint to be seen.
 
-Dots look like stars, so they are sought as points: two of them foretell where the others lie, and it is counted how many
-of these places are taken. How often stars would do so by chance is known from their density.
+Dots look like stars, so they are sought as points: two of them foretell where the others lie, and it is counted how
+many of these places are taken. How often stars would do so by chance is known from their density.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from nebulift.streaks.profile import across_map
 MAX_SIDE_PX = 1700  # dots are sought on the finest map but one that is not larger
 SMOOTHING_PX = 1.0  # flashes are out of focus
 DOT_SIGMA = 5.5  # of the smoothed map
+RING_PX, RING_PLACES, RING_SHARE = 4.5, 20, 0.6
 MAX_DOTS = 400  # the brightest; more make rows by chance
 MIN_DISTANCE_PX = 8.0  # of that map: dots that are nearer make a line
 LONGEST_STEP_SHARE = 0.25  # of the diagonal
@@ -93,7 +94,7 @@ def _dots(level_map: NDArray[np.int16]) -> _Dots:
     limit = DOT_SIGMA * UNITS_PER_SIGMA / (2.0 * np.pi**0.5 * SMOOTHING_PX)  # what is left of white noise
     rows, columns = np.divmod(np.flatnonzero((smooth == highest) & (smooth > limit)), smooth.shape[1])
     inner = (rows > 0) & (rows < level_map.shape[0] - 1) & (columns > 0) & (columns < level_map.shape[1] - 1)
-    rows, columns = rows[inner], columns[inner]
+    rows, columns = _isolated(smooth, rows[inner], columns[inner])
     order = np.argsort(-smooth[rows, columns], kind="stable")[:MAX_DOTS]
     rows, columns = rows[order], columns[order]
     step = np.arange(-1, 2)
@@ -103,6 +104,19 @@ def _dots(level_map: NDArray[np.int16]) -> _Dots:
     y = rows + (around * step[:, None]).sum(axis=(1, 2)) / total
     falling = np.argsort(-total, kind="stable")
     return _tabled(np.stack([x, y], axis=1)[falling], total[falling], level_map.shape)
+
+
+def _isolated(
+    smooth: NDArray[np.int16], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Those whose light has fallen at ``RING_PX`` on either side: maxima along a bright trail have light on both."""
+    turns = np.arange(RING_PLACES) * (2.0 * np.pi / RING_PLACES)
+    down, across = np.rint(RING_PX * np.sin(turns)).astype(int), np.rint(RING_PX * np.cos(turns)).astype(int)
+    y = (rows[:, None] + down).clip(0, smooth.shape[0] - 1)
+    x = (columns[:, None] + across).clip(0, smooth.shape[1] - 1)
+    one, other = np.split(smooth[y, x], 2, axis=1)  # opposite places
+    alone = np.minimum(one, other).max(axis=1) < RING_SHARE * smooth[rows, columns]
+    return rows[alone], columns[alone]
 
 
 def _tabled(places: NDArray[np.float64], heights: NDArray[np.float64], shape: tuple[int, int]) -> _Dots:

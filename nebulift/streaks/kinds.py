@@ -1,7 +1,8 @@
 """What drew a trail, by its light along it: satellite, aircraft or meteor, and "unknown" wherever that is not plain.
 
-Aircraft flash at regular intervals and, being near, are less sharp than the stars or double; meteors brighten, fade and
-are gone within the frame; satellites are sharp, even or slowly varying, and most cross the frame.
+Aircraft flash at regular intervals, shortly, and being near are less sharp than the stars or double. Meteors begin and
+end within the frame, brighten and fade. Satellites are sharp; they cross the border, or begin and end as abruptly as
+the shutter or the Earth's shadow lets them; their light is even, or it varies slowly: they tumble and flare.
 """
 
 from collections.abc import Sequence
@@ -23,15 +24,21 @@ MIN_POWER, SURE_POWER = 3.0, 9.0  # of dots on a trail, and of dots that alone m
 REGULAR_POWER = 7.0  # number times its square: of some dozens of periods tried none comes so far by chance
 PERIODS = 400
 SURE_SNR = 15.0
-SHARP = 1.6  # of the width of the stars
+THIN, SHARP = 0.95, 1.6  # of the width of the stars; the track of a cosmic ray is thinner than they are
+SPIKE_SLOPE = 1.8  # one half over the other: a line across a corner that falls so may be the spike of a star outside
 UNSHARP = 2.0
 TWIN_PX = 150.0
 TWIN_DEG = 0.7
-TAPER = 0.45  # of the greatest height: what is left at both ends of a meteor's trail
-EVEN_SCATTER = 0.6  # of the height, in twelfths of the trail; and the least twelfth is no gap
-EVEN_LEAST = 0.1
+# a meteor's light begins and ends gradually: of the greatest height, what is left at its fainter and its brighter end;
+# the air stops meteors more abruptly than it lights them
+FADED, STOPPED = 0.4, 0.8
+MAX_DIP = 0.25  # of the greatest height: a meteor that bursts falls in between by no more
+PEDESTAL = 0.75  # the outermost twelfth over the third one: even there, it is a flare on an even trail
+EVEN_SCATTER = 0.35  # of the height, in twelfths of the trail
+ABRUPT = 0.65  # of the mean height: at the end of an even trail that begins or ends within the frame
 TWELFTHS = 12
 MIN_PART_SNR = 2.5
+SHORT_FLASH = 0.16  # of the period: strobes flash for a twentieth of a second in one; what tumbles shines longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +63,40 @@ def kind_of(look: TrailLook) -> str:
     if look.is_twin and unsharp:
         return "aircraft"
     known = np.array([height for height in look.twelfths if height is not None])
-    if len(known) < TWELFTHS - 3 or look.is_twin or look.snr / TWELFTHS**0.5 < MIN_PART_SNR:
+    if len(known) < TWELFTHS - 3 or look.snr / TWELFTHS**0.5 < MIN_PART_SNR or unsharp:
         return "unknown"
-    if look.ends_inside == 2 and _is_spindle(look.twelfths):
+    heights = _filled(look.twelfths)
+    if look.ends_inside == 2 and not look.is_twin and _is_spindle(heights):
         return "meteor"
-    sharp = look.sharpness is not None and look.sharpness < SHARP
-    even = known.std() < EVEN_SCATTER * known.mean() and known.min() > EVEN_LEAST * known.mean()
-    return "satellite" if sharp and look.ends_inside == 0 and even else "unknown"
+    sharp = look.sharpness is not None and THIN < look.sharpness < SHARP
+    even = known.std() < EVEN_SCATTER * known.mean() and min(heights[0], heights[-1]) > ABRUPT * known.mean()
+    first, second = (float(half.mean()) for half in np.array_split(heights, 2))
+    level = max(first, second) < SPIKE_SLOPE * min(first, second)
+    crosses = look.ends_inside == 0 and not look.is_twin and known.min() > 0.0 and level
+    return "satellite" if sharp and (even or crosses) else "unknown"
 
 
-def _is_spindle(twelfths: Sequence[float | None]) -> bool:
-    """Rising to one summit and falling from it, to less than half at both ends."""
+def _filled(twelfths: Sequence[float | None]) -> NDArray[np.float64]:
+    """Heights of the twelfths, those under stars from their neighbours."""
     heights = np.array([np.nan if height is None else height for height in twelfths])
     places = np.flatnonzero(np.isfinite(heights))
-    heights = np.interp(np.arange(len(heights)), places, heights[places])
+    return np.asarray(np.interp(np.arange(len(heights)), places, heights[places]))
+
+
+def _is_spindle(heights: NDArray[np.float64]) -> bool:
+    """Rising to a summit and falling from it, perhaps with a burst, gradually at least on one side."""
     smooth = np.convolve(np.pad(heights, 1, mode="edge"), np.full(3, 1.0 / 3.0), mode="valid")
     top = int(smooth.argmax())
-    if not 2 <= top <= len(smooth) - 3:
+    if not 1 <= top <= len(smooth) - 2:
         return False
-    falls = np.concatenate([-np.diff(smooth[: top + 1]), np.diff(smooth[top:])])
-    return bool(max(heights[0], heights[-1]) < TAPER * smooth[top] and falls.max() < 0.15 * smooth[top])
+    fainter, brighter = sorted((heights[0], heights[-1]))
+    if fainter > FADED * smooth[top] or brighter > STOPPED * smooth[top]:
+        return False
+    if heights[0] > PEDESTAL * heights[2] and heights[-1] > PEDESTAL * heights[-3]:
+        return False
+    rise, fall = smooth[: top + 1], smooth[top:][::-1]
+    dips = [float((np.maximum.accumulate(side) - side).max()) for side in (rise, fall)]
+    return bool(max(dips) < MAX_DIP * smooth[top])
 
 
 def twelfths(fit: TrailFit) -> tuple[float | None, ...]:
@@ -102,7 +123,14 @@ def flashes_regularly(fit: TrailFit, flat: NDArray[np.int16], power: float = MIN
     limit = median + np.maximum(FLASH_SIGMA * noise, FLASH_SHARE * max(median, 0.0))
     left, right = np.append(height[1:], -np.inf), np.insert(height[:-1], 0, -np.inf)
     places = np.flatnonzero((height > limit) & (height >= left) & (height > right) & (sums.power > 0.0))
-    return _regular(places * length / steps, length, power)
+    if len(places) < MIN_FLASHES:
+        return False
+    half = median + 0.5 * (np.median(height[places]) - median)
+    lasting = np.count_nonzero(height > half) / len(places) * length / steps
+    period = float(np.median(np.diff(places))) * length / steps
+    # a flash is drawn out by the width of the star image
+    short = bool(lasting < SHORT_FLASH * period + fit.fwhm)
+    return short and _regular(places * length / steps, length, power)
 
 
 def _regular(places: NDArray[np.float64], length: float, power: float) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.streaks.along import drop, steadiness
-from nebulift.streaks.band import CENTRES_PX, HALF_PX, SEGMENTS, Band, Ends, gather
+from nebulift.streaks.band import BIN_PX, CENTRES_PX, CLIP_SIGMA, HALF_PX, SEGMENTS, Band, Ends, gather
 
 SHIFTS_PX = np.arange(-10.0, 10.5, 0.5)
 NEAR_SHIFTS = slice(14, 27)  # of them, those within 3 pixels
@@ -50,6 +50,7 @@ class TrailFit:
     along: NDArray[np.float64]  # ridge height of each of the segments of the trail, in sigma; NaN where covered
     end_errors: tuple[float, float] | None = None  # standard errors of both ends along the trail
     trough: float = 0.0  # how far both sides lie below the sky, in sigma of one map pixel
+    noise: float = 1.0  # of the control lines, by which every ratio is divided
     flashes: bool = False  # dots at equal distances were found on it
 
 
@@ -80,13 +81,20 @@ def measure_trail(
     if snr < MIN_SNR:
         return None
     trail = _part(_ordered(chord), first / SEGMENTS, (last + 1) / SEGMENTS)
+    return _between_ends(flat, covered, covered_scale, trail, sigma)
+
+
+def _between_ends(
+    flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, trail: Ends, sigma: float
+) -> TrailFit | None:
+    """The measurement of a trail whose ends are known to a segment."""
     if np.hypot(trail[2] - trail[0], trail[3] - trail[1]) < MIN_LENGTH_PX:
         return None
     noise = _control_noise(flat, covered, covered_scale, trail, sigma)
     fit = _measured(gather(flat, covered, covered_scale, trail), trail, noise)
     if fit.ridge_sigma < BRIGHT_SIGMA:
         return fit
-    return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA), noise)
+    return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA))
 
 
 def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
@@ -95,15 +103,36 @@ def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
     ends = _ordered(ends)
     fit = _measured(gather(flat, nothing, max(flat.shape), ends), ends, 1.0)
     all_light = gather(flat, nothing, max(flat.shape), ends, clip_sigma=UNCLIPPED_SIGMA)
-    return replace(_with_all_light(fit, all_light, 1.0), flashes=True)
+    return replace(_with_all_light(fit, all_light), flashes=True)
 
 
-def _with_all_light(fit: TrailFit, band: Band, noise: float) -> TrailFit:
+def clip_of(fit: TrailFit) -> float:
+    """Where pixels are clipped when the light along a trail is told."""
+    return CLIP_SIGMA if fit.ridge_sigma < BRIGHT_SIGMA else UNCLIPPED_SIGMA
+
+
+def between(
+    fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends
+) -> TrailFit:
+    """The fit with other ends: place, light along it, height and S/N are measured again; what decided stays."""
+    ends = _ordered(ends)
+    sums = matched(gather(flat, covered, covered_scale, ends, clip_sigma=clip_of(fit)), fit.fwhm / FWHM_PER_SIGMA)
+    ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
+    x0, y0, x1, y1 = ends
+    changed = replace(fit, x0=x0, y0=y0, x1=x1, y1=y1, along=_ridge(sums), ridge_sigma=ridge)
+    return replace(changed, full_snr=sums.snr() / fit.noise)
+
+
+def _with_all_light(fit: TrailFit, band: Band) -> TrailFit:
     """The fit of a bright trail with the light that clipped pixels had lost; what decides by numbers stays clipped."""
-    sums = matched(band, fit.fwhm / FWHM_PER_SIGMA)
+    sigma = max(KERNELS_PX, key=lambda kernel: matched(band, kernel).snr())
+    sums = matched(band, sigma)
     along = _ridge(sums)
     ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
-    return replace(fit, along=along, drop=drop(along), ridge_sigma=ridge, full_snr=sums.snr() / noise)
+    fall = drop(along)
+    return replace(
+        fit, fwhm=FWHM_PER_SIGMA * sigma, along=along, drop=fall, ridge_sigma=ridge, full_snr=sums.snr() / fit.noise
+    )
 
 
 def line_snr(flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int, ends: Ends) -> float:
@@ -161,6 +190,11 @@ def matched(band: Band, sigma: float, sides: str = "both") -> Matched:
     return Matched(signal, variance, np.where(known, power, 0.0))
 
 
+def beside_px(sigma: float) -> float:
+    """How far from the line lies what ``matched`` looks at, to the outer edge of its last bin."""
+    return min(SIDE_INNER * sigma + 1.0 + SIDE_WIDTH_PX + BIN_PX, HALF_PX)
+
+
 @lru_cache(maxsize=256)
 def weights(sigma: float, shift: float, sides: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(Gaussian, 1 on the sides else 0) for each bin of a band, for a ridge ``shift`` pixels off the line."""
@@ -191,9 +225,8 @@ def _best_tilt(band: Band, among: slice = slice(None)) -> tuple[float, float, fl
     response = band.sums @ kernels - band.sums @ beside / side_count * reach  # (segments, shifts)
     power = band.counts @ kernels**2 + reach**2 / side_count
     at = _tilts(len(shifts))
-    signal = np.cumsum(response.ravel().take(at), axis=0)  # (segments, steps, steps)
-    weight = np.cumsum(power.ravel().take(at), axis=0)
-    snr = reduce(np.maximum, (_part_snr(signal, weight, part) for part in _parts()))
+    sums = zip(_parts(response, at), _parts(power, at), strict=True)
+    snr = reduce(np.maximum, (total / np.sqrt(np.maximum(variance, 1.0)) for total, variance in sums))
     best = np.unravel_index(snr.argmax(), snr.shape)
     return float(shifts[best[0]]), float(shifts[best[1]]), float(snr[best])
 
@@ -208,20 +241,14 @@ def _tilts(steps: int) -> NDArray[np.intp]:
     )
 
 
-def _parts() -> Iterator[slice]:
-    """The whole chord, halves and quarters, stepped by half of their length."""
-    for part in (1, 2, 4):
-        width = SEGMENTS // part
-        for start in range(0, SEGMENTS - width + 1, max(width // 2, 1)):
-            yield slice(start, start + width)
-
-
-def _part_snr(signal: NDArray[np.float64], weight: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
-    """S/N of each line over ``part`` of its segments, from running sums."""
-    total, variance = signal[part.stop - 1], weight[part.stop - 1]
-    if part.start:
-        total, variance = total - signal[part.start - 1], variance - weight[part.start - 1]
-    return np.asarray(total / np.sqrt(np.maximum(variance, 1.0)))
+def _parts(of_segments: NDArray[np.float64], at: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:
+    """Sums of each line (steps, steps) over the whole chord, halves and quarters, stepped by half of their length."""
+    eighths = of_segments.ravel().take(at).reshape(8, SEGMENTS // 8, *at.shape[1:]).sum(axis=1)
+    quarters = eighths[:-1] + eighths[1:]
+    halves = quarters[:-2:2] + quarters[2::2]
+    yield halves[0] + halves[-1]
+    yield from halves
+    yield from quarters
 
 
 def _moved(chord: Ends, first_px: float, last_px: float) -> Ends:
@@ -275,7 +302,7 @@ def _control_noise(
             moved = (x0 + apart * across_x, y0 + apart * across_y, x1 + apart * across_x, y1 + apart * across_y)
             if not _mostly_inside(moved, flat.shape):
                 continue
-            sums = matched(gather(flat, covered, covered_scale, moved), sigma)
+            sums = matched(gather(flat, covered, covered_scale, moved, half_px=beside_px(sigma)), sigma)
             if sums.variance.sum() > 0.0:
                 found.append(sums.snr())
     if len(found) < 3:
@@ -313,6 +340,7 @@ def _measured(band: Band, trail: Ends, noise: float) -> TrailFit:
         ridge_sigma=float(sums.signal.sum() / max(sums.power.sum(), 1e-9)),
         along=ridge,
         trough=_trough(band, sigma),
+        noise=noise,
     )
 
 

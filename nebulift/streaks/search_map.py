@@ -1,5 +1,6 @@
 """The map on which trails are sought: stars covered, bright pixels clipped, patterns of rows and columns taken off."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -39,20 +40,19 @@ def streak_map(level_map: NDArray[np.int16], covered: NDArray[np.bool_], scale_p
     noise = _noise(values, covered)
     limit = round(CLIP_SIGMA * noise)
     np.clip(values, -limit, limit, out=values)
-    open_sky = (~covered).astype(np.float32)
-    flat = np.multiply(values, open_sky)
-    flat -= _local_mean(flat, open_sky)
-    flat *= open_sky
-    columns, rows = _line_means(flat, open_sky)
+    np.copyto(values, 0, where=covered)
+    flat = values.astype(np.float32)
+    flat -= _local_mean(flat, covered)
+    np.copyto(flat, 0.0, where=covered)
+    columns, rows = _line_means(flat, covered)
     scale, most = np.float32(LINE_UNITS / noise), CLIP_SIGMA * LINE_UNITS
-    for top in range(0, len(values), STRIP_ROWS):  # strips stay in cache
-        strip = slice(top, top + STRIP_ROWS)
+    for strip in _strips(len(values)):
         part = flat[strip]
         part -= columns
         part -= rows[strip]
         part *= scale
         np.clip(part, -most, most, out=part)
-        part *= open_sky[strip]
+        np.copyto(part, 0.0, where=covered[strip])
         np.rint(part, out=values[strip], casting="unsafe")
     return StreakMap(values, covered, scale_px)
 
@@ -73,27 +73,39 @@ def _middle(ranked: NDArray[np.int16]) -> float:
     return (float(ranked[(len(ranked) - 1) // 2]) + float(ranked[len(ranked) // 2])) / 2.0
 
 
-def _local_mean(values: NDArray[np.float32], open_sky: NDArray[np.float32]) -> NDArray[np.float32]:
+def _strips(height: int) -> Iterator[slice]:
+    """Rows in strips that stay in cache."""
+    for top in range(0, height, STRIP_ROWS):
+        yield slice(top, top + STRIP_ROWS)
+
+
+def _local_mean(values: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Mean of the open sky around each pixel, by way of a coarse map: it has no detail finer than its window.
 
-    Of whole cells: parts of one would take ten times as long, and move nothing by more than a cell.
+    ``values`` are 0 where covered. Of whole cells: parts of one would take ten times as long, and move nothing by more
+    than a cell.
     """
     height, width = values.shape
     size = (max(width // PLAIN_STEP_PX, 1), max(height // PLAIN_STEP_PX, 1))
     cells = np.s_[: max(size[1] * PLAIN_STEP_PX, 1), : max(size[0] * PLAIN_STEP_PX, 1)]
     window = (PLAIN_SIDE_PX // PLAIN_STEP_PX - 1,) * 2  # the interpolation widens it by a cell
     total = cv2.blur(cv2.resize(values[cells], size, interpolation=cv2.INTER_AREA), window)
-    share = cv2.blur(cv2.resize(open_sky[cells], size, interpolation=cv2.INTER_AREA), window)
+    hidden = cv2.resize(covered[cells] * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    share = 1.0 - cv2.blur(hidden.astype(np.float32), window) / 255.0
     return np.asarray(cv2.resize(total / np.maximum(share, 0.05), (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _line_means(
-    values: NDArray[np.float32], open_sky: NDArray[np.float32]
+    values: NDArray[np.float32], covered: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(mean of each column (1, width), mean of each row of the rest (height, 1)) over the open sky: what is brighter or
     darker as a whole column or row is no trail, as none lies along them to within a pixel over the whole frame.
     """
-    columns = cv2.reduce(values, 0, cv2.REDUCE_SUM) / np.maximum(cv2.reduce(open_sky, 0, cv2.REDUCE_SUM), 1.0)
-    rows = cv2.reduce(values, 1, cv2.REDUCE_SUM) - open_sky @ columns.T
-    rows /= np.maximum(cv2.reduce(open_sky, 1, cv2.REDUCE_SUM), 1.0)
+    hidden, (height, width) = covered.view(np.uint8), values.shape
+    open_rows = height - cv2.reduce(hidden, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
+    open_columns = width - cv2.reduce(hidden, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
+    columns = cv2.reduce(values, 0, cv2.REDUCE_SUM) / np.maximum(open_rows, 1.0)
+    covered_light = np.concatenate([hidden[strip].astype(np.float32) @ columns.T for strip in _strips(height)])
+    rows = cv2.reduce(values, 1, cv2.REDUCE_SUM) - columns.sum() + covered_light
+    rows /= np.maximum(open_columns, 1.0)
     return np.asarray(columns, np.float32), np.asarray(rows, np.float32)

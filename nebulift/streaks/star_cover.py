@@ -103,11 +103,11 @@ def _patches_above(coarse_map: NDArray[np.int16], filled: NDArray[np.float32], l
 
 
 def _straight(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What belongs to a straight piece of ``STRAIGHT_CELLS`` cells: a trail through a nebula touches its patches."""
+    """What belongs to a straight piece of ``STRAIGHT_CELLS`` cells or touches one: trails do not make patches."""
     cells, found = bright.astype(np.uint8), np.zeros(bright.shape, np.uint8)
     for kernel in _line_kernels():
         found |= np.asarray(cv2.morphologyEx(cells, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
-    return found > 0
+    return np.asarray(cv2.dilate(found, np.ones((3, 3), np.uint8))) > 0
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
-AXIS_SLACK_SHARE = 0.004  # of its length: a quarter of a degree
+AXIS_SLACK_SHARE, SURE_AXIS_SNR = 0.004, 40.0  # of its length: a quarter of a degree; bright lines lean or do not
 AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
 BORDER_SHARE = 0.06  # of the frame: borders of dithered and turned stacks lie so far inside, and run all along it
 BORDER_LENGTH_SHARE = 0.6
@@ -66,7 +66,8 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
     short = length < SHORT_SHARE * np.hypot(*shape_px)
     vague = trail.snr < (FAINT_SHORT_AXIS_SNR if short else FAINT_AXIS_SNR)
     faint = FAINT_AXIS_PX if vague else 0.0
-    if across < max(2 * AXIS_SLACK_PX, AXIS_SLACK_SHARE * length, wide, faint):
+    leaning = AXIS_SLACK_SHARE * length if trail.snr < SURE_AXIS_SNR else 0.0
+    if across < max(2 * AXIS_SLACK_PX, leaning, wide, faint):
         return "row or column of the sensor"
     if across < BLEEDING_SHARE * length and len(_places_on(trail, burnt.x_px, burnt.y_px, burnt.reach_px)):
         return "charge that bleeds from a burnt-out star"

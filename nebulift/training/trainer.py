@@ -187,6 +187,8 @@ def _loaded(
         view,  # type: ignore[arg-type]  # any object with __len__ and __getitem__ will do
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=plan.loader_workers if plan else 0,
+        # forked processes share the lessons; spawned ones would each get a copy of all planes
+        multiprocessing_context="fork" if plan and plan.loader_workers else None,
         pin_memory=torch.cuda.is_available(),  # copies to a graphics card then run beside its work
     )
 

@@ -44,7 +44,7 @@ def torn_files(daemon):
 def survives(daemon, kills, seed, figures):
     number = storm(daemon, kills, seed)
     with daemon:
-        wait_until(lambda: len(daemon.filed()) == number, 60)
+        wait_until(lambda: len(daemon.filed()) == number, 60 + number / 4)
         assert names(daemon.capture) == []
         found = census(daemon.output)
         assert len(found) == number

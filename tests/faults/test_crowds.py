@@ -77,6 +77,24 @@ def test_idle_it_costs_nothing(tmp_path, figures, foreign):
 
 
 @pytest.mark.slow
+@pytest.mark.fault(49)
+def test_what_is_written_beside_a_frame_is_bounded(tmp_path, figures):
+    """Links need no room; what wears the card is the ledger, the status and the session, counted by the kernel."""
+    frames = 20
+    with Daemon(tmp_path, judge=REAL_JUDGE, limits={"timeout_s": 60.0}) as daemon:
+        processes = daemon.processes()
+        before = sum(map(written_bytes, processes))
+        for number in range(frames):
+            make_files(daemon.capture, {f"{number}.fits": frame(b"%d" % number, 300)})
+            wait_until(lambda: len(daemon.filed()) > number, 60)  # noqa: B023
+            time.sleep(2.5)  # as long as a status may wait
+        written = sum(map(written_bytes, processes)) - before
+        daemon.stop()
+    figures(frames=frames, kb_a_frame=round(written / frames / 1000), mb_an_hour_at_300_s=written / frames * 12 / 1e6)
+    assert written / frames < 80_000
+
+
+@pytest.mark.slow
 @pytest.mark.fault(41)
 def test_a_frame_is_filed_within_two_seconds_of_its_last_byte(tmp_path, figures):
     """As delivered, with a judge that takes no time: what is told is the daemon's own share."""

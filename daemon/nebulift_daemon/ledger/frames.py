@@ -39,6 +39,13 @@ class Frames:
         rows = self._database.rows("SELECT record FROM frames WHERE id = ?", (frame_id,))
         return unpacked(rows[0][0]) if rows and rows[0][0] is not None else None
 
+    def moved_since(self, moment: str) -> list[FrameRow]:
+        """Frames that were moved away from where they appeared since then, and lie in the output tree."""
+        where = (
+            "file_by = 'move' AND filed_at >= ? AND state IN ('filed', 'reviewed') AND destination_folder IS NOT NULL"
+        )
+        return list(self._select(where, (moment,)))
+
     def waiting_to_file(self, after_id: int = 0, limit: int = 100) -> list[FrameRow]:
         """Frames judged and not filed, oldest first."""
         return list(self._select("state = 'judged' AND id > ?", (after_id,), f"id LIMIT {limit:d}"))

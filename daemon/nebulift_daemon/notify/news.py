@@ -1,6 +1,7 @@
 """What the watching process tells the messenger: one JSON object a line, short enough to go through a pipe whole."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from nebulift_daemon.ledger.clock import file_time
 from nebulift_daemon.printing import one_line
 
 LONGEST_TEXT = 300  # characters of any one text, so that a line stays below what a pipe takes in one piece
+LONGEST_LINE = 4096  # PIPE_BUF: pipe(7)
+SHORTEST_CUT = 40  # times and labels stay whole
 MOST_PROBLEMS = 5
 
 
@@ -65,8 +68,24 @@ KINDS = {kind.__name__: kind for kind in EVERY}
 
 
 def line_of(news: News) -> bytes:
-    """The news as one line."""
-    return json.dumps({"news": type(news).__name__, **asdict(news)}).encode("ascii") + b"\n"
+    """The news as one line that a pipe takes in one piece; texts that are too long for that are cut."""
+    facts = {"news": type(news).__name__, **asdict(news)}
+    longest = max((len(text) for text in _texts(facts)), default=0)
+    while len(line := json.dumps(facts).encode("ascii") + b"\n") > LONGEST_LINE:
+        longest = 3 * longest // 4
+        facts = {name: _cut(value, longest) for name, value in facts.items()}
+    return line
+
+
+def _texts(facts: dict[str, Any]) -> Iterator[str]:
+    for value in facts.values():
+        yield from (text for text in (value if isinstance(value, list | tuple) else [value]) if isinstance(text, str))
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, list | tuple):
+        return [_cut(part, longest) for part in value]
+    return value[: max(longest, SHORTEST_CUT)] if isinstance(value, str) else value
 
 
 def news_in(line: bytes) -> News:

@@ -154,8 +154,10 @@ const session = document.querySelector("[data-session]");
 async function fetchSession() {
   const answer = await fetch(session.dataset.session);
   const curves = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".curves");
-  if (curves) session.replaceChildren(curves);
-  else session.remove();
+  if (!curves) return session.remove();
+  session.replaceChildren(curves);
+  const here = curves.querySelector(".here"); // on a phone the curves are wider than the screen
+  if (here) session.scrollLeft += here.getBoundingClientRect().left - session.getBoundingClientRect().left - session.clientWidth / 2;
 }
 
 // -- buttons and keys
