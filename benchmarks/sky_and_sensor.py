@@ -14,6 +14,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from nebulift.binomial import binomial_upper_bound
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
@@ -25,7 +26,6 @@ from nebulift.simulate.night import plan_session, setting_of
 from nebulift.simulate.obstacles import random_obstacle
 from nebulift.simulate.readout_faults import apply_fault, random_fault
 from nebulift.simulate.sensor import digitised, exposed, fixed_pattern
-from nebulift.training.metrics import binomial_upper_bound
 
 FIRST_SEED = 50_000
 MEGAPIXELS = 1.7

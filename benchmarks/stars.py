@@ -24,6 +24,7 @@ import numpy as np
 import sep
 from astropy.io import fits
 
+from nebulift.binomial import binomial_upper_bound
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import NebuliftError
 from nebulift.exposure import Exposure
@@ -37,7 +38,6 @@ from nebulift.simulate.star_painting import Stars, paint_stars
 from nebulift.simulate.tracking import drift
 from nebulift.simulate.turbulence import turbulence
 from nebulift.stars.stamps import green_filled
-from nebulift.training.metrics import binomial_upper_bound
 
 SIDE = 1600
 SKY_ADU = 1000.0

@@ -16,13 +16,13 @@ from collections import Counter
 import numpy as np
 from lookalikes import LOOKALIKES
 
+from nebulift.binomial import binomial_upper_bound
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.exposure import Exposure
 from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
 from nebulift.simulate import add_streak, inject, random_frame, star_field
 from nebulift.simulate.trails import Trail, clipped_to_frame, random_trail
-from nebulift.training.metrics import binomial_upper_bound
 
 WIDTH_PX = 3.0
 FIRST_SCENE = 5000
