@@ -44,7 +44,8 @@ def sky_structure(
     values = level.astype(np.float64)
     kept = seen.copy()
     for _ in range(3):  # a galaxy or a bright star must not tilt the plane
-        best = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
+        some = terms[kept]
+        best = np.linalg.solve(some.T @ some, some.T @ values[kept])
         off = np.abs(values - terms @ best)
         kept = seen & (off <= np.quantile(off[seen], 0.9))
     plane = terms @ best - best[0]

@@ -75,8 +75,8 @@ def is_narrow_band(filter_name: str | None) -> bool:
 
 def _is_starless(stars: Stars, megapixels: float) -> bool:
     """Whether what was taken for stars may all be hot pixels that touch, glow, and noise."""
-    if (stars.brightest_snr or 0.0) > FAINTEST_SURE and stars.measured == 0:
-        return False  # something shines that is no star: a planet, the core of a galaxy
+    if (stars.brightest_snr or 0.0) > FAINTEST_SURE:
+        return False  # something shines: a planet, the core of a galaxy, a single star out of focus
     by_chance = stars.hot_pixels**2 * TOUCHING / 2.0 / (megapixels * 1e6)
     if stars.count <= FEW_STARS + 2.0 * by_chance:
         return stars.measured <= FALSE_STARS
