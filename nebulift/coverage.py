@@ -34,6 +34,8 @@ FEWER_STARS = 0.6  # density on the dark side over that on the bright side
 CHANCE = 1e-3
 NOISIEST = 0.9  # quantile of the cells: what stands out there stands out nearly everywhere
 OTHER_SKY_SIGMA = 0.4  # of a raw pixel: the medians of so many cells are good to 0.02 of it
+# Of stars of S/N 5 and more, N(> S/N) falling as its power of -0.8, 0.4 are bright enough (15) to show their shape.
+SHAPED_SHARE, ENOUGH_SHAPES = 0.25, 100
 NO_STARS = 0.15  # of the density beside: nothing is opaque but what is near; dark clouds of the Milky Way leave a third
 
 
@@ -68,7 +70,7 @@ def _shade(scan: Scan, background: Background, stars: StarList, shape_px: tuple[
         background.level.shape[0],
         background.level.shape[1],
         light_loss=shade.light_loss,
-        is_proven=proof == "stars",
+        is_proven=proof == "stars" and _are_stars(stars),
     )
 
 
@@ -91,9 +93,14 @@ def _poor_side(scan: Scan, background: Background, stars: StarList, shape_px: tu
     loss = 1.0 - float(np.median(noise[cells])) / max(float(np.median(noise[~cells])), 1e-6)
     if abs(step) < OTHER_SKY_SIGMA:
         return None
-    proven = side.star_ratio <= NO_STARS and loss >= MIN_LOSS
+    proven = side.star_ratio <= NO_STARS and loss >= MIN_LOSS and _are_stars(stars)
     missing = side.share * (1.0 - min(side.star_ratio, 1.0))
     return Coverage(missing, step, cells_of(cells), rows, columns, light_loss=max(loss, 0.0), is_proven=proven)
+
+
+def _are_stars(stars: StarList) -> bool:
+    """Whether enough of what was found has the shape of a star: most knots of a bright nebula have not."""
+    return len(stars.shapes.fwhm_px) >= min(SHAPED_SHARE * len(stars.x_px), ENOUGH_SHAPES)
 
 
 def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tuple[int, int]) -> Coverage | None:
