@@ -40,6 +40,7 @@ DONUT_SHARE = 0.5
 # Wide images that are no stars': scatter of the ellipticity vector (at most 0.12 in 45 simulated frames out of focus or
 # trailed, mostly above 0.2 of knots and craters), distance between the outermost in FWHM (20 and more; a planet has 2).
 KNOTS_PX, ALIKE, APART_FWHM = 10.0, 0.16, 8.0
+ROUND_RING = 1.15  # a single round ring is a star out of focus, as of a focus run on one star
 # FWHM over twice the half-flux radius: 1 of a normal profile, 0.7 to 0.9 with the wings that the air gives, 1.41 of a
 # disc of even light. Wide stars above this are flat on top: defocus, not seeing.
 FLAT_TOPPED = 1.04
@@ -161,14 +162,15 @@ def seen_elongation(fwhm_px: float, elongation: float) -> float:
 def _defocus(stars: Stars) -> Iterator[Finding]:
     if stars.fwhm_px is None or stars.donut_fraction is None or stars.elongation is None:
         return
-    if not _are_images_of_stars(stars):
+    is_ring = stars.donut_fraction > DONUT_SHARE
+    if not _are_images_of_stars(stars) and not (is_ring and stars.elongation <= ROUND_RING):
         return
     width = f"FWHM {stars.fwhm_px:.1f} px"
     if stars.fwhm_arcsec is not None:
         width = f'FWHM {stars.fwhm_arcsec:.1f}" ({stars.fwhm_px:.1f} px)'
     evidence = {"fwhm_px": stars.fwhm_px, "donut_fraction": stars.donut_fraction}
     shape = Ellipse(stars.fwhm_px, stars.fwhm_px, 0.0)
-    if stars.donut_fraction > DONUT_SHARE and stars.measured >= MIN_HUGE_SHAPES:
+    if is_ring:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
         text = f"out of focus: stars are rings (donuts), {width}{_over_the_field(stars)}"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape, strong=True)
@@ -292,7 +294,7 @@ def _missing_stars(coverage: Coverage | None) -> Iterator[Finding]:
     if coverage is None or not coverage.cells:
         return
     share, step = coverage.missing_fraction, coverage.step_sigma
-    if abs(step) < BLOCKED_STEP_SIGMA:
+    if coverage.light_loss is None and abs(step) < BLOCKED_STEP_SIGMA:
         return
     kind = Kind.OBSTRUCTION if step < 0 else Kind.CLOUD
     what = "blocked: dark and" if step < 0 else "covered: brighter and"

@@ -11,7 +11,7 @@ MARGIN_SHARE = 0.06  # of the frame, in a rectangle along a whole side: more was
 
 
 def blank_border(units: NDArray[np.int16], empty_units: int) -> NDArray[np.bool_] | None:
-    """Mask of the pixels of a map that hold nothing along its borders, one pixel more than that; ``None`` without any.
+    """Mask of the pixels of a map that hold nothing along its borders, two pixels more than that; ``None`` without any.
 
     ``empty_units``: height of the number 0 on the map. Rectangles are left alone, but for strips along a whole side: a
     lost part of a frame is a fault that others must see.
@@ -28,7 +28,7 @@ def blank_border(units: NDArray[np.int16], empty_units: int) -> NDArray[np.bool_
     if not blank:
         return None
     mask = np.isin(labels, blank).view(np.uint8)
-    return np.asarray(cv2.dilate(mask, np.ones((3, 3), np.uint8)), dtype=bool)
+    return np.asarray(cv2.dilate(mask, np.ones((5, 5), np.uint8)), dtype=bool)
 
 
 def _is_left_over(stats: NDArray[np.int32], shape: tuple[int, int]) -> bool:

@@ -1,8 +1,9 @@
 """Where in the field stars are missing: behind a dome, a tree, a patch of cloud. One frame, no reference.
 
-Three witnesses: the background splits into two levels with a step between (``_dark_side``); a side is darker and less
-noisy than the opposite one (``shaded_side``); or, in fields rich in stars, cells of a grid hold next to none
-(``_empty_cells``). The stars have the last word: without them nothing is proven.
+Four witnesses: the background splits into two levels with a step between (``_dark_side``); a side is darker and less
+noisy than the opposite one (``shaded_side``); a side has far fewer stars than any part of the rest (``poor_side``); or,
+in fields rich in stars, cells of a grid hold next to none (``_empty_cells``). The stars have the last word: without
+them nothing is proven.
 """
 
 import math
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from nebulift.cells import borders_touched, cells_of, large_regions, largest_region
 from nebulift.measurements import Coverage
+from nebulift.poor_side import poor_side
 from nebulift.scan import Scan
-from nebulift.shaded_side import Shade, proof_of_shade, shaded_side
+from nebulift.shaded_side import MIN_LOSS, Shade, proof_of_shade, shaded_side
 from nebulift.sky import Background
 from nebulift.stars import StarList
 
@@ -30,6 +32,11 @@ MIN_SIDE_SHARE = 0.04
 MAX_SIDE_SHARE = 0.85
 FEWER_STARS = 0.6  # density on the dark side over that on the bright side
 CHANCE = 1e-3
+NOISIEST = 0.9  # quantile of the cells: what stands out there stands out nearly everywhere
+OTHER_SKY_SIGMA = 0.4  # of a raw pixel: the medians of so many cells are good to 0.02 of it
+# Of stars of S/N 5 and more, N(> S/N) falling as its power of -0.8, 0.4 are bright enough (15) to show their shape.
+SHAPED_SHARE, ENOUGH_SHAPES = 0.25, 100
+NO_STARS = 0.15  # of the density beside: nothing is opaque but what is near; dark clouds of the Milky Way leave a third
 
 
 def measure_coverage(scan: Scan, background: Background, stars: StarList, shape_px: tuple[int, int]) -> Coverage | None:
@@ -39,6 +46,7 @@ def measure_coverage(scan: Scan, background: Background, stars: StarList, shape_
     return (
         _dark_side(scan, background, stars, shape_px)
         or _shade(scan, background, stars, shape_px)
+        or _poor_side(scan, background, stars, shape_px)
         or _empty_cells(scan, background, stars, shape_px)
     )
 
@@ -49,19 +57,50 @@ def _shade(scan: Scan, background: Background, stars: StarList, shape_px: tuple[
     if shade is None:
         return None
     inside, opposite = _as_bright_stars(shade, background, stars, shape_px)
-    proof = proof_of_shade(shade, inside, opposite, _otsu(background.level)[1])
+    limit, levels = _otsu(background.level)
+    proof = proof_of_shade(shade, inside, opposite, levels)
     if proof is None:
         return None
     lost = max(shade.light_loss, 1.0 - inside / opposite if opposite else 0.0)
+    cells = background.level < limit if shade.is_beyond else shade.cells
     return Coverage(
-        float(shade.cells.mean()) * lost,
+        float(cells.mean()) * lost,
         shade.step_noises * _raw_sigmas(scan),
-        cells_of(shade.cells),
+        cells_of(cells),
         background.level.shape[0],
         background.level.shape[1],
         light_loss=shade.light_loss,
-        is_proven=proof == "stars",
+        is_proven=proof == "stars" and _are_stars(stars),
     )
+
+
+def _poor_side(scan: Scan, background: Background, stars: StarList, shape_px: tuple[int, int]) -> Coverage | None:
+    """A side with far fewer stars than any part of the rest, and another sky."""
+    height, width = shape_px
+    row, column = _cell_of(stars, shape_px, background.level.shape)
+    quietest = float(stars.snr.min(initial=np.inf))
+    # where there is less noise fainter stars are found: they are left out
+    bright = stars.snr * background.noise[row, column] >= quietest * float(np.quantile(background.noise, NOISIEST))
+    side = poor_side((stars.x_px[bright] + 0.5) / width - 0.5, (stars.y_px[bright] + 0.5) / height - 0.5)
+    if side is None:
+        return None
+    rows, columns = background.level.shape
+    y, x = (np.arange(rows)[:, None] + 0.5) / rows - 0.5, (np.arange(columns)[None, :] + 0.5) / columns - 0.5
+    cells = side.holds(np.broadcast_to(x, (rows, columns)), np.broadcast_to(y, (rows, columns)))
+    step = float(np.median(background.level[cells]) - np.median(background.level[~cells]))
+    step *= _raw_sigmas(scan)
+    noise = background.noise.astype(np.float64) ** 2
+    loss = 1.0 - float(np.median(noise[cells])) / max(float(np.median(noise[~cells])), 1e-6)
+    if abs(step) < OTHER_SKY_SIGMA:
+        return None
+    proven = side.star_ratio <= NO_STARS and loss >= MIN_LOSS and _are_stars(stars)
+    missing = side.share * (1.0 - min(side.star_ratio, 1.0))
+    return Coverage(missing, step, cells_of(cells), rows, columns, light_loss=max(loss, 0.0), is_proven=proven)
+
+
+def _are_stars(stars: StarList) -> bool:
+    """Whether enough of what was found has the shape of a star: most knots of a bright nebula have not."""
+    return len(stars.shapes.fwhm_px) >= min(SHAPED_SHARE * len(stars.x_px), ENOUGH_SHAPES)
 
 
 def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tuple[int, int]) -> Coverage | None:

@@ -21,6 +21,10 @@ class Sky:
     vignetting_sigma: float  # depth of the radial bowl, in units of ``noise_adu``; positive when corners are dark
     is_all_sky: bool  # the image is a disc within a dark frame, as of a fisheye lens
     level_fraction: float | None = None  # of the range of the file's numbers; None: floats have no range
+    # the sky in three parts (see ``nebulift.sky_structure``): standard deviations over the frame, over ``noise_adu``
+    linear_sigma: float | None = None
+    radial_sigma: float | None = None
+    patchy_sigma: float | None = None  # on scales of 1/20 to 1/3 of the frame: cloud or nebula
     noise_ratio: float | None = None  # variance of the noise in the brightest quarter of the sky over the darkest's
 
 

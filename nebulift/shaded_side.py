@@ -22,9 +22,11 @@ MIN_SHARE, MAX_SHARE = 0.03, 0.5
 MIN_LOSS = 0.3  # of the light; skies over towns differ by less from side to side of most fields
 MIN_STEP_NOISES = 4.0  # in noise of one map pixel
 PLATEAU = 0.6  # of the way from the shade to the side opposite: where the middle lies at least; below, that side glows,
-WIDE_SHARE = 0.3  # or the shade reaches beyond the middle
+WIDE_SHARE = 0.3  # or the shade reaches beyond the middle,
+BEYOND = 0.25  # where the middle is hardly brighter than the shade
 CERTAIN = 1e-4  # chance of so few stars in the shade
 PLAIN_LOSS, PLAIN_LEVELS = 0.5, 0.84  # without stars: half of the light, and two levels with a step between (Otsu)
+SHARP_LEVELS = 0.92  # where the shade reaches beyond the middle and the bright side might be a glow: a sharper step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,7 @@ class Shade:
     step_noises: float  # level in the shade less that opposite, in noise of one map pixel
     light_loss: float  # share of the light, at least
     has_plateau: bool  # the middle of the frame is nearly as bright as the side opposite
+    is_beyond: bool = False  # the middle is nearly as dark as the shade, which covers most of the frame
 
 
 def shaded_side(background: Background) -> Shade | None:
@@ -55,10 +58,11 @@ def shaded_side(background: Background) -> Shade | None:
     variance = background.noise.astype(np.float64) ** 2
     loss = 1.0 - float(np.median(variance[dark])) / max(float(np.median(variance[mirrored])), 1e-6)
     low, high = float(np.median(level[dark])), float(np.median(level[mirrored]))
-    plateau = _middle(level) >= low + PLATEAU * (high - low)
-    if loss < MIN_LOSS or high - low < MIN_STEP_NOISES or not (plateau or float(dark.mean()) >= WIDE_SHARE):
+    middle = (_middle(level) - low) / max(high - low, 1e-6)
+    is_wide = middle >= PLATEAU or float(dark.mean()) >= WIDE_SHARE
+    if loss < MIN_LOSS or high - low < MIN_STEP_NOISES or not (is_wide or middle <= BEYOND):
         return None
-    return Shade(dark, mirrored, low - high, loss, plateau)
+    return Shade(dark, mirrored, low - high, loss, middle >= PLATEAU, not is_wide)
 
 
 def proof_of_shade(shade: Shade, inside: int, opposite: int, two_levels: float) -> str | None:
@@ -67,9 +71,11 @@ def proof_of_shade(shade: Shade, inside: int, opposite: int, two_levels: float) 
     ``inside``, ``opposite``: stars in it and in the part of the frame opposite; ``two_levels``: share of the variance
     of the sky between two levels.
     """
-    if fewer_stars(inside, opposite) < CERTAIN:
+    # what is bright beside a dark rest may be the glow of an amplifier, and full of what looks like stars
+    if not shade.is_beyond and fewer_stars(inside, opposite) < CERTAIN:
         return "stars"
-    plain = shade.has_plateau and shade.light_loss >= PLAIN_LOSS and two_levels >= PLAIN_LEVELS
+    levels = PLAIN_LEVELS if shade.has_plateau else SHARP_LEVELS
+    plain = shade.light_loss >= PLAIN_LOSS and two_levels >= levels
     return "sky" if plain and inside <= opposite else None
 
 

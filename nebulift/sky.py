@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nebulift.measurements import Sky
 from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky_cells import LARGEST, QUIETEST, cell_levels, cell_noise
+from nebulift.sky_structure import sky_structure
 
 CELL_MAP_PX = 32  # one mesh cell is 64 raw pixels: wide against stars, narrow against gradients
 BAND_MAP_ROWS = 16  # of the subtraction: its intermediates stay in cache
@@ -208,6 +209,7 @@ def summarise(scan: Scan, background: Background) -> Sky:
     left = np.where(inside, level - terms @ coefficients, 0.0).reshape(rows, columns)
     raw_sigmas = scan.sigma_adu / scan.raw_noise_adu if scan.raw_noise_adu > 0.0 else 1.0
     plane = np.abs(coefficients[1]) + np.abs(coefficients[2])
+    parts = sky_structure(background.level, background.inside)
     return Sky(
         level_adu=float(scan.zero_adu + coefficients[0] * scan.sigma_adu),
         noise_adu=scan.raw_noise_adu,
@@ -216,6 +218,9 @@ def summarise(scan: Scan, background: Background) -> Sky:
         patchiness_sigma=float(_patchiness(left) * raw_sigmas),
         vignetting_sigma=float(-coefficients[3] * 0.5 * raw_sigmas),
         is_all_sky=background.inside is not None,
+        linear_sigma=None if parts is None else parts.linear * raw_sigmas,
+        radial_sigma=None if parts is None else parts.radial * raw_sigmas,
+        patchy_sigma=None if parts is None else parts.patchy * raw_sigmas,
         noise_ratio=_noise_ratio(background, inside.reshape(rows, columns)),
     )
 

@@ -43,14 +43,13 @@ def starless(measured: Measurements, exposure: Exposure | None = None) -> Findin
     if stars.measured > 0 and not dark:
         return None
     sure = stars.measured == 0 and stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels
-    few = stars.count <= FEW_STARS and (stars.brightest_snr or 0.0) < ALL_FAINT_SNR
     how_many = "no star" if sure else f"hardly a star ({stars.count}, {stars.measured or 'none'} with a shape)"
     evidence = {"stars": float(stars.count), "hot_pixels": float(stars.hot_pixels)}
     cause = "cloud, a closed cover, or a field that shows none"
     certain = True
     if dark:
         cause = "no light of the sky: cover or dome closed, or a dark"
-    elif (sure or few) and (sky.level_fraction or 0.0) >= BRIGHT_LEVEL:
+    elif sure and (sky.level_fraction or 0.0) >= BRIGHT_LEVEL:
         cause = f"a sky of {sky.level_fraction:.0%} of the range: thick cloud, a flat, or a lit dome"
     elif sure and _is_overcast(sky):
         cause = "a smooth sky: thick cloud, or the dome is closed"
@@ -76,8 +75,8 @@ def is_narrow_band(filter_name: str | None) -> bool:
 
 def _is_starless(stars: Stars, megapixels: float) -> bool:
     """Whether what was taken for stars may all be hot pixels that touch, glow, and noise."""
-    if (stars.brightest_snr or 0.0) > FAINTEST_SURE and stars.measured == 0:
-        return False  # something shines that is no star: a planet, the core of a galaxy
+    if (stars.brightest_snr or 0.0) > FAINTEST_SURE:
+        return False  # something shines: a planet, the core of a galaxy, a single star out of focus
     by_chance = stars.hot_pixels**2 * TOUCHING / 2.0 / (megapixels * 1e6)
     if stars.count <= FEW_STARS + 2.0 * by_chance:
         return stars.measured <= FALSE_STARS

@@ -161,9 +161,20 @@ def test_a_frame_with_no_more_stars_than_noise_gives_is_empty(megapixels, count,
 @pytest.mark.parametrize(("scatter", "spread", "told"), [(0.05, 40.0, True), (0.4, 40.0, False), (0.05, 2.0, False)])
 def test_wide_images_that_differ_or_overlap_are_knots_of_a_nebula_or_the_limb_of_a_planet(scatter, spread, told):
     images = {"fwhm_px": 40.0, "shape_scatter": scatter, "spread_fwhm": spread}
-    for changed in ({"donut_fraction": 0.9}, {"elongation": 1.2}, {"elongation": 2.5, "angle_coherence": 0.9}):
+    for changed in (
+        {"donut_fraction": 0.9, "elongation": 1.3},
+        {"elongation": 1.2},
+        {"elongation": 2.5, "angle_coherence": 0.9},
+    ):
         found = findings_of(with_stars(**images, **changed))
         assert bool(found) is told
+
+
+def test_a_single_round_ring_is_a_star_out_of_focus_and_a_long_one_is_not():
+    ring = {"fwhm_px": 40.0, "donut_fraction": 1.0, "measured": 1, "shape_scatter": 0.0, "spread_fwhm": 0.0}
+    (finding,) = findings_of(with_stars(**ring, elongation=1.05))
+    assert (finding.kind, finding.severity > 0.7) == (Kind.DEFOCUS, True)
+    assert findings_of(with_stars(**ring, elongation=1.6)) == ()
 
 
 def test_a_strip_along_a_border_is_trimmed_and_a_packet_amid_the_frame_is_lost():

@@ -38,3 +38,8 @@ def test_intervals_hold_the_share_itself():
     assert rates.interval(0, 20) == "0.00 (0.00-0.17)"
     assert rates.interval(20, 20) == "1.00 (0.83-1.00)"
     assert rates.interval(10, 20) == "0.50 (0.27-0.73)"
+
+
+@pytest.mark.parametrize("name", ["cover or dark as a light", "flat as a light"])
+def test_a_calibration_frame_passed_off_as_a_light_is_told(name):
+    assert min(at_full_severity(name)) >= 0.3
