@@ -144,11 +144,17 @@ def _is_galaxy(trail: TrailFit) -> bool:
         return False
     place = np.abs((np.arange(len(trail.along)) + 0.5) / len(trail.along) - 0.5)
     known = np.isfinite(trail.along)
-    height = trail.along[known]
+    height = _without_outliers(trail.along[known])
     x = place[known] - place[known].mean()
     slope = float((x * height).sum() / max((x**2).sum(), 1e-9))
     error = float(np.sqrt(((height - height.mean() - slope * x) ** 2).mean() / max((x**2).sum(), 1e-9)))
     return slope < -GALAXY_SIGMA * error and -slope * 0.5 > GALAXY_DROP * float(height.mean())
+
+
+def _without_outliers(heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each the median of itself and its neighbours: one piece beside a bright star must not hide the slope of all."""
+    padded = np.pad(heights, 1, mode="edge") if len(heights) else np.zeros(2)
+    return np.asarray(np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0))
 
 
 def _is_wide_spindle(
