@@ -22,9 +22,13 @@ from nebulift.exposure import Exposure
 from nebulift.findings import Kind
 from nebulift.frame import frame_from_array
 from nebulift.simulate import add_streak, inject, random_frame, star_field
-from nebulift.simulate.trails import Trail, clipped_to_frame, random_trail
+from nebulift.simulate.optics import Telescope
+from nebulift.simulate.psf import StarShape, line_profile
+from nebulift.simulate.trails import Trail, clipped_to_frame, random_trail, trail_light
+from nebulift.streaks import streak_mask
 
 WIDTH_PX = 3.0
+UNSEEN_SIGMA = 0.05  # light that is less than this share of the noise is none
 PLAIN_SNR = 12.0  # of the trails that are counted in whole scenes
 FIRST_SCENE = 5000
 SNRS = (5.0, 6.0, 7.0, 8.0, 10.0, 14.0)
@@ -189,6 +193,26 @@ def kinds_table(side, frames, first):
         print(f"| {form} | " + " | ".join(str(told[name]) for name in columns) + " |", flush=True)
 
 
+def masks_table(side, frames, first):
+    print("\n| mask of | frames | light covered | tenth percentile | masked without light |\n|---|---|---|---|---|")
+    for form in ("satellite", "aircraft", "meteor"):
+        covered, idle = [], []
+        for seed in range(first, first + frames):
+            field = star_field(side, side, fwhm_px=WIDTH_PX, density_per_mpx=200.0, seed=seed)
+            rng = np.random.default_rng([seed, 3])
+            trail = random_trail(rng, (side, side), WIDTH_PX, float(rng.uniform(0.7, 0.95)), form)
+            shape = StarShape(WIDTH_PX, Telescope("unknown", 100.0, 500.0))
+            light = trail_light(trail, line_profile(shape, trail.widening_px), 1.0, (side, side))
+            pixels, _ = inject(field.pixels, [trail], seed, noise=field.noise, fwhm_px=WIDTH_PX)
+            own = [streak for streak in streaks_of(pixels) if lies_on(streak, trail)]
+            if own:
+                mask = streak_mask(own, light.shape)
+                covered.append(float(light[mask].sum() / light.sum()))
+                idle.append(float((light[mask] < UNSEEN_SIGMA).mean()))
+        cells = np.median(covered), np.quantile(covered, 0.1), np.median(idle)
+        print(f"| {form} | {len(covered)} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |", flush=True)
+
+
 def completeness_table(side, frames, snrs):
     print(f"Crossing trails, {side} x {side} pixels, FWHM {WIDTH_PX} px, {frames} frames a line:\n")
     print("| total S/N | height over pixel noise | found | S/N found over true | false beside |\n|---|---|---|---|---|")
@@ -225,6 +249,7 @@ def main():
     tables = {
         "completeness": lambda: completeness_table(asked.side, asked.frames, asked.snrs),
         "false": lambda: false_table(asked.side, asked.frames, asked.scenes, asked.first),
+        "masks": lambda: masks_table(asked.side, asked.frames, asked.first),
         "scenes": lambda: scenes_table(asked.scenes, asked.first),
         "shapes": lambda: shapes_table(asked.side, asked.frames, asked.first, asked.heights),
         "lookalikes": lambda: lookalikes_table(asked.frames, asked.first),

@@ -68,7 +68,8 @@ def kind_of(look: TrailLook) -> str:
     heights = _filled(look.twelfths)
     if look.ends_inside == 2 and not look.is_twin and _is_spindle(heights):
         return "meteor"
-    sharp = look.sharpness is not None and THIN < look.sharpness < SHARP
+    least = THIN if look.ends_inside == 2 else 0.0
+    sharp = look.sharpness is not None and least < look.sharpness < SHARP
     even = known.std() < EVEN_SCATTER * known.mean() and min(heights[0], heights[-1]) > ABRUPT * known.mean()
     first, second = (float(half.mean()) for half in np.array_split(heights, 2))
     level = max(first, second) < SPIKE_SLOPE * min(first, second)
