@@ -7,6 +7,7 @@ from nebulift.assessment import BLOCKED_SEVERITY, Table, severity
 from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import Course, SessionContext
 from nebulift.session.star_light import EXTINCT_COLUMNS, EXTINCT_ROWS
+from nebulift.verdict import NOTICEABLE_SEVERITY
 
 # Light of the stars lost against the clearer half of the last hours. A tenth of a magnitude is photometry's business;
 # PSF Guard rejects from 0.8.
@@ -19,8 +20,9 @@ EXTINCT_SEVERITY: Table = ((0.04, 0.0), (0.08, 0.3), (0.16, 0.5), (0.3, 0.7), (0
 ABSENT_SEVERITY: Table = ((0.08, 0.0), (0.12, 0.3), (0.2, 0.5), (0.33, 0.7), (0.7, 0.95))
 # Slope of the sky over that of the session; the Moon's and dawn's are common and flattened away easily.
 TILT_SEVERITY: Table = ((10.0, 0.0), (25.0, 0.3), (50.0, 0.5), (120.0, 0.7), (400.0, 0.9))
-# Light lost across the field beyond chance; half of it is lost in the middle. Clean frames show 0.07 at most.
-FADING_SEVERITY: Table = ((0.1, 0.0), (0.16, 0.3), (0.27, 0.5), (0.42, 0.7), (1.0, 0.95))
+# Light lost across the field beyond chance; half of it is lost in the middle. Clean simulated frames show 0.07 at most;
+# where the field turns on the sensor, stars move through the vignetting, which takes a fifth in the corners of a lens.
+FADING_SEVERITY: Table = ((0.12, 0.0), (0.2, 0.3), (0.32, 0.5), (0.48, 0.7), (1.0, 0.95))
 # Share of the bright stars that cannot be there, where none is recognised: the rest may be others.
 GONE_SEVERITY: Table = ((0.3, 0.0), (0.5, 0.5), (0.7, 0.75), (1.0, 0.95))
 CLEAR_TRANSPARENCY = 0.9
@@ -42,7 +44,6 @@ LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2
 # Elongation that the motion since the session's best gives a round star of its width, from what the axes show: sampling
 # blurs both alike, so it cancels in the difference of their squares.
 DRAWN_SEVERITY: Table = ((1.16, 0.0), (1.28, 0.3), (1.42, 0.5), (1.63, 0.7), (3.5, 0.97))
-SEEN_LONGER = 1.2  # as sampling lets it be seen: guiding and field rotation of ordinary rigs stay below
 # Light added to that of the session, where it makes a slope: about as much more stands then on one side than the other.
 UNEVEN_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.55, 0.5), (0.8, 0.7), (4.0, 0.95))
 UNEVEN_TILT_SIGMA = 10.0
@@ -177,7 +178,8 @@ def _tracking(context: SessionContext) -> Iterator[Finding]:
     elif longer is not None and direction is not None and direction <= RANDOM:
         text = f"wind? stars {ratio:.2f} times as elongated as the session's best, each frame another way"
     bad = severity(LONGER_SEVERITY, ratio)
-    if ratio >= SEEN_LONGER:
+    # what sampling hides from the eye is no fault: guiding and field rotation of ordinary rigs draw narrow stars out
+    if bad >= NOTICEABLE_SEVERITY:
         bad = max(bad, severity(DRAWN_SEVERITY, context.drawn_elongation or 1.0))
     yield Finding(Kind.TRAILED, bad, text, {"elongation_ratio": ratio})
 
