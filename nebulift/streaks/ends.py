@@ -13,8 +13,9 @@ WINDOW_SHARE = 1.0 / 12.0  # of the trail's length, on both sides of each end
 MIN_WINDOW_PX = 24.0
 LIKELY_CHI2 = 4.0  # 1 would hold for a sharp end of known height: measured, ends scatter by twice that
 LEAST_ERROR_PX = 0.5  # of the map
-# of its length: pieces by which a trail is drawn out while they are seen; twice in forty times noise adds one
-PIECE_SHARE, MIN_PIECE_PX, PIECE_SNR = 1.0 / 24.0, 10.0, 2.0
+# of its length: pieces by which a trail is drawn out while they are seen, one after the other: light fades steadily, so
+# a piece that only noise or a faint star lifts lies beyond one that is dark
+PIECE_SHARE, MIN_PIECE_PX, PIECE_SNR = 1.0 / 24.0, 10.0, 2.5
 MOST_GROWTH = 1.5
 BORDER_PX = 4.0  # a trail that comes so near the border of the map leaves the frame there
 HEIGHT_SEGMENTS = 12  # whose mean is the height of the ridge near an end
@@ -62,7 +63,7 @@ def with_faint_ends(fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.
 
 
 def _faint_light(maps: Maps, fit: TrailFit, end: tuple[float, float, float, float]) -> float:
-    """How far light goes on beyond an end: as long as pieces of the line stand out, but for single ones.
+    """How far light goes on beyond an end: as long as pieces of the line stand out.
 
     ``end``: (x, y, direction outwards). Pieces under stars tell nothing and are passed over.
     """
@@ -81,11 +82,10 @@ def _faint_light(maps: Maps, fit: TrailFit, end: tuple[float, float, float, floa
     snr = snr[::-1] if _is_reversed((x, y, *stop)) else snr
     known = np.flatnonzero((sums.power[::-1] if _is_reversed((x, y, *stop)) else sums.power) > 0.0)
     reached = 0
-    for number, place in enumerate(known):
-        if snr[place] >= PIECE_SNR:
-            reached = int(place) + 1
-        elif number + 1 >= len(known) or snr[known[number + 1]] < PIECE_SNR:
+    for place in known:
+        if snr[place] < PIECE_SNR:
             break
+        reached = int(place) + 1
     return reached * piece
 
 
