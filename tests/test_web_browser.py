@@ -186,7 +186,7 @@ def test_by_finger_on_a_phone_nothing_hangs_over_the_edge(chromium, page, night)
         tab.goto(page.address + path)
         assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
     tab.goto(page.address + "/frame/6?list=all")
-    tab.wait_for_selector(".curves .here")
+    tab.wait_for_selector(".curves .here", state="attached")  # a line without width is "hidden" to the browser's driver
     assert 0 <= tab.locator(".curves .here").bounding_box()["x"] <= PHONE["width"], "the frame is seen on the curves"
     tab.goto(page.address)
     tab.get_by_role("button", name="Contaminated").tap()
