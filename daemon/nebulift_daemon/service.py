@@ -81,23 +81,15 @@ def _work(
     *,
     once: bool,
 ) -> None:
-    output = OutputRoot(settings.output.root, settings.output.state_folder)
-    _prepare_folders(settings, ledger, output, alarm)
+    output = _prepared_output(settings, ledger, alarm)
     systemd = Systemd()
-    company = Company() if once else insist(partial(company_of, settings, ledger), alarm.pause)
-    company.look(is_busy=True)
-    tell_of_crash(company, settings)
-    health = Health(
-        ledger,
-        output,
-        StatusFile(settings.output.state_folder),
-        systemd,
-        _lasting_facts(settings),
-        listener=company.note_status,
-    )
+    company = Company() if once else _company(settings, ledger, alarm)
+    status = StatusFile(settings.output.state_folder)
+    health = Health(ledger, output, status, systemd, _lasting_facts(settings), listener=company.note_status)
     watch = settings.watch
     watcher = Watcher(watch.folders, rescan_s=watch.rescan_s, polling=watch.polling, wake=alarm.ring)
     is_being_written = writer_test(watcher.is_remote)
+    lookback = None if once else insist(partial(_lookback, settings, ledger), alarm.pause)
 
     def keep_going() -> bool:
         health.ping()  # asked only by work that gets on, or that ends by a deadline of its own
@@ -106,8 +98,6 @@ def _work(
     def pause(seconds: float) -> bool:
         health.ping()  # what we wait for, a locked ledger, is not mended by a restart
         return alarm.pause(seconds)
-
-    lookback = None if once else insist(partial(_lookback, settings, ledger), alarm.pause)
 
     def noted(row: FrameRow) -> None:
         health.note(row)
@@ -118,21 +108,28 @@ def _work(
 
     workplace = Workplace(keep_going, pause, noted, is_being_written, judge)
     parts = insist(partial(put_together, settings, ledger, output, workplace), alarm.pause)
-    settler = Settler(settings.watch.settle_s, settings.watch.give_up_s, is_being_written, is_complete)
-    intake = Intake(ledger, watcher, settler, settings.watch.folders, alive=keep_going)
+    settler = Settler(watch.settle_s, watch.give_up_s, is_being_written, is_complete)
+    intake = Intake(ledger, watcher, settler, watch.folders, alive=keep_going)
     chores = Chores(OutputTree(ledger, output), lookback, company)
     loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
     health.expect_progress(lambda: len(intake) > 0)
     try:
         _start_judge(parts)
-        insist(intake.look, alarm.pause)
-        log.info("watching %s by %s", ", ".join(map(str, settings.watch.folders)), watcher.mode)
+        _look_first(intake, watcher, watch.folders, alarm)
         systemd.ready()
         loop.run()
     finally:
         systemd.stopping()
         _close(parts, lookback, watcher, company)
         health.tell(lambda: loop.state() | {"stopped_at": utc_now()}, at_once=True)
+
+
+def _company(settings: Settings, ledger: Ledger, alarm: Alarm) -> Company:
+    """The messenger and the page that work beside us; told that we are here, and whether we crashed before."""
+    company = insist(partial(company_of, settings, ledger), alarm.pause)
+    company.look(is_busy=True)
+    tell_of_crash(company, settings)
+    return company
 
 
 def _close(parts: Parts, lookback: Lookback | None, watcher: Watcher, company: Company) -> None:
@@ -167,9 +164,9 @@ def _finish_regrades(settings: Settings, ledger: Ledger, output: OutputRoot) -> 
             log.info("finished the filing anew of %d frames that a crash had cut short", finished)
 
 
-def _prepare_folders(settings: Settings, ledger: Ledger, output: OutputRoot, alarm: Alarm) -> None:
+def _prepared_output(settings: Settings, ledger: Ledger, alarm: Alarm) -> OutputRoot:
     """Output root, marker and memory of folders; leftovers of a crash swept, hand-made moves noticed."""
-    memory = ledger.memory
+    output, memory = OutputRoot(settings.output.root, settings.output.state_folder), ledger.memory
     output.begin(known=insist(lambda: memory.has_folder(output.path), alarm.pause))
     present = [folder for folder in settings.watch.folders if folder.is_dir()]
     insist(lambda: memory.keep_folders([output.path, *present]), alarm.pause)
@@ -183,6 +180,7 @@ def _prepare_folders(settings: Settings, ledger: Ledger, output: OutputRoot, ala
         insist(lambda: OutputTree(ledger, output).notice(lambda: not alarm.stopping), alarm.pause)
     else:
         log.warning("%s: the output folder is not there; frames are judged and wait for its disk", output.path)
+    return output
 
 
 def _tell_of_copies(settings: Settings, present: Sequence[Path]) -> None:
@@ -203,6 +201,11 @@ def _tell_of_copies(settings: Settings, present: Sequence[Path]) -> None:
                 folder,
                 root,
             )
+
+
+def _look_first(intake: Intake, watcher: Watcher, folders: Sequence[Path], alarm: Alarm) -> None:
+    insist(intake.look, alarm.pause)
+    log.info("watching %s by %s", ", ".join(map(str, folders)), watcher.mode)
 
 
 def _start_judge(parts: Parts) -> None:

@@ -40,28 +40,26 @@ STATIC_FRAMES = 2  # two satellites in one track happen in the belt of the geost
 
 
 def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[SessionContext, Match | None]:
-    """(how the frame compares with its group, its match with the group's stars if there is one)."""
+    """(how the frame compares with its group, its match with the group's stars if there is one).
+
+    A field that moved on brings its own nebulae along: the map of the sky is of another place then. And where a frame
+    shows far more stars than its reference, it is the reference that has a cloud in its map.
+    """
     reference = _near_good(state.history)
     match = _match(state.catalogue, glimpse)
     raw, error = transparency(state.catalogue, glimpse, match)
-    rows = against_prior(state, now, raw)
-    if len(reference) >= MIN_REFERENCE:
-        rows |= _ratios(now, reference, raw)
+    rows = against_prior(state, now, raw) | (_ratios(now, reference, raw) if len(reference) >= MIN_REFERENCE else {})
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
-    # a field that moved on brings its own nebulae along: the map of the sky is of another place then; and where a frame
-    # shows far more stars than its reference, it is the reference that has a cloud in its map
-    maps = _maps_alike(state, match)
     clouded = now.stars > OUTSHONE * quantile([frame.stars for frame in reference], 0.75) if reference else False
-    sky = sky_change(maps, glimpse) if (shift or 0.0) < MAX_MAP_SHIFT and not clouded else None
+    sky = None if clouded or (shift or 0.0) >= MAX_MAP_SHIFT else sky_change(_maps_alike(state, match), glimpse)
     stars = seen_stars(state.catalogue, glimpse, match, raw)
     extinct = extinction(stars) if stars else None
     edge = edge_of(stars) if stars else None
     seen_edge = believed(edge, now.taken_at, state.history)
     darker = None if sky is None else float((sky.patches < 0).mean())
     brighter = None if sky is None else float((sky.patches > 0).mean())
-    covered = max(
-        darker or 0.0, brighter or 0.0, extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0
-    )
+    hidden = (extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0)
+    covered = max(darker or 0.0, brighter or 0.0, *hidden)
     context = SessionContext(
         group=state.group,
         frames_before=state.frames,
