@@ -182,6 +182,23 @@ def comet_tails(seed):
     return recorded(sky(rng) + (NOISE_E * 10 ** rng.uniform(0.0, 1.3) * (tail + coma)).astype(np.float32), rng), None
 
 
+def fanned_tails(seed):
+    """A bright coma and a tail of several rays, each of which opens and fades away from it."""
+    rng = rng_of("fanned tail", seed)
+    x, y = grid()
+    dx, dy = x - rng.uniform(0.3, 0.7) * WIDTH, y - rng.uniform(0.3, 0.7) * HEIGHT
+    distance = np.hypot(dx, dy)
+    light = rng.uniform(5.0, 20.0) / (1.0 + distance / rng.uniform(15.0, 40.0)) ** 2
+    first, length = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(300.0, 1000.0)
+    for number in range(int(rng.integers(4, 8))):
+        angle = first + number * np.radians(rng.uniform(7.0, 11.0))
+        along, across = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle) - dx * np.sin(angle)
+        width = 4.0 + np.maximum(along, 0.0) * rng.uniform(0.02, 0.05)
+        ray = np.where(along > 0.0, np.exp(-along / length - 0.5 * (across / width) ** 2), 0.0)
+        light = light + rng.uniform(0.5, 1.0) * ray
+    return recorded(sky(rng) + (NOISE_E * 10 ** rng.uniform(0.0, 0.7) * light).astype(np.float32), rng), None
+
+
 def spectra(seed):
     """Through a grating each bright star is a line along one direction, with gaps; in a spectrograph all are rows."""
     rng = rng_of("spectra", seed)
@@ -273,6 +290,7 @@ LOOKALIKES = {
     "dither borders": dither_borders,
     "residues along borders": edge_residues,
     "comet tails": comet_tails,
+    "fanned tails": fanned_tails,
     "spectra": spectra,
     "dust": dust_donuts,
     "ghosts and arcs": ghosts_and_arcs,

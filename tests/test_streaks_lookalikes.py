@@ -28,3 +28,10 @@ def test_the_straight_rim_of_a_region_without_data_is_no_trail(seed):
     outside = x * np.cos(angle) + y * np.sin(angle) > rng.uniform(0.05, 0.3)
     field[outside] = np.nan
     assert see(field).streaks == ()
+
+
+@pytest.mark.parametrize("seed", [6, 10, 11, 13])
+def test_of_a_comet_s_tail_no_ray_is_a_trail_on_a_coarse_map_either(seed):
+    """There but one line of the fan may be left; those of the finer map tell what it belongs to."""
+    pixels, bayer = LOOKALIKES["fanned tails"](seed)
+    assert see(pixels, bayer).streaks == ()

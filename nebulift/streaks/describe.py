@@ -28,6 +28,11 @@ def in_raw_pixels(fit: TrailFit, scale_px: int) -> TrailFit:
     return _scaled(fit, float(scale_px), (scale_px - 1) / 2.0)
 
 
+def in_map_pixels(fit: TrailFit, scale_px: int) -> TrailFit:
+    """The other way round."""
+    return _scaled(fit, 1.0 / scale_px, (1.0 / scale_px - 1.0) / 2.0)
+
+
 def _scaled(fit: TrailFit, scale: float, offset: float) -> TrailFit:
     ends = {name: getattr(fit, name) * scale + offset for name in ("x0", "y0", "x1", "y1")}
     errors = None if fit.end_errors is None else (fit.end_errors[0] * scale, fit.end_errors[1] * scale)
@@ -36,7 +41,7 @@ def _scaled(fit: TrailFit, scale: float, offset: float) -> TrailFit:
 
 def streak_of(trail: TrailFit, sight: Sight, scan: Scan, star_fwhm_px: float, *, is_twin: bool) -> Streak:
     """The trail (in raw pixels) with its ends found exactly, its light along it and its kind."""
-    fit = _scaled(trail, 1.0 / sight.scale_px, (1.0 / sight.scale_px - 1.0) / 2.0)
+    fit = in_map_pixels(trail, sight.scale_px)
     if not fit.flashes:  # a step of even light would end at the last dot but one
         fit = with_fine_ends(fit, sight.flat, sight.covered, sight.covered_scale)
         fit = with_faint_ends(fit, sight.flat, sight.covered, sight.covered_scale)

@@ -18,14 +18,16 @@ RAY_SNR = 5.0
 ALIKE_SHARE = 0.35
 MIN_TEETH, PARALLEL_DEG = 4, 0.7  # an aircraft has three lights abreast
 RAY_FADING = 1.5  # brightness of the half near the point over that of the far half
+WIDE_FWHM = 3.0  # a light so far out of focus, and exactly through the root of a fan: the axis of a comet's tail
 LONG_SHARE = 0.4  # of the map's diagonal: a line as long that does not fade is a trail that runs past the fan
 
 
-def rays(fits: Sequence[TrailFit], diagonal_px: float) -> list[bool]:
+def rays(fits: Sequence[TrailFit], diagonal_px: float, star_fwhm_px: float = 0.0) -> list[bool]:
     """For each line whether it is one of at least three that meet in a point, of which none outshines the others.
 
     Round a bright trail false lines through its brightest part are found, too: they do not make it a ray. Nor is a
-    trail one that runs past the root of a fan: rays fade away from it. ``diagonal_px``: of the map.
+    trail one that runs past the root of a fan: rays fade away from it. ``diagonal_px``: of the map;
+    ``star_fwhm_px``: on it, 0 where it is not known.
     """
     lines = [fit if fit.snr >= RAY_SNR else None for fit in fits]
     is_ray = [False] * len(fits)
@@ -37,9 +39,10 @@ def rays(fits: Sequence[TrailFit], diagonal_px: float) -> list[bool]:
             point = _meeting(one, other)
             through = _through(point, lines)
             for index in through:
-                if _runs_past(fits[index], point, diagonal_px):
+                wide = star_fwhm_px > 0.0 and fits[index].fwhm > WIDE_FWHM * star_fwhm_px
+                if not wide and _runs_past(fits[index], point, diagonal_px):
                     continue
-                alike = [near for near in through if fits[near].snr >= ALIKE_SHARE * fits[index].snr]
+                alike = [near for near in through if wide or fits[near].snr >= ALIKE_SHARE * fits[index].snr]
                 is_ray[index] |= len(_distinct(alike, fits)) >= MIN_RAYS
     return is_ray
 

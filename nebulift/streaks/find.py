@@ -16,7 +16,7 @@ from nebulift.scan import Scan
 from nebulift.stars import StarList
 from nebulift.streaks.burnt_stars import BurntStars, find_burnt_stars
 from nebulift.streaks.conditions import CROWDED_COVER, malformation, weakness
-from nebulift.streaks.describe import Sight, in_raw_pixels, streak_of
+from nebulift.streaks.describe import Sight, in_map_pixels, in_raw_pixels, streak_of
 from nebulift.streaks.fans import combs, rays
 from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
@@ -56,10 +56,11 @@ def find_streaks(
     burnt = find_burnt_stars(maps, scan.bin_px)
     lights = Lights(stars, burnt, *patch_cover(maps))
     fwhm_px = star_fwhm_px(stars)
+    fan: list[TrailFit] = []
     for fine in (0, COARSER_LEVELS):
         if fine >= len(maps):
             break
-        sight, fits = _trails(maps, fine, scan.bin_px, lights)
+        sight, fits, fan = _trails(maps, fine, scan.bin_px, lights, fan)
         for fit in fits:
             trail = in_raw_pixels(fit, sight.scale_px)
             if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt) is None:
@@ -75,8 +76,14 @@ def find_streaks(
     )
 
 
-def _trails(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights) -> tuple[Sight, list[TrailFit]]:
-    """Trails measured on ``maps[fine]``, in its pixels; they are sought on the finest map that is cheap enough."""
+def _trails(
+    maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights, known_fan: list[TrailFit]
+) -> tuple[Sight, list[TrailFit], list[TrailFit]]:
+    """(where they were measured, trails on ``maps[fine]`` in its pixels, rays of a fan in raw pixels).
+
+    They are sought on the finest map that is cheap enough. ``known_fan``: rays that a finer map showed, in raw pixels;
+    of a comet's tail the coarse map may hold but one line.
+    """
     level = max(search_level(maps), fine)
     height, width = maps[level].shape
     patches = cv2.resize(lights.patches.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
@@ -89,13 +96,17 @@ def _trails(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Light
     fits = [fit for fit in measured if fit is not None]
     crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
     fwhm = star_fwhm_px(lights.stars) / sight.scale_px
-    belongs = zip(fits, rays(fits, float(np.hypot(*sight.flat.shape))), combs(fits), strict=True)
+    fan = [in_map_pixels(ray, sight.scale_px) for ray in known_fan]
+    is_rays = rays([*fits, *fan], float(np.hypot(*sight.flat.shape)), fwhm)[: len(fits)]
+    shown = [in_raw_pixels(fit, sight.scale_px) for fit, is_ray in zip(fits, is_rays, strict=True) if is_ray]
+    belongs = zip(fits, is_rays, combs(fits), strict=True)
     trails = [
         fit
         for fit, is_ray, is_tooth in belongs
         if not is_ray and not is_tooth and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
     ]
-    return sight, without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
+    trails = without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
+    return sight, trails, shown
 
 
 def _is_dotted(fit: TrailFit, flat: NDArray[np.int16]) -> bool:
