@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -87,6 +88,14 @@ def test_the_picture_is_the_frame_stretched_and_may_be_kept_for_ever(page, night
     assert 20 < np.median(picture) < 120
     assert len(small.content) <= len(large.content)
     assert len(list((night.state / "previews").iterdir())) == 2
+
+
+def test_style_and_script_may_be_kept_for_ever_under_the_address_of_their_content(page):
+    text = page.get("/browse?list=all").text
+    for name in ("style.css", "page.js"):
+        (address,) = re.findall(rf'"(/static/{re.escape(name)}\?\w+)"', text)
+        assert "immutable" in page.get(address).headers["cache-control"]
+        assert page.get(f"/static/{name}?of-another-version").headers["cache-control"] == "no-cache"
 
 
 def test_a_part_of_a_large_frame_is_shown_at_its_own_size(tmp_path):

@@ -16,8 +16,8 @@ from nebulift_daemon.web.metrics import CONTENT_TYPE, metrics_text
 from nebulift_daemon.web.previews import SIZES, key_of
 from nebulift_daemon.web.selection import numbers_in
 from nebulift_daemon.web.site import site_of
+from nebulift_daemon.web.static_files import TYPES, content_of, version_of
 
-STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}  # another picture has another address
 
 
@@ -67,10 +67,10 @@ async def _picture(made: Awaitable[bytes]) -> Response:
 async def static(request: Request) -> Response:
     """One of our own files."""
     name = request.path_params["name"]
-    if name not in STATIC:
+    if name not in TYPES:
         raise HTTPException(404)
-    content = (files(__package__) / "static" / name).read_bytes()
-    return Response(content, media_type=STATIC[name], headers={"cache-control": "no-cache"})
+    headers = FOR_EVER if request.url.query == version_of(name) else {"cache-control": "no-cache"}
+    return Response(content_of(name), media_type=TYPES[name], headers=headers)
 
 
 async def openapi(request: Request) -> Response:

@@ -14,6 +14,7 @@ from nebulift_daemon.web.access import Access
 from nebulift_daemon.web.desk import Desk
 from nebulift_daemon.web.previews import Previews
 from nebulift_daemon.web.session_strip import SessionValues
+from nebulift_daemon.web.static_files import address_of
 
 LIST_NAMES = {
     "queue": "To decide",
@@ -50,7 +51,9 @@ def site_for(output: Path, state: Path, access: Access) -> Site:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        list_names=LIST_NAMES, kinds={kind.value: words for kind, words in KIND_WORDS.items() if kind != "unreadable"}
+        list_names=LIST_NAMES,
+        kinds={kind.value: words for kind, words in KIND_WORDS.items() if kind != "unreadable"},
+        static=address_of,
     )
     environment.filters.update(kind_words=kind_words, counted=counted, evening=evening)
     return Site(Desk(output, state), Previews(state), access, environment)
