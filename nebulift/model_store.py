@@ -11,8 +11,6 @@ frame. Needs no torch.
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from typing import Any, Self
 from nebulift.classifier import int8_file, load_classifier
 from nebulift.errors import NebuliftError, WrongUsage, printable
 from nebulift.model_card import STORE_MANIFEST, ModelCard, default_model_path
+from nebulift.whole_file import write_whole
 
 MANIFEST, ACTIVE, SHADOW = STORE_MANIFEST, "active.onnx", "shadow.onnx"
 FORMAT = 1
@@ -211,15 +210,8 @@ class ModelStore:
         self._write(self.folder / MANIFEST, self.manifest.to_json().encode())
 
     def _write(self, place: Path, content: bytes) -> None:
-        """There is never half a file under the final name, after a power cut neither."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=f".{place.name}.", delete=False) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(place)
+            write_whole(place, content)
         except OSError as error:
             raise NebuliftError(f"{place}: cannot be written ({error.strerror}); check rights and space") from error
 

@@ -1,6 +1,5 @@
 """Checkpoint -> ONNX: calibration and sigmoid inside the graph, one file, checked against torch or not written."""
 
-import os
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from nebulift.preprocess import FEATURES, GRID, PLANES
 from nebulift.training.checkpoint import Checkpoint, load_checkpoint
 from nebulift.training.network import FIRST_KIND, FrameNetwork
 from nebulift.training.trees import Trees
+from nebulift.whole_file import write_whole
 from nebulift_export.card import card_of
 from nebulift_export.runtime import Outputs, run_model
 from nebulift_export.tree_node import TREES_OUTPUT, plant_trees
@@ -100,13 +100,7 @@ def rewrite_card(path: Path, card: ModelCard) -> None:
 def write_at_once(path: Path, content: bytes) -> None:
     """Write ``content`` so that there is never half a model under the final name. Raises ``TrainingError``."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise TrainingError(f"{path}: cannot be written ({error.strerror}); check folder and space") from error
 
