@@ -12,7 +12,7 @@ from nebulift.assessment import SEEN_BLUR_PX, seen_width_px
 from nebulift.cells import cells_of
 from nebulift.judgement import SessionContext
 from nebulift.session.edge import believed, edge_of
-from nebulift.session.fine_change import fine_change
+from nebulift.session.fine_change import Light, fine_change
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
 from nebulift.session.sky_change import sky_change
@@ -35,7 +35,7 @@ NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (air
 MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and seeing alone takes nearly all away
 MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
 MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
-OUTSHONE = 1.5  # times the stars of the reference
+OUTSHONE, SURE_ERRORS = 1.5, 2.0  # times the stars, or the light, of the reference; of the error of the latter
 OTHERS_SHAPES = 3  # stars that may be others than before tell a width together; of two known ones each does
 STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
 STATIC_PX = 12.0  # of dither
@@ -59,16 +59,15 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     raw, error = transparency(state.catalogue, glimpse, match)
     rows = against_prior(state, now, raw) | (_ratios(now, reference, raw) if len(reference) >= MIN_REFERENCE else {})
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
-    clouded = now.stars > OUTSHONE * quantile([frame.stars for frame in reference], 0.75) if reference else False
+    clouded = _outshines(now, reference, rows.get("transparency"), error)
+    if clouded:
+        rows["noise_ratio"] = None
     motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
     maps = _maps_alike(state, motion)
     sky = None if clouded or (shift or 0.0) >= MAX_MAP_SHIFT else sky_change([one.packed for one in maps], glimpse)
-    fine = (
-        None
-        if sky is None
-        else fine_change(maps, glimpse, motion, rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0)
-    )
-    stars = seen_stars(state.catalogue, glimpse, match, raw)
+    light = Light(rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0, sky.tilt_sigma if sky else 0.0)
+    fine = None if sky is None else fine_change(maps, glimpse, motion, light)
+    stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw)
     extinct = extinction(stars) if stars else None
     edge = edge_of(stars) if stars else None
     seen_edge = believed(edge, now.taken_at, state.history)
@@ -111,6 +110,17 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         **rows,
     )
     return context, match
+
+
+def _outshines(
+    now: FrameScalars, reference: Sequence[FrameScalars], transparency: float | None, error: float | None
+) -> bool:
+    """Whether the frame shows so much more than its reference that this was behind cloud: light is only ever lost."""
+    if not reference:
+        return False
+    if transparency is not None and transparency - SURE_ERRORS * transparency * (error or 0.0) > OUTSHONE:
+        return True
+    return now.stars > OUTSHONE * quantile([frame.stars for frame in reference], 0.75)
 
 
 def _near_good(history: Sequence[FrameScalars]) -> list[FrameScalars]:

@@ -6,6 +6,7 @@ what varies slowly across the frame. Vignetting, dust, glow and nebulae are in e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -24,13 +25,25 @@ CELL_SIGMAS, MIN_CELLS = 2.5, 4  # single cells are stars that vary, asteroids, 
 MIN_HEIGHT_SIGMA = 0.1  # of one raw pixel: fainter ones are noise in any picture of the frame
 BLOCK_CELLS, BLOCKS = 4, 5  # the smooth part is the median over 20 x 20 cells
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
+DEVIATION_TO_SIGMA = 1.2533  # of the mean absolute deviation
 MEDIAN_VARIANCE = 1.57  # of a median over that of a mean
 MOST_MOVED_CELLS = 3.0  # a twentieth of the width: beyond, the map is of another place
-BRIGHT_SIGMA, MOST_HEIGHT_SIGMA = 1.0, 2.0  # of one raw pixel; higher structure the other eyes see
+MOST_HEIGHT_SIGMA = 2.0  # of one raw pixel; higher structure the other eyes see
+HALOS = ((1.0, 2), (4.0, 4))  # (height in noise of one pixel from which, cells to which a light spoils the map)
 BORDER_CELLS = 2
 STEADY = 0.05  # to which light and transparency are known
+CURVED_SHARE = 0.05  # of what the sky rises more than before: the Moon's and dawn's slopes are curved
 RIDGE = 0.8  # quantile of the heights of its cells
 LEAST_SIGMA = 0.005  # of one raw pixel: what rounding to steps of a map leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What lights the frame, against the session."""
+
+    noise_ratio: float = 1.0
+    transparency: float = 1.0
+    tilt_sigma: float = 0.0  # see ``SkyChange``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,30 +61,31 @@ class FineChange:
         return float(row.mean()), float(column.mean())
 
 
-def fine_change(
-    maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None, light_ratio: float, transparency: float
-) -> FineChange | None:
+def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None, light: Light) -> FineChange | None:
     """The most certain structure, or ``None``: there is none, or it cannot be said.
 
-    ``light_ratio``: noise of the frame over that of the session, by which what the sky lights (dust, vignetting) is
-    stronger and what shines in it (nebulae) is weaker, as both are told in noise; ``transparency`` takes of the latter.
+    What the sky lights (dust, vignetting) is stronger by the ratio of the noises and what shines in it (nebulae) weaker,
+    as both are told in noise; a veil takes of the latter.
     """
     kept = [one for one in maps if one.residual]
     moved = _moved_cells(kept, glimpse, motion)
     if len(kept) < MIN_MAPS or not np.isfinite(glimpse.residual).any() or moved > MOST_MOVED_CELLS:
         return None
     sky = (glimpse.sky_adu.astype(np.float64) - float(np.median(glimpse.sky_adu))) / glimpse.noise_adu
-    stack = np.stack([unpacked_map(one.packed) + unpacked_residual(one.residual) for one in kept])
-    known = np.isfinite(glimpse.residual) & (np.isfinite(stack).sum(axis=0) >= MIN_MAPS)
-    stack = np.stack([_fine(one, known & np.isfinite(one)) for one in stack])
-    now, reference = _fine(sky + glimpse.residual, known), np.asarray(np.median(stack, axis=0))
-    weak, strong = sorted((min(transparency, 1.0) / light_ratio * (1.0 - STEADY), light_ratio * (1.0 + STEADY)))
+    stack = np.stack([_fine_map(one) for one in kept])
+    known = np.isfinite(glimpse.residual) & np.isfinite(stack).all(axis=0)
+    stack = np.where(known, stack, 0.0)
+    now, reference = np.where(known, _fine(sky + glimpse.residual), 0.0), np.asarray(np.median(stack, axis=0))
+    weak, strong = sorted(
+        (min(light.transparency, 1.0) / light.noise_ratio * (1.0 - STEADY), light.noise_ratio * (1.0 + STEADY))
+    )
     low, high = _reach(
         np.minimum(weak * reference, strong * reference), np.maximum(weak * reference, strong * reference), moved
     )
     known &= _away_from_borders() & _far_from_lights(np.maximum(np.abs(reference), np.abs(now) - MOST_HEIGHT_SIGMA))
     left = np.where(known, np.maximum(now - high, 0.0) + np.minimum(now - low, 0.0), 0.0)
-    return _most_certain(left, left / _noise(stack - reference, glimpse.residual_noise))
+    least = MIN_HEIGHT_SIGMA + CURVED_SHARE * light.tilt_sigma
+    return _most_certain(left, left / _noise(stack - reference, glimpse.residual_noise), least)
 
 
 def _away_from_borders() -> NDArray[np.bool_]:
@@ -82,23 +96,33 @@ def _away_from_borders() -> NDArray[np.bool_]:
 
 
 def _far_from_lights(height: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Cells that have no bright star or galaxy within two cells: air and dew make its halo another in every frame."""
-    return np.asarray(cv2.dilate((height > BRIGHT_SIGMA).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0)
+    """Cells far from bright stars and galaxies: air and dew make their halos other in every frame."""
+    far = np.ones(height.shape, dtype=bool)
+    for least, cells in HALOS:
+        bright = (height > least).astype(np.uint8)
+        far &= np.asarray(cv2.dilate(bright, np.ones((2 * cells + 1, 2 * cells + 1), np.uint8))) == 0
+    return far
 
 
-def _fine(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Less what varies slowly, the median over some twenty cells; 0 where nothing is known."""
+@lru_cache(maxsize=64)
+def _fine_map(one: SkyMap) -> NDArray[np.float64]:
+    """The fine part of a map of the session. Each is asked for again with every frame."""
+    return _fine(unpacked_map(one.packed) + unpacked_residual(one.residual))
+
+
+def _fine(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Less what varies slowly, the median over some twenty cells; NaN stays NaN."""
     rows, columns = ROWS // BLOCK_CELLS, COLUMNS // BLOCK_CELLS
-    filled = np.where(known, values, np.median(values[known]) if known.any() else 0.0)
+    filled = np.where(np.isfinite(values), values, np.nanmedian(values))
     blocks = filled.reshape(rows, BLOCK_CELLS, columns, BLOCK_CELLS).swapaxes(1, 2).reshape(rows, columns, -1)
     smooth = cv2.medianBlur(continued(np.median(blocks, axis=-1).astype(np.float32), BLOCKS // 2), BLOCKS)
     middle = np.asarray(smooth, np.float32)[BLOCKS // 2 : -(BLOCKS // 2), BLOCKS // 2 : -(BLOCKS // 2)]
-    return np.asarray(np.where(known, filled - interpolated(middle, (ROWS, COLUMNS), 0, ROWS), 0.0))
+    return np.asarray(values - interpolated(middle, (ROWS, COLUMNS), 0, ROWS))
 
 
 def _noise(others: NDArray[np.float64], expected: float) -> NDArray[np.float64]:
     """Of each cell: what counting light gives, or what the session's maps scatter there, whichever is more."""
-    scatter = MAD_TO_SIGMA * np.median(np.abs(others), axis=0)
+    scatter = DEVIATION_TO_SIGMA * np.abs(others).mean(axis=0)
     spread = np.sqrt(np.maximum(cv2.blur(scatter**2, (3, 3)), 0.0))
     whole = np.maximum(spread, max(expected, LEAST_SIGMA))
     return np.asarray(whole * np.sqrt(1.0 + MEDIAN_VARIANCE / len(others)))
@@ -124,7 +148,7 @@ def _reach(
     return np.asarray(low + share * (lowest - low)), np.asarray(high + share * (highest - high))
 
 
-def _most_certain(left: NDArray[np.float64], in_noise: NDArray[np.float64]) -> FineChange | None:
+def _most_certain(left: NDArray[np.float64], in_noise: NDArray[np.float64], least: float) -> FineChange | None:
     means = cv2.blur(in_noise, (3, 3)) * 3.0
     means /= max(MAD_TO_SIGMA * float(np.median(np.abs(means))), 1.0)
     found: FineChange | None = None
@@ -135,6 +159,6 @@ def _most_certain(left: NDArray[np.float64], in_noise: NDArray[np.float64]) -> F
             if sure < CORE_SIGMAS or members.sum() < MIN_CELLS or (found and found.certainty_sigma >= sure):
                 continue
             height = sign * float(np.quantile(np.abs(left[members]), RIDGE))
-            if abs(height) >= MIN_HEIGHT_SIGMA:
+            if abs(height) >= least:
                 found = FineChange(cells, height, sure)
     return found
