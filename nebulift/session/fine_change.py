@@ -151,8 +151,8 @@ def _reach(
 
 
 def _most_certain(left: NDArray[np.float64], in_noise: NDArray[np.float64], least: float) -> FineChange | None:
-    means = cv2.blur(in_noise, (3, 3)) * 3.0
-    means = np.asarray(means / max(MAD_TO_SIGMA * float(np.median(np.abs(means))), 1.0))
+    sums = cv2.blur(in_noise, (3, 3)) * 3.0
+    means = np.asarray(sums / max(MAD_TO_SIGMA * float(np.median(np.abs(sums))), 1.0), dtype=np.float64)
     found = [one for sign in (1.0, -1.0) if (one := _of_sign(sign, left, in_noise, means, least)) is not None]
     return max(found, key=lambda one: one.certainty_sigma, default=None)
 
