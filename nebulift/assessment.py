@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
-from nebulift.measurements import Coverage, Measurements, Saturation, Sky, Stars, Streak
+from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sky, Stars, Streak
 from nebulift.starless import starless
 
 Table = Sequence[tuple[float, float]]
@@ -75,6 +75,9 @@ BLOCKED_SEVERITY: Table = ((0.02, 0.1), (0.05, 0.4), (0.1, 0.6), (0.15, 0.7), (0
 UNPROVEN = 0.5  # where there are too few stars to say so: a person looks
 BRIGHT_PATCH_WEIGHT = 0.6  # bright and without stars may be a nebula, too: one frame alone does not condemn it
 BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a dark nebula hardly does
+# Depth of a dark line over the noise of a pixel: seen at once from about 1. Flats take it out where it lies in every
+# frame, which one frame cannot tell: it never condemns.
+DARK_LINE_SEVERITY: Table = ((0.1, 0.1), (0.5, 0.2), (1.0, 0.3), (4.0, 0.5))
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
 # stacks well; one frame cannot tell that slope from an accident, so alone it never condemns (the session does).
 GRADIENT_SEVERITY: Table = ((15.0, 0.0), (40.0, 0.3), (80.0, 0.5), (200.0, 0.6))
@@ -105,6 +108,7 @@ def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tup
         *_readout(measured),
         *_gradient(measured.sky),
         *_missing_stars(measured.coverage),
+        *_dark_line(measured.dark_line),
     ]
     return tuple(sorted((one for one in found if one.severity > 0.0), key=lambda one: -one.severity))
 
@@ -308,4 +312,17 @@ def _missing_stars(coverage: Coverage | None) -> Iterator[Finding]:
         f"{share:.0%} of the field is {what} without stars",
         {"missing_fraction": share, "step_sigma": step},
         Cells(coverage.rows, coverage.columns, coverage.cells),
+    )
+
+
+def _dark_line(line: DarkLine | None) -> Iterator[Finding]:
+    if line is None:
+        return
+    yield Finding(
+        Kind.OBSTRUCTION,
+        severity(DARK_LINE_SEVERITY, line.depth_sigma),
+        f"a dark line, {line.length_px:.0f} px long and {line.depth_sigma:.1f} sigma deep: a hair before the sensor? "
+        "Flats of the same night take it out",
+        {"depth_sigma": line.depth_sigma, "length_px": line.length_px, "width_px": line.width_px},
+        Box(*(float(edge) for edge in line.box_px)),
     )
