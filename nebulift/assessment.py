@@ -62,9 +62,12 @@ STEP_SEVERITY: Table = ((0.1, 0.2), (0.2, 0.4), (0.35, 0.6), (0.6, 0.7), (2.0, 0
 # Scatter of row or column heights over the noise of one pixel: the eye sees bands from about a third of it when it
 # looks for them, and cheap cameras draw such in every frame; as high as the noise they are plain.
 BANDING_SEVERITY: Table = ((0.2, 0.0), (0.55, 0.3), (0.8, 0.5), (1.0, 0.7), (3.0, 0.9))
-# Share of rows or columns that stand out from those beside them by more than the noise of the map. Single ones are hot
-# columns, which calibration takes off.
+# Columns are the same in every frame of a sensor, so that calibration takes them off: told later.
+COLUMN_BANDING_SEVERITY: Table = ((0.3, 0.0), (0.8, 0.3), (0.9, 0.5), (1.0, 0.7), (3.0, 0.9))
+# Share of rows or columns that stand out from those beside them by more than the noise of the map: 0.32 where they
+# scatter by as much. Single ones are hot columns, which calibration takes off.
 OUTSTANDING_SEVERITY: Table = ((0.05, 0.0), (0.1, 0.3), (0.2, 0.5), (0.3, 0.7), (0.5, 0.9))
+OUTSTANDING_COLUMNS_SEVERITY: Table = ((0.1, 0.0), (0.2, 0.3), (0.25, 0.5), (0.3, 0.7), (0.5, 0.9))
 STUCK_SEVERITY: Table = ((8.0, 0.1), (16.0, 0.35), (32.0, 0.55), (64.0, 0.72))  # columns; a sensor has some for life
 # Longest run of full pixels along a column over the height of the frame.
 BLEED_SEVERITY: Table = ((0.05, 0.0), (0.15, 0.3), (0.3, 0.5), (0.6, 0.7), (1.0, 0.85))
@@ -278,10 +281,14 @@ def _banding(measured: Measurements) -> Iterator[Finding]:
         ("rows", sensor.row_banding_sigma, sensor.row_bands_sigma, sensor.outstanding_rows),
         ("columns", sensor.column_banding_sigma, sensor.column_bands_sigma, sensor.outstanding_columns),
     )
-    for name, everywhere, somewhere, outstanding in lines:
+    tables = (
+        (BANDING_SEVERITY, OUTSTANDING_SEVERITY),
+        (COLUMN_BANDING_SEVERITY, OUTSTANDING_COLUMNS_SEVERITY),
+    )
+    for (name, everywhere, somewhere, outstanding), (by_height, by_share) in zip(lines, tables, strict=True):
         banding = everywhere if somewhere is None else somewhere
         share = 0.0 if measured.sky.is_all_sky else outstanding or 0.0
-        bad = max(severity(BANDING_SEVERITY, banding), severity(OUTSTANDING_SEVERITY, share))
+        bad = max(severity(by_height, banding), severity(by_share, share))
         text = f"{name} differ by {banding:.2f} of the pixel noise, {share:.0%} of them by more than the noise: banding"
         yield Finding(Kind.READOUT, bad, text, {"banding_sigma": banding, "outstanding_share": share})
 

@@ -16,7 +16,7 @@ from nebulift.cells import borders_touched, cells_of, large_regions, largest_reg
 from nebulift.measurements import Coverage
 from nebulift.poor_side import poor_side
 from nebulift.scan import Scan
-from nebulift.shaded_side import MIN_LOSS, Shade, proof_of_shade, shaded_side
+from nebulift.shaded_side import MIN_LOSS, PLAIN_LEVELS, proof_of_shade, shaded_side
 from nebulift.sky import Background
 from nebulift.sky_edge import sky_edge
 from nebulift.stars import StarList
@@ -32,6 +32,7 @@ MIN_STEP_SIGMA = 2.0  # between the levels, in noise of one raw pixel
 MIN_SIDE_SHARE = 0.04
 MAX_SIDE_SHARE = 0.85
 FEWER_STARS = 0.6  # density on the dark side over that on the bright side
+ENOUGH_STARS = 5.0  # expected behind an edge: fewer say nothing
 CHANCE = 1e-3
 NOISIEST = 0.9  # quantile of the cells: what stands out there stands out nearly everywhere
 OTHER_SKY_SIGMA = 0.4  # of a raw pixel: the medians of so many cells are good to 0.02 of it
@@ -70,11 +71,12 @@ def _shade(scan: Scan, background: Background, stars: StarList, shape_px: tuple[
     shade = shaded_side(background)
     if shade is None:
         return None
-    inside, opposite = _as_bright_stars(shade, background, stars, shape_px)
+    inside, opposite = _as_bright(shade.cells, shade.opposite, background, stars, shape_px)
     limit, levels = _otsu(background.level)
     proof = proof_of_shade(shade, inside, opposite, levels)
-    if proof is None:
-        return None
+    is_proven = proof == "stars" and _are_stars(stars)
+    if proof is None or (proof == "stars" and not is_proven and levels < PLAIN_LEVELS):
+        return None  # knots of a nebula prove nothing, and dark beside it is the sky
     lost = max(shade.light_loss, 1.0 - inside / opposite if opposite else 0.0)
     cells = background.level < limit if shade.is_beyond else shade.cells
     return Coverage(
@@ -84,7 +86,7 @@ def _shade(scan: Scan, background: Background, stars: StarList, shape_px: tuple[
         background.level.shape[0],
         background.level.shape[1],
         light_loss=shade.light_loss,
-        is_proven=proof == "stars" and _are_stars(stars),
+        is_proven=is_proven,
     )
 
 
@@ -125,9 +127,10 @@ def _edge_of_the_sky(scan: Scan, background: Background, stars: StarList, shape_
         return None
     share, noise = float(dark.mean()), background.noise.astype(np.float64) ** 2
     loss = 1.0 - float(np.median(noise[dark])) / max(float(np.median(noise[~dark])), 1e-6)
-    row, column = _cell_of(stars, shape_px, dark.shape)
-    inside = int(dark[row, column].sum())
-    expected = (len(row) - inside) * share / (1.0 - share)
+    inside, beside = _as_bright(dark, ~dark, background, stars, shape_px)
+    expected = beside * share / (1.0 - share)
+    if loss >= MIN_LOSS and expected >= ENOUGH_STARS and inside > FEWER_STARS * expected:
+        return None  # what takes so much light takes stars, too: beyond the edge a nebula shines
     lost = max(loss, 1.0 - inside / expected if expected > 0.0 else 0.0, LEAST_LOST)
     step = float(np.median(background.level[dark]) - np.median(background.level[~dark])) * _raw_sigmas(scan)
     rows, columns = dark.shape
@@ -190,18 +193,21 @@ def _dark_side(scan: Scan, background: Background, stars: StarList, shape_px: tu
     return Coverage(missing, step, cells_of(dark), GRID, GRID)
 
 
-def _as_bright_stars(
-    shade: Shade, background: Background, stars: StarList, shape_px: tuple[int, int]
+def _as_bright(
+    dark: NDArray[np.bool_],
+    beside: NDArray[np.bool_],
+    background: Background,
+    stars: StarList,
+    shape_px: tuple[int, int],
 ) -> tuple[int, int]:
-    """(stars in the shade, stars opposite), of those that would be found on either side.
+    """(stars in ``dark``, stars in ``beside``: cells of the mesh), of those that would be found on either side.
 
     In the shade there is less noise, so that fainter stars are found: they are left out.
     """
     row, column = _cell_of(stars, shape_px, background.level.shape)
     height = stars.snr * background.noise[row, column]
-    limit = float(stars.snr.min(initial=np.inf)) * float(np.median(background.noise[shade.opposite]))
-    bright = height >= limit
-    return int((bright & shade.cells[row, column]).sum()), int((bright & shade.opposite[row, column]).sum())
+    bright = height >= float(stars.snr.min(initial=np.inf)) * float(np.median(background.noise[beside]))
+    return int((bright & dark[row, column]).sum()), int((bright & beside[row, column]).sum())
 
 
 def _otsu(values: NDArray[np.float32]) -> tuple[float, float]:
