@@ -32,6 +32,7 @@ MIN_STEP_SIGMA = 2.0  # between the levels, in noise of one raw pixel
 MIN_SIDE_SHARE = 0.04
 MAX_SIDE_SHARE = 0.85
 FEWER_STARS = 0.6  # density on the dark side over that on the bright side
+NEARLY_ALL = 0.75  # of the light: of stars so much fainter three in ten are left
 ENOUGH_STARS = 5.0  # expected behind an edge: fewer say nothing
 CHANCE = 1e-3
 NOISIEST = 0.9  # quantile of the cells: what stands out there stands out nearly everywhere
@@ -129,7 +130,7 @@ def _edge_of_the_sky(scan: Scan, background: Background, stars: StarList, shape_
     loss = 1.0 - float(np.median(noise[dark])) / max(float(np.median(noise[~dark])), 1e-6)
     inside, beside = _as_bright(dark, ~dark, background, stars, shape_px)
     expected = beside * share / (1.0 - share)
-    if loss >= MIN_LOSS and expected >= ENOUGH_STARS and inside > FEWER_STARS * expected:
+    if loss >= NEARLY_ALL and expected >= ENOUGH_STARS and inside > FEWER_STARS * expected:
         return None  # what takes so much light takes stars, too: beyond the edge a nebula shines
     lost = max(loss, 1.0 - inside / expected if expected > 0.0 else 0.0, LEAST_LOST)
     step = float(np.median(background.level[dark]) - np.median(background.level[~dark])) * _raw_sigmas(scan)
