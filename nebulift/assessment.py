@@ -81,8 +81,8 @@ BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a d
 # Depth of a dark line over the noise of a pixel: seen at once from about 1. Flats take it out where it lies in every
 # frame, which one frame cannot tell: it never condemns.
 DARK_LINE_SEVERITY: Table = ((0.1, 0.1), (0.5, 0.2), (1.0, 0.3), (4.0, 0.5))
-# Light of stars in halos over that in their cores. Telescopes have up to 0.1, photographic lenses up to a quarter, every
-# night, and soft filters more, which one frame cannot tell from dew: it never condemns.
+# Light of stars in halos over that in their cores. Telescopes have up to 0.1, photographic lenses up to a quarter, soft
+# filters more, and every night, which one frame cannot tell from dew: it never condemns.
 HALO_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.8, 0.5), (1.5, 0.6))
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
 # stacks well; one frame cannot tell that slope from an accident, so alone it never condemns (the session does).
