@@ -21,8 +21,8 @@ from nebulift.simulate.field import Pointing, Target
 from nebulift.simulate.frame import render
 from nebulift.simulate.glows import FORMS as GLOWS
 from nebulift.simulate.glows import glow_light, random_glow
-from nebulift.simulate.obstacles import Obstacle, obstacle_transmission
 from nebulift.simulate.light import sky_maps
+from nebulift.simulate.obstacles import Obstacle, obstacle_transmission
 from nebulift.simulate.optics import FILTERS, Telescope
 from nebulift.simulate.readout_faults import FORMS as FAULTS
 from nebulift.simulate.readout_faults import Fault, apply_fault, random_fault
