@@ -16,7 +16,7 @@ from nebulift.cells import borders_touched, cells_of, large_regions, largest_reg
 from nebulift.measurements import Coverage
 from nebulift.poor_side import poor_side
 from nebulift.scan import Scan
-from nebulift.shaded_side import MIN_LOSS, PLAIN_LEVELS, proof_of_shade, shaded_side
+from nebulift.shaded_side import MIN_CELLS, MIN_LOSS, PLAIN_LEVELS, proof_of_shade, shaded_side
 from nebulift.sky import Background
 from nebulift.sky_edge import sky_edge
 from nebulift.stars import StarList
@@ -157,6 +157,8 @@ def _side_of_edge(scan: Scan, background: Background) -> NDArray[np.bool_] | Non
 def _side_of_levels(scan: Scan, background: Background) -> NDArray[np.bool_] | None:
     """The darker of two levels with a step between, neither of which lies amid the other."""
     level = background.level
+    if min(level.shape) < MIN_CELLS:
+        return None
     limit, explained = _otsu(level)
     dark, bright = largest_region(level < limit), largest_region(level >= limit)
     if explained < PLAIN_TWO_LEVELS or min(dark.mean(), bright.mean()) < LEAST_LEVEL_SHARE:
