@@ -5,8 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars.peaks import SMOOTHING, Peaks, find_peaks, smoothed_noise
-from nebulift.stars.standing import standing
 from nebulift.stars.stamps import known_median, map_stamps
+from nebulift.stars.standing import standing
 
 FILTER = cv2.getGaussianKernel(3, SMOOTHING)[:, 0]
 LEVEL_VOTERS = 20

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from nebulift.scan import UNITS_PER_SIGMA
 
-# Of the filtered map: 0.3 peaks of noise a megapixel. Nine in ten do not reach the limits of ``standing``, which compares
-# with profiles that fit a star better than one filter for all.
+# Of the filtered map: 0.3 peaks of noise a megapixel. Nine in ten do not reach the limits of ``standing``, which
+# compares with profiles that fit a star better than one filter for all.
 PEAK_SIGMA = 4.7
 # Standard deviation of the filter in map pixels: of a star of 1.5 raw pixels FWHM it keeps 0.68 of the S/N of a matched
 # filter, of 3 pixels 0.84, of 4.5 pixels 0.83 (a wider one, of 0.85, 0.62, 0.85 and 0.87).

@@ -19,8 +19,8 @@ from nebulift.stars.lines import lines_among
 from nebulift.stars.moments import FWHM_PER_SIGMA
 from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks
 from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
-from nebulift.stars.standing import standing
 from nebulift.stars.stamps import map_stamps, raw_position
+from nebulift.stars.standing import standing
 from nebulift.stars.star_shapes import Detected, StarShapes, measure_shapes
 
 LIMIT_SIGMA = 5.0
