@@ -44,9 +44,11 @@ SKY_ADU = 1000.0
 NOISE_ADU = math.sqrt(SKY_ADU + PERFECT.read_noise_e**2)
 WIDTHS_PX = (1.5, 2.0, 3.0, 4.5, 6.0, 9.0, 12.0)
 PROFILES = {"normal": 20.0, "beta 4": 4.0, "beta 3": 3.0, "beta 2.5": 2.5}
-SNRS = (5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
+SNRS = (5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 30.0)
+FIRST_SEED = 5000
 MATCH_SNR, MIN_MATCHES = 20.0, 5
 UNSATURATED = 0.85
+CELL = 201
 
 
 def shape_of(fwhm_px, **changed):
@@ -57,12 +59,11 @@ def shape_of(fwhm_px, **changed):
 
 
 def painted(shape, *, count, seed, snr=40.0, snr_to=3000.0, side=SIDE, glow=None):
-    """(pixels, x, y): ``count`` stars of total S/N ``snr`` and more (in the area over which their light lies)."""
+    """(pixels, x, y): ``count`` stars of S/N ``snr`` and more, by the filter that matches their images."""
     rng = np.random.default_rng([seed, 77])
     x, y = rng.uniform(0.0, side, (2, count)).astype(np.float32)
-    wide = math.hypot(shape.fwhm_px, max(shape.defocus_px, 2.355 * shape.blur_sigma_px))
     lowest = (snr_to / snr) ** -0.8
-    flux = snr * NOISE_ADU * math.sqrt(4.0 * math.pi) * wide / 2.355
+    flux = snr * NOISE_ADU / matched_share(shape)
     flux = flux * (lowest + rng.random(count) * (1.0 - lowest)) ** -1.25
     light = np.full((side, side), SKY_ADU, np.float32) if glow is None else (SKY_ADU + glow).astype(np.float32)
     stars = Stars(x, y, flux.astype(np.float32), np.ones((count, 3), np.float32))
@@ -70,6 +71,15 @@ def painted(shape, *, count, seed, snr=40.0, snr_to=3000.0, side=SIDE, glow=None
     nothing = np.zeros(0, np.float32)
     flat = FixedPattern(np.ones((1, 1), np.float32), None, np.zeros(0, np.int64), nothing, np.zeros(side), ())
     return digitised(light, replace(PERFECT, width_px=side, height_px=side), flat, rng), x, y
+
+
+def matched_share(shape):
+    """Root of the sum of squares of a star's pixels over its flux: S/N of the matched filter is this times flux / noise."""
+    far, flux = CELL // 2 + 0.25, 1e4 * NOISE_ADU
+    cell = np.zeros((CELL, CELL), np.float32)
+    one = Stars(*(np.float32([value]) for value in (far, far, flux)), np.ones((1, 3), np.float32))
+    paint_stars(cell, one, shape, NOISE_ADU)
+    return float(np.sqrt(np.square(cell, dtype=np.float64).sum())) / flux
 
 
 def seen(pixels):
@@ -169,20 +179,45 @@ def forms(fields):
             )
 
 
+IMAGES = {
+    **{f"{width}": (width, {}) for width in WIDTHS_PX},
+    "disc with a hole, 12 px": (12.0, {"defocus_px": 12.0, "obstruction": 0.35}),
+    "disc with a hole, 24 px": (24.0, {"defocus_px": 24.0, "obstruction": 0.35}),
+}
+SPARSE = 12
+
+
 def completeness(fields):
-    print(f"\nFound of 150 stars of one S/N (total, matched), and false beside them; {fields} fields a line.\n")
-    print(f"| FWHM px | {' | '.join(f'S/N {snr:.0f}' for snr in SNRS)} | false per Mpx |\n|{'---|' * (len(SNRS) + 2)}")
-    for width in (1.5, 3.0, 6.0):
-        cells, false = [], 0
-        for snr in SNRS:
-            hits = 0
-            for seed in range(fields):
-                pixels, x, y = painted(shape_of(width), count=150, seed=seed, snr=snr, snr_to=1.001 * snr)
-                stars = seen(pixels).views.stars
-                hits += len(matched(x, y, stars.x_px, stars.y_px, width + 2.0)[0])
-                false += len(stars.x_px) - len(matched(stars.x_px, stars.y_px, x, y, width + 2.0)[0])
-            cells.append(f"{hits / (150 * fields):.2f}")
-        print(f"| {width} | {' | '.join(cells)} | {false / (SIDE**2 / 1e6 * fields * len(SNRS)):.2f} |", flush=True)
+    """Shares found, in fields of many stars and of few, with sep's beside them (a filter as wide as the stars)."""
+    for count in (150, SPARSE):
+        many = fields if count > SPARSE else 4 * fields
+        print(f"\nFound of {count} stars of one S/N (matched filter) in each of {many} fields; in brackets by sep.\n")
+        print(f"| FWHM px | {' | '.join(f'S/N {snr:.0f}' for snr in SNRS)} | false per Mpx |")
+        print("|---" * (len(SNRS) + 2) + "|")
+        for name, (width, changed) in IMAGES.items():
+            shape = shape_of(2.5 if changed else width, **changed)
+            cells, false = [], 0
+            for snr in SNRS:
+                rows = np.array([found_share(shape, width, count, seed, snr) for seed in range(many)])
+                cells.append(f"{rows[:, 0].mean():.2f} ({rows[:, 1].mean():.2f})")
+                false += rows[:, 2].sum()
+            print(f"| {name} | {' | '.join(cells)} | {false / (SIDE**2 / 1e6 * many * len(SNRS)):.2f} |", flush=True)
+
+
+def found_share(shape, width, count, seed, snr):
+    """(share found, share that sep finds with a normal filter of that width at 5 sigma of the filtered noise, false)."""
+    pixels, x, y = painted(shape, count=count, seed=FIRST_SEED + seed, snr=snr, snr_to=1.001 * snr)
+    stars, near = seen(pixels).views.stars, width / 2.0 + 2.0
+    hits = len(matched(x, y, stars.x_px, stars.y_px, near)[0])
+    false = len(stars.x_px) - len(matched(stars.x_px, stars.y_px, x, y, near)[0])
+    image = pixels.astype(np.float32)
+    background = sep.Background(image)
+    reach = np.arange(-math.ceil(1.5 * width), math.ceil(1.5 * width) + 1)
+    line = np.exp(-0.5 * (2.355 * reach / math.hypot(width, 0.7)) ** 2)
+    found = sep.extract(image - background.back(), 5.0, err=background.globalrms, minarea=1,
+                        filter_kernel=np.outer(line, line), filter_type="matched")  # fmt: skip
+    theirs = len(matched(x, y, found["x"], found["y"], near)[0])
+    return hits / count, theirs / count, false
 
 
 def starless(kind, seed):

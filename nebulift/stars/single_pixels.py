@@ -11,6 +11,7 @@ PIXELS = 2  # what lies in two pixels: hot ones that touch
 # Of the square of all light in 5 x 5 pixels: round profiles account for 0.9 and more of a star, 0.7 of one drawn out to
 # a dash of 1.6 pixels' width, 0.4 of a track one pixel wide.
 STAR_SHARE, TRACK_SIGMA = 0.6, 20.0
+TRACK_LENGTH = 8.0  # times the brightest pixel's light: of a wide image there is more than of any track through 5 x 5
 
 
 def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -22,8 +23,10 @@ def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -
     by_star = np.square(np.maximum(pixels @ _stars(around.shape[1]), 0.0).max(axis=1))
     brightest = np.partition(pixels, pixels.shape[1] - PIXELS, axis=1)[:, -PIXELS:]
     in_two = np.square(np.maximum(brightest, 0.0)).sum(axis=1)
-    light = np.square(pixels).sum(axis=1) - pixels.shape[1] * noise**2
+    lit = np.maximum(pixels, 0.0)
+    light = np.square(lit).sum(axis=1) - 0.5 * pixels.shape[1] * noise**2
     no_star = (light > np.square(TRACK_SIGMA * noise)) & (by_star < STAR_SHARE * light)
+    no_star &= lit.sum(axis=1) < TRACK_LENGTH * lit.max(axis=1)
     return np.asarray((in_two > by_star) | no_star)
 
 

@@ -54,7 +54,7 @@ def find_stars(
     calm = without_pixels(maps[0], fine.x[test.hot], fine.y[test.hot]) if test.hot.any() else maps[0]
     stand = test.star & ~test.on_trail
     stand[:TESTED_PEAKS] &= standing(calm, fine, TESTED_PEAKS)
-    firm = stand & test.firm
+    firm = test.firm & ~test.on_trail
     level = best_level(maps, Peaks(fine.x[firm], fine.y[firm], fine.snr[firm]), noise)
     if level != 0:
         clean = pyramid(calm, len(maps))
