@@ -91,7 +91,7 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     test.firm[:n] &= is_compact
     test.star[:n] = ~single & (is_compact | (peaks.snr[:n] < COMPACT_SNR))
     test.hot[:n] = single | (~fits & (top > STAR_SIGMA * noise))
-    stars = np.flatnonzero(test.star[:n])
+    stars = np.flatnonzero(test.firm[:n])  # of the faint, noise draws the form
     shown = Peaks(peaks.x[stars], peaks.y[stars], peaks.snr[stars])
     lines = lines_among(above[stars], top[stars], scan.raw_noise_adu, shown)
     test.line_like[stars], test.on_trail[stars] = lines

@@ -30,7 +30,7 @@ REST_SHARE = 0.95  # of the scatter around a star on an empty sky is more than 1
 # are as wide.
 CALM = 1.15
 SURE_HEIGHT, MIN_SURE, WIDE_SHARE = 12.0, 5, 0.2
-CROWDED_SHARE = 1.0 / 250.0  # peaks a map pixel: in such crowds neighbours are the scatter, and nebulae hardly matter
+CROWDED_SHARE = 1.0 / 250.0  # peaks a map pixel: in such crowds neighbours look like knots, and nebulae hardly matter
 
 
 def standing(level_map: NDArray[np.int16], peaks: Peaks, first: int) -> NDArray[np.bool_]:
@@ -53,19 +53,20 @@ def _stand(cuts: NDArray[np.float32], *, is_crowd: bool) -> NDArray[np.bool_]:
     """Which cut-outs, in noise of one pixel, have a star in their middle."""
     n = len(cuts)
     near = cuts[:, REACH - NEAR : REACH + NEAR + 1, REACH - NEAR : REACH + NEAR + 1].reshape(n, (2 * NEAR + 1) ** 2)
+    near_height = (near @ _profiles(NEAR)[0]).max(axis=1)
+    if is_crowd:
+        return np.asarray(near_height > NEAR_SIGMA)
     far = cuts.reshape(n, (2 * REACH + 1) ** 2)
     narrow, wide, sky = _profiles(REACH)
     heights = far @ narrow
     best = heights.argmax(axis=1)
     height = heights[np.arange(n), best]
-    scatter = np.ones(n, np.float32)
-    if not is_crowd:
-        few = slice(None, None, SCATTER_STEP)
-        rest = np.abs(far[:, few] - (far @ sky) @ sky[few].T - height[:, None] * narrow.T[:, few][best])
-        half = rest.shape[1] // 2
-        scatter = np.maximum(REST_SHARE * MAD_TO_SIGMA * np.partition(rest, half, axis=1)[:, half], 1.0)
+    few = slice(None, None, SCATTER_STEP)
+    rest = np.abs(far[:, few] - (far @ sky) @ sky[few].T - height[:, None] * narrow.T[:, few][best])
+    half = rest.shape[1] // 2
+    scatter = np.maximum(REST_SHARE * MAD_TO_SIGMA * np.partition(rest, half, axis=1)[:, half], 1.0)
     stands = (height > (far @ wide).max(axis=1)) & (height > STANDING_SIGMA * scatter)
-    stands &= (near @ _profiles(NEAR)[0]).max(axis=1) > NEAR_SIGMA * scatter
+    stands &= near_height > NEAR_SIGMA * scatter
     widest = best >= (len(STAR_WIDTHS) - 1) * len(PLACES)
     sure = stands & (height > SURE_HEIGHT * scatter) & (scatter < CALM)
     if sure.sum() < MIN_SURE or widest[sure].mean() < WIDE_SHARE:
