@@ -77,6 +77,11 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
     return next((reason for reason, is_met in conditions.items() if not is_met), None)
 
 
+def may_be_trail(fit: TrailFit) -> bool:
+    """False when a line over the noise of pixels is too faint already: its surroundings only make it fainter."""
+    return fit.snr >= TRAIL_SNR and fit.side_snr >= SIDE_SNR
+
+
 def is_meteor_like(fit: TrailFit, star_fwhm: float) -> bool:
     """Bright, whole and as sharp as the stars: it may fade, if it begins neither at the border nor at a star."""
     sharp = fit.fwhm <= METEOR_STAR_FWHM * star_fwhm or fit.snr >= SHORT_PLAIN_SNR

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from nebulift.streaks.band import Ends
 from nebulift.streaks.burnt_stars import BurntStars
-from nebulift.streaks.profile import TrailFit, across_map, line_snr
+from nebulift.streaks.profile import TrailFit
+from nebulift.streaks.tilt import across_map, line_snr
 
 TURNS_DEG = (60.0, 90.0, 120.0)  # of spiders with three and four vanes, against the line
 CONTROLS_DEG = (30.0, 40.0, 142.0, 150.0)  # between them: what halo and crowd give
