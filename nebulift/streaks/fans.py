@@ -36,7 +36,7 @@ def rays(fits: Sequence[TrailFit], diagonal_px: float, star_fwhm_px: float = 0.0
             one, other = lines[first], lines[second]
             if one is None or other is None or _apart_deg(one, other) < APART_DEG:
                 continue
-            point = _meeting(one, other)
+            point = meeting_of(one, other)
             through = _through(point, lines)
             for index in through:
                 wide = star_fwhm_px > 0.0 and fits[index].fwhm > WIDE_FWHM * star_fwhm_px
@@ -56,7 +56,7 @@ def _apart_deg(one: TrailFit, other: TrailFit) -> float:
     return min(apart, 180.0 - apart)
 
 
-def _meeting(one: TrailFit, other: TrailFit) -> tuple[float, float]:
+def meeting_of(one: TrailFit, other: TrailFit) -> tuple[float, float]:
     """Where the two straight lines cross."""
     run, rise = one.x1 - one.x0, one.y1 - one.y0
     run2, rise2 = other.x1 - other.x0, other.y1 - other.y0

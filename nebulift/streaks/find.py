@@ -6,6 +6,7 @@ sensor draw in straight lines is refused (``conditions``, ``fans``, ``spikes``, 
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -16,11 +17,13 @@ from nebulift.scan import Scan
 from nebulift.stars import StarList
 from nebulift.streaks.band import Ends
 from nebulift.streaks.burnt_stars import BurntStars, find_burnt_stars
-from nebulift.streaks.conditions import CROWDED_COVER, malformation, may_be_trail, weakness
+from nebulift.streaks.conditions import CROWDED_COVER, PLAIN_SNR, malformation, may_be_trail, weakness
 from nebulift.streaks.describe import Sight, in_map_pixels, in_raw_pixels, streak_of
+from nebulift.streaks.ends import with_faint_ends
 from nebulift.streaks.fans import combs, rays
 from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
+from nebulift.streaks.outside_stars import arms_of_outside_stars
 from nebulift.streaks.profile import (
     FWHM_PER_SIGMA,
     KERNELS_PX,
@@ -31,7 +34,7 @@ from nebulift.streaks.profile import (
 )
 from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
 from nebulift.streaks.search_map import search_level, streak_map
-from nebulift.streaks.spikes import without_spikes
+from nebulift.streaks.spikes import star_has_other_arms, without_spikes
 from nebulift.streaks.star_cover import no_data, patch_cover, star_cover
 from nebulift.streaks.tilt import rough_chord
 from nebulift.streaks.vetoes import star_fwhm_px, veto
@@ -73,8 +76,9 @@ def find_streaks(
             break
         sight, fits, fan = _trails(maps, fine, scan.bin_px, lights, fan)
         for fit in fits:
-            trail = in_raw_pixels(fit, sight.scale_px)
-            if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt) is None:
+            trail = in_raw_pixels(_drawn_out(fit, sight), sight.scale_px)
+            arms = partial(_has_other_arms, fit, sight)
+            if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt, arms) is None:
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
                 found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]
@@ -85,6 +89,19 @@ def find_streaks(
         streak_of(trail, sight, scan, fwhm_px, is_twin=twin)
         for (trail, sight), twin in zip(found, is_twin, strict=True)
     )
+
+
+def _drawn_out(fit: TrailFit, sight: Sight) -> TrailFit:
+    """A plain line with its faint ends: what goes on to the other border is no spike that comes in from one."""
+    if fit.snr < PLAIN_SNR:
+        return fit
+    return with_faint_ends(fit, sight.flat, sight.covered, sight.covered_scale)
+
+
+def _has_other_arms(fit: TrailFit, sight: Sight, x_px: float, y_px: float) -> bool:
+    """Whether the star at this place, in raw pixels, has spikes beside the line."""
+    star = (x_px + 0.5) / sight.scale_px - 0.5, (y_px + 0.5) / sight.scale_px - 0.5
+    return star_has_other_arms(fit, (sight.flat, sight.covered, sight.covered_scale), star)
 
 
 def _trails(
@@ -112,13 +129,14 @@ def _trails(
     crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
     is_rays = rays([*fits, *fan], diagonal, fwhm)[: len(fits)]
     shown = [in_raw_pixels(fit, sight.scale_px) for fit, is_ray in zip(fits, is_rays, strict=True) if is_ray]
-    belongs = zip(fits, is_rays, combs(fits), strict=True)
+    is_arms = arms_of_outside_stars(fits, sight.flat.shape)
+    belongs = zip(fits, is_rays, combs(fits), is_arms, strict=True)
     trails = [
         fit
-        for fit, is_ray, is_tooth in belongs
-        if not is_ray and not is_tooth and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
+        for fit, *belonging in belongs
+        if not any(belonging) and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
     ]
-    trails = without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
+    trails = without_spikes(trails, fits, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
     return sight, trails, shown
 
 
