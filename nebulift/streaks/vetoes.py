@@ -23,6 +23,7 @@ SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
 UNKNOWN_FWHM_PX = 4.0
 # of its length: so far beyond an end its star may lie; burnt-out ones hide more of it
 STAR_BEYOND_SHARE, BURNT_BEYOND_SHARE = 0.3, 0.6
+AT_END = 0.1
 PLAIN_SPIKE_SNR = 40.0  # the other arms of such a spike are seen, too, or there are none
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
@@ -109,7 +110,13 @@ def _is_spike(
     has_other_arms: Callable[[float, float], bool],
 ) -> bool:
     found = _stars_of_spike(trail, shape_px, *lights)
-    return bool(found) and (trail.snr < PLAIN_SPIKE_SNR or any(has_other_arms(x, y) for x, y in found))
+    sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(lights[0]) or UNKNOWN_FWHM_PX)
+    if not found or trail.snr < PLAIN_SPIKE_SNR or not sharp:
+        return bool(found)
+    x, y = np.array(found).T
+    at = _places_on(trail, x, y, np.full(len(x), np.inf))
+    # what begins at a star and fades from it is a tail or a spike in any case
+    return bool(np.any((at < AT_END) | (at > 1.0 - AT_END))) or any(has_other_arms(*star) for star in found)
 
 
 def _stars_of_spike(
