@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 LEVEL, LEVEL_ERRORS = 0.35, 1.0  # of the height: halves of a trail differ by less, with so many standard errors
 HOLLOW = 0.85  # of the mean of the outer thirds: 0.75 where light falls with the square of the distance, to a quarter
+TAPER = 0.85  # of the median height, at both ends
 MIN_HALF = 4  # segments
 
 
@@ -65,3 +66,11 @@ def is_hollow(along: NDArray[np.float64]) -> bool:
         return False
     first, middle, last = (float(np.median(part)) for part in thirds)
     return middle < HOLLOW * (first + last) / 2.0
+
+
+def tapers(along: NDArray[np.float64]) -> bool:
+    """True when both outer eighths are lower than the rest: what a shutter or the border cuts off does not."""
+    eighths = [part[np.isfinite(part)] for part in np.array_split(along, 8)]
+    outer = [float(part.mean()) for part in (eighths[0], eighths[-1]) if len(part)]
+    inner = np.concatenate(eighths[1:-1])
+    return bool(outer) and len(inner) > 0 and max(outer) < TAPER * float(np.median(inner))

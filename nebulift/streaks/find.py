@@ -34,6 +34,7 @@ from nebulift.streaks.profile import (
 )
 from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
 from nebulift.streaks.search_map import search_level, streak_map
+from nebulift.streaks.spectra import spectra
 from nebulift.streaks.spikes import star_has_other_arms, without_spikes
 from nebulift.streaks.star_cover import no_data, patch_cover, star_cover
 from nebulift.streaks.tilt import rough_chord
@@ -129,8 +130,10 @@ def _trails(
     crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
     is_rays = rays([*fits, *fan], diagonal, fwhm)[: len(fits)]
     shown = [in_raw_pixels(fit, sight.scale_px) for fit, is_ray in zip(fits, is_rays, strict=True) if is_ray]
+    stars_px = (np.stack([lights.stars.x_px, lights.stars.y_px], axis=1) + 0.5) / sight.scale_px - 0.5
+    is_spectra = spectra(fits, stars_px, lights.stars.snr, sight.flat.shape)
     is_arms = arms_of_outside_stars(fits, sight.flat.shape)
-    belongs = zip(fits, is_rays, combs(fits), is_arms, strict=True)
+    belongs = zip(fits, is_rays, combs(fits), is_arms, is_spectra, strict=True)
     trails = [
         fit
         for fit, *belonging in belongs
