@@ -24,6 +24,7 @@ UNKNOWN_FWHM_PX = 4.0
 # of its length: so far beyond an end its star may lie; burnt-out ones hide more of it
 STAR_BEYOND_SHARE, BURNT_BEYOND_SHARE = 0.3, 0.6
 AT_END = 0.1
+FAINT_SPIKE_SNR = 12.0
 PLAIN_SPIKE_SNR = 40.0  # the other arms of such a spike are seen, too, or there are none
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
@@ -37,6 +38,8 @@ BORDER_FADING = 1.25
 BORDER_SPIKE_FWHM = 2.0  # spikes are as wide as their star
 SHORT_SHARE, SHORT_SPINDLE_FWHM = 0.15, 2.5
 GALAXY_PX = 6.0  # discs are wider than star images
+GALAXY_FWHM = 1.4
+GALAXY_MAX_ASPECT = 40.0  # seen exactly from the side they are twenty times as long as wide
 GALAXY_SIGMA = 4.0
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
 SPINDLE_FWHM = 3.0  # an aircraft at 10 km is blurred to five pixels by a telescope of 200 mm at 1 m focal length
@@ -68,7 +71,9 @@ def veto(
         "diffraction spike": lambda: (
             _is_spike(trail, shape_px, (stars, burnt), has_other_arms) or _comes_in_from_border(trail, shape_px, stars)
         ),
-        "edge-on galaxy": lambda: _is_galaxy(trail) or _is_wide_spindle(trail, ends, shape_px, stars),
+        "edge-on galaxy": lambda: (
+            _is_galaxy(trail, star_fwhm_px(stars)) or _is_wide_spindle(trail, ends, shape_px, stars)
+        ),
         "trailed stars in a row": lambda: _is_row_of_trailed_stars(trail, ends, stars),
     }
     return next((reason for reason, is_met in reasons.items() if is_met()), None)
@@ -135,8 +140,12 @@ def _stars_of_spike(
     if length > CROSSING_SHARE * np.hypot(*shape_px):
         fading[:] = CROSSING_SPIKE_FADING
     near = np.flatnonzero((at > -beyond) & (at < 1.0 + beyond))
+    # of a faint line it cannot be told whether it fades: one that begins at a burnt-out star is taken for its spike
+    begins = (np.abs(at - np.rint(at)) < AT_END) & (beyond == BURNT_BEYOND_SHARE) & (trail.snr < FAINT_SPIKE_SNR)
     return [
-        (float(x[one]), float(y[one])) for one in near if fades_from(trail.along, float(at[one]), float(fading[one]))
+        (float(x[one]), float(y[one]))
+        for one in near
+        if begins[one] or fades_from(trail.along, float(at[one]), float(fading[one]))
     ]
 
 
@@ -178,9 +187,10 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
     return fades_from(trail.along, near, BORDER_FADING) and trail.drop > 0.0
 
 
-def _is_galaxy(trail: TrailFit) -> bool:
-    """Wide, and brightest in the middle (or covered there) with both halves fading outwards alike."""
-    if trail.fwhm < GALAXY_PX:
+def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
+    """Wider than stars, and brightest in the middle (or covered there) with both halves fading outwards alike."""
+    length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
+    if trail.fwhm < max(GALAXY_PX, GALAXY_FWHM * fwhm_px) or length > GALAXY_MAX_ASPECT * trail.fwhm:
         return False
     place = np.abs((np.arange(len(trail.along)) + 0.5) / len(trail.along) - 0.5)
     known = np.isfinite(trail.along)
