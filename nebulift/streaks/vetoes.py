@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars import StarList
-from nebulift.streaks.along import fades_from, is_level
+from nebulift.streaks.along import fades_from, is_cusped, is_level
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
@@ -38,7 +38,7 @@ BORDER_FADING = 1.25
 BORDER_SPIKE_FWHM = 2.0  # spikes are as wide as their star
 SHORT_SHARE, SHORT_SPINDLE_FWHM = 0.15, 2.5
 GALAXY_PX = 6.0  # discs are wider than star images
-GALAXY_FWHM = 1.4
+GALAXY_FWHM, CUSPED_FWHM = 1.4, 1.5
 GALAXY_MAX_ASPECT = 40.0  # seen exactly from the side they are twenty times as long as wide
 GALAXY_SIGMA = 4.0
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
@@ -190,6 +190,8 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
 def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
     """Wider than stars, and brightest in the middle (or covered there) with both halves fading outwards alike."""
     length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
+    if trail.fwhm > CUSPED_FWHM * fwhm_px > 0.0 and is_cusped(trail.along):
+        return True
     if trail.fwhm < max(GALAXY_PX, GALAXY_FWHM * fwhm_px) or length > GALAXY_MAX_ASPECT * trail.fwhm:
         return False
     place = np.abs((np.arange(len(trail.along)) + 0.5) / len(trail.along) - 0.5)
