@@ -16,6 +16,7 @@ APART_DEG = 6.0  # lines nearer in angle are one ray found twice
 BEYOND_SHARE = 0.6  # the point lies on the line or this share of its length beyond an end
 RAY_SNR = 5.0
 ALIKE_SHARE = 0.35
+COMB_SHARE = 0.25
 MIN_TEETH, PARALLEL_DEG = 4, 0.7  # an aircraft has three lights abreast
 RAY_FADING = 1.5  # brightness of the half near the point over that of the far half
 WIDE_FWHM = 3.0  # a light so far out of focus, and exactly through the root of a fan: the axis of a comet's tail
@@ -69,10 +70,15 @@ def combs(fits: Sequence[TrailFit]) -> list[bool]:
     is_tooth = []
     for fit in fits:
         alike = [other for other in fits if other is fit or _apart_deg(fit, other) < PARALLEL_DEG]
-        strong = sorted(_offset(other, fit) for other in alike if other.snr >= ALIKE_SHARE * fit.snr)
+        strong = sorted(_offset(other, fit) for other in alike if _pixel_snr(other) >= COMB_SHARE * _pixel_snr(fit))
         teeth = 1 + sum(second - first > MEETING_PX for first, second in pairwise(strong))
         is_tooth.append(teeth >= MIN_TEETH)
     return is_tooth
+
+
+def _pixel_snr(fit: TrailFit) -> float:
+    """S/N over the noise of pixels: the surroundings of a tooth are other teeth."""
+    return fit.snr * fit.noise
 
 
 def _offset(fit: TrailFit, other: TrailFit) -> float:
