@@ -38,7 +38,7 @@ BORDER_FADING = 1.25
 BORDER_SPIKE_FWHM = 2.0  # spikes are as wide as their star
 SHORT_SHARE, SHORT_SPINDLE_FWHM = 0.15, 2.5
 GALAXY_PX = 6.0  # discs are wider than star images
-GALAXY_FWHM, CUSPED_FWHM = 1.4, 1.5
+CUSPED_FWHM = 1.5  # of the stars
 GALAXY_MAX_ASPECT = 40.0  # seen exactly from the side they are twenty times as long as wide
 GALAXY_SIGMA = 4.0
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
@@ -188,11 +188,11 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
 
 
 def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
-    """Wider than stars, and brightest in the middle (or covered there) with both halves fading outwards alike."""
+    """Wide, and brightest in the middle (or covered there) with both halves fading outwards alike."""
     length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
     if trail.fwhm > CUSPED_FWHM * fwhm_px > 0.0 and is_cusped(trail.along):
         return True
-    if trail.fwhm < max(GALAXY_PX, GALAXY_FWHM * fwhm_px) or length > GALAXY_MAX_ASPECT * trail.fwhm:
+    if trail.fwhm < GALAXY_PX or length > GALAXY_MAX_ASPECT * trail.fwhm:
         return False
     place = np.abs((np.arange(len(trail.along)) + 0.5) / len(trail.along) - 0.5)
     known = np.isfinite(trail.along)
