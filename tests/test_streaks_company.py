@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nebulift.streaks.along import is_cusped, tapers
+from nebulift.streaks.along import is_concave, is_cusped, tapers
 from nebulift.streaks.conditions import may_be_trail
 from nebulift.streaks.outside_stars import arms_of_outside_stars
 from nebulift.streaks.profile import TrailFit, against_surroundings, measure_trail
@@ -82,6 +82,15 @@ def test_a_galaxy_has_a_cusp_and_a_meteor_has_none():
     assert is_cusped(np.exp(-np.abs(place) / 0.2))
     assert not is_cusped(np.cos(place * np.pi / 2.0))
     assert not is_cusped(np.exp(-np.abs(place - 0.8) / 0.2))
+
+
+def test_a_flare_is_round_and_a_spike_is_steep_at_its_star():
+    distance = np.linspace(0.0, 400.0, 48)
+    spike, flare = 1.0 / (1.0 + distance / 150.0) ** 2, np.exp(-0.5 * (distance / 150.0) ** 2)
+    assert not is_concave(spike, 0.0)
+    assert is_concave(flare, 0.0)
+    assert is_concave(flare[::-1], 1.0)
+    assert not is_concave(np.exp(-distance / 100.0), 0.0)
 
 
 def test_surroundings_only_make_a_line_fainter():

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars import StarList
-from nebulift.streaks.along import fades_from, is_cusped, is_level
+from nebulift.streaks.along import fades_from, is_concave, is_cusped, is_level
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
@@ -25,6 +25,7 @@ UNKNOWN_FWHM_PX = 4.0
 STAR_BEYOND_SHARE, BURNT_BEYOND_SHARE = 0.3, 0.6
 AT_END = 0.1
 FAINT_SPIKE_SNR = 12.0
+STEEP_FADING = 2.5
 PLAIN_SPIKE_SNR = 40.0  # the other arms of such a spike are seen, too, or there are none
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
@@ -39,7 +40,8 @@ BORDER_SPIKE_FWHM = 2.0  # spikes are as wide as their star
 SHORT_SHARE, SHORT_SPINDLE_FWHM = 0.15, 2.5
 GALAXY_PX = 6.0  # discs are wider than star images
 CUSPED_FWHM = 1.5  # of the stars
-GALAXY_MAX_ASPECT = 40.0  # seen exactly from the side they are twenty times as long as wide
+# seen exactly from the side they are twenty times as long as wide: what is longer, and as sharp as the stars, is none
+GALAXY_MAX_ASPECT, SHARP_FWHM = 40.0, 1.3
 GALAXY_SIGMA = 4.0
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
 SPINDLE_FWHM = 3.0  # an aircraft at 10 km is blurred to five pixels by a telescope of 200 mm at 1 m focal length
@@ -120,8 +122,10 @@ def _is_spike(
         return bool(found)
     x, y = np.array(found).T
     at = _places_on(trail, x, y, np.full(len(x), np.inf))
-    # what begins at a star and fades from it is a tail or a spike in any case
-    return bool(np.any((at < AT_END) | (at > 1.0 - AT_END))) or any(has_other_arms(*star) for star in found)
+    # what begins at a star, or is far brighter beside it, is a tail or a spike in any case
+    begins = (at < AT_END) | (at > 1.0 - AT_END)
+    steep = any(fades_from(trail.along, float(one), STEEP_FADING) for one in at)
+    return bool(begins.any()) or steep or any(has_other_arms(*star) for star in found)
 
 
 def _stars_of_spike(
@@ -184,6 +188,8 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
     sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX)
     if share > BORDER_FADING_SHARE or max(to_border) < BORDER_PX or not sharp:
         return False
+    if trail.snr >= PLAIN_SPIKE_SNR and is_concave(trail.along, near):
+        return False
     return fades_from(trail.along, near, BORDER_FADING) and trail.drop > 0.0
 
 
@@ -192,7 +198,8 @@ def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
     length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
     if trail.fwhm > CUSPED_FWHM * fwhm_px > 0.0 and is_cusped(trail.along):
         return True
-    if trail.fwhm < GALAXY_PX or length > GALAXY_MAX_ASPECT * trail.fwhm:
+    as_sharp = trail.fwhm < SHARP_FWHM * fwhm_px and length > GALAXY_MAX_ASPECT * trail.fwhm
+    if trail.fwhm < GALAXY_PX or as_sharp:
         return False
     place = np.abs((np.arange(len(trail.along)) + 0.5) / len(trail.along) - 0.5)
     known = np.isfinite(trail.along)
