@@ -107,7 +107,7 @@ def test_the_domain_of_a_model_is_what_it_saw_and_a_little_more():
     pytest.importorskip("torch")
     features = np.zeros((5, len(FEATURES)), np.float32)
     features[:, FEATURES.index("log_fwhm_px")] = (0.5, 1.0, 1.2, 1.4, 1.5)
-    domain = importlib.import_module("nebulift.training.recipe").domain_of(features)
+    domain = importlib.import_module("nebulift.training.recipe_conclusion").domain_of(features)
     assert domain["log_fwhm_px"] == pytest.approx((0.4, 1.6))
     assert domain["is_all_sky"] == (0.0, 0.0)  # no lens of that kind: not a word about it
     assert "log_transparency" not in domain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from nebulift.errors import MissingExtra, NebuliftError
 
 if TYPE_CHECKING:
     from nebulift.classifier import Classifier
+    from nebulift.training.evaluation_run import Evaluated
     from nebulift.training.evaluation_sets import TruthSet
+    from nebulift.training.rivalry import Rivalry
 
 
 @click.command()
@@ -27,11 +30,18 @@ if TYPE_CHECKING:
     help="Folder with labels.csv, or a CSV file with path,label and best also kinds. May be said several times.",
 )
 @click.option("--no-model", is_flag=True, help="Measure the computer-vision filter alone.")
+@click.option("--against", metavar="MODEL", help="Judge the same frames by this model, too: which one is better?")
 @click.option("--output", type=click.Path(path_type=Path), help="Write report.md, .html and .json into this folder.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Write curves as PNG into this folder.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes; 0: one a core.")
 def evaluate(
-    model: str, places: tuple[Path, ...], no_model: bool, output: Path | None, plots: Path | None, workers: int
+    model: str,
+    places: tuple[Path, ...],
+    no_model: bool,
+    against: str | None,
+    output: Path | None,
+    plots: Path | None,
+    workers: int,
 ) -> None:
     """Measure MODEL (default: the bundled one) on frames whose truth is known.
 
@@ -45,6 +55,7 @@ def evaluate(
     Examples:
       nebulift evaluate --on night/
       nebulift evaluate my.onnx --on reviewed.csv --on simulated/ --output report --plots report
+      nebulift evaluate new.onnx --against default --on simulated/ --workers 2
     """
     from nebulift.classifier import load_classifier
     from nebulift.training.evaluation_report import as_pages
@@ -52,8 +63,9 @@ def evaluate(
     from nebulift.training.truth_files import read_truth
 
     classifier = None if no_model else load_classifier(model)
+    rival = None if against is None else load_classifier(against)
     sets = [one for place in places for one in truth_sets(place, read_truth(place))]
-    figures, pictures = [], []
+    figures, pictures, rivalries = [], [], []
     for number, truth in enumerate(sets, start=1):
         found = _judged(truth, classifier, workers)
         try:
@@ -65,16 +77,42 @@ def evaluate(
         if plots is not None and truth.source != "cv":
             folder = plots if len(sets) == 1 else plots / f"{number}-{re.sub(r'[^A-Za-z0-9]+', '-', truth.name)}"
             pictures += _plots()(found.rows, folder)
+        if rival is not None and truth.source != "cv":
+            rivalries.append(_rivalry(truth, found, rival, workers))
     name = classifier.card.name if classifier else "the CV filter alone"
-    page = as_pages(figures, "Evaluation", [f"model: {name}"])
+    remarks = [f"model: {name}", *_told(rivalries, rival)]
+    page = as_pages(figures, "Evaluation", remarks)
     click.echo(page)
     if output is not None:
-        _write(output, page, pictures, {"model": name, "model_sha256": _hash(model, classifier), "sets": figures})
+        record: dict[str, Any] = {"model": name, "model_sha256": _hash(model, classifier), "sets": figures}
+        if rival is not None:
+            record["against"] = {"model": rival.card.name, "sets": [asdict(one) for one in rivalries]}
+        _write(output, page, pictures, record)
     for path in pictures:
         click.echo(f"written to {path}", err=True)
 
 
-def _judged(truth: TruthSet, classifier: Classifier | None, workers: int) -> Any:
+def _rivalry(truth: TruthSet, found: Evaluated, rival: Classifier, workers: int) -> Rivalry:
+    from nebulift.training.rivalry import rivalry
+
+    other = _judged(truth, rival, workers)
+    try:
+        return rivalry([asdict(row) for row in found.rows], [asdict(row) for row in other.rows], truth.name)
+    except ValueError as error:
+        raise NebuliftError(f"{error}; name frames whose labels are clean and contaminated") from error
+
+
+def _told(rivalries: list[Rivalry], rival: Classifier | None) -> list[str]:
+    """What the comparison came to, a line each."""
+    from nebulift.training.rivalry import decision
+
+    if rival is None or not rivalries:
+        return []
+    said = [f"against {rival.card.name}, {one.words}" for one in rivalries]
+    return [*said, decision([one.outcome for one in rivalries])]
+
+
+def _judged(truth: TruthSet, classifier: Classifier | None, workers: int) -> Evaluated:
     from rich.console import Console
     from rich.progress import Progress
 

@@ -99,8 +99,7 @@ def make_sessions(
     chunks are put into one folder afterwards. ``progress`` is told the number of frames after each session.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = session_sizes(course)
-    paths = [folder / _chunk_name(course, number) for number in range(len(sizes))]
+    sizes, paths = session_sizes(course), chunk_paths(course, folder)
     first, step = shard
     mine = range(first, len(sizes), step)
     jobs = [(course, number, sizes[number], paths[number]) for number in mine if not paths[number].exists()]
@@ -116,6 +115,11 @@ def make_sessions(
 def read_sessions(paths: Sequence[Path]) -> list[SimulatedLesson]:
     """All frames of the chunks, in order of time within each session; planes stay float16."""
     return [lesson for path in paths for lesson in _read_chunk(path)]
+
+
+def chunk_paths(course: Course, folder: Path) -> list[Path]:
+    """The files of all sessions of ``course``, made or not."""
+    return [folder / _chunk_name(course, number) for number in range(len(session_sizes(course)))]
 
 
 def _chunk_name(course: Course, number: int) -> str:
