@@ -14,12 +14,14 @@ onnx = pytest.importorskip("onnx")
 from nebulift.classifier import load_classifier  # noqa: E402
 from nebulift.cli import cli  # noqa: E402
 from nebulift.errors import ModelMismatch, NebuliftError, WrongUsage  # noqa: E402
-from nebulift.model_card import METADATA_KEY, default_model_path  # noqa: E402
+from nebulift.model_card import METADATA_KEY, STORE_FOLDER, default_model_path  # noqa: E402
 from nebulift.model_store import ACTIVE, MANIFEST, SHADOW, ModelStore  # noqa: E402
 from nebulift.pipeline import judge  # noqa: E402
+from nebulift.settings import Model, Output, Settings, Watch  # noqa: E402
 from nebulift.training.input_cache import content_hash  # noqa: E402
 from nebulift.training.promotion import may_replace  # noqa: E402
 from nebulift.verdict import Fusion, Thresholds  # noqa: E402
+from nebulift_daemon.assembly import judge_options  # noqa: E402
 from nebulift_daemon.judge_client import JudgeClient  # noqa: E402
 from nebulift_daemon.judge_messages import JudgeOptions, Task  # noqa: E402
 from nebulift_daemon.nights import last_night  # noqa: E402
@@ -169,6 +171,23 @@ def test_a_model_in_shadow_is_heard_and_decides_nothing(files, tmp_path):
     assert (watched["shadow"]["model"], watched["shadow"]["verdict"]) == ("rig 2", "review")
     assert watched["shadow"]["score"] == 0.5
     assert (promoted["model"], promoted["verdict"]) == ("rig 2", "review")  # without a restart
+
+
+@pytest.mark.parametrize(("model", "decides"), [("default", load_classifier().card.name), ("none", None)])
+def test_one_watches_beside_the_bundled_model_and_beside_none(files, tmp_path, model, decides):
+    path = write_night(tmp_path / "night", "2024-11-01", clean=1, bad=0)[0]
+    watch, output = Watch(folders=(tmp_path / "night",)), Output(root=tmp_path / "out")
+    settings = Settings(watch=watch, output=output, model=Model(path=model))
+    store = ModelStore.open(settings.output.state_folder / STORE_FOLDER)
+    store.shadow(store.install(files["two"]))
+    client = JudgeClient(replace(judge_options(settings), sync=False), dict, lambda: True)
+    try:
+        record = client.judge(Task(look(path))).record
+    finally:
+        client.close()
+    assert record["model"] == decides
+    assert record["verdict"] == "clean"
+    assert (record["shadow"]["model"], record["shadow"]["verdict"]) == ("rig 2", "review")
 
 
 def test_a_model_in_shadow_that_fails_harms_nothing(tmp_path):
