@@ -30,7 +30,7 @@ def test_a_model_that_is_surer_and_right_is_better():
     assert found.outcome == 1
     assert found.log_likelihood["low"] > 0.0
     assert found.counts["contaminated frames rejected"] == (40, 0)
-    assert "contaminated frames rejected 40, before 0" in found.words
+    assert "contaminated frames rejected 40, by the other 0" in found.words
 
 
 def test_one_that_rejects_more_clean_frames_is_worse_whatever_its_likelihood():
@@ -53,7 +53,7 @@ def test_marginal_frames_and_frames_of_one_model_only_do_not_count():
 
 @pytest.mark.parametrize(
     ("outcomes", "words"),
-    [([1, 0], "may take the place"), ([1, -1], "worse on a set of truth"), ([0, 0], "cannot be told apart")],
+    [([1, 0], "may take the other's place"), ([1, -1], "worse on a set of truth"), ([0, 0], "cannot be told apart")],
 )
 def test_the_decision_is_said_in_words(outcomes, words):
     assert words in decision(outcomes)

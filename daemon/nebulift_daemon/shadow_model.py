@@ -1,7 +1,7 @@
 """``ShadowModel``: a model that watches beside the active one; its verdicts are recorded and decide nothing.
 
-It lies as ``shadow.onnx`` in the daemon's folder of models, where ``nebulift models shadow`` puts it and takes it away;
-or beside the active model's file, when that one lies in another folder of models. The bundled model may decide, or none.
+It lies as ``shadow.onnx`` in the daemon's folder of models, where ``nebulift models shadow`` puts it and takes it away,
+or beside the active model's file where that lies in another one. The bundled model may decide meanwhile, or none.
 """
 
 import logging

@@ -48,10 +48,10 @@ def rivalry(mine: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]
     gains = difference(scores[:, 0], scores[:, 1], clean, [one["session"] for one, _ in pairs])
     gain = gains["log_likelihood"]
     counts = {words: _counted(pairs, truth, verdict) for words, truth, verdict in COUNTED}
-    told = ", ".join(f"{words} {now}, before {then}" for words, (now, then) in counts.items())
+    told = ", ".join(f"{words} {now}, by the other {then}" for words, (now, then) in counts.items())
     said = (
-        f"{name}: log-likelihood a frame {interval_text(gain)}, ROC-AUC {interval_text(gains['roc_auc'])} against the "
-        f"model before; {told}"
+        f"{name}: difference in log-likelihood a frame {interval_text(gain)}, in ROC-AUC "
+        f"{interval_text(gains['roc_auc'])}; {told}"
     )
     rejected, rejected_before = counts[COUNTED[0][0]]
     if rejected > rejected_before or (gain["high"] is not None and gain["high"] < 0.0):
@@ -62,10 +62,12 @@ def rivalry(mine: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]
 def decision(outcomes: Sequence[int]) -> str:
     """Whether the newcomer may take the other's place, in a sentence; by the rule of ``nebulift models promote``."""
     if any(outcome < 0 for outcome in outcomes):
-        return "the new model is worse on a set of truth, or rejects more clean frames: the model before stays"
+        return "the new model is worse on a set of truth, or rejects more clean frames: the other one stays"
     if any(outcome > 0 for outcome in outcomes):
-        return "the new model is better, by an interval that excludes 0, and nowhere worse: it may take the place"
-    return "the two models cannot be told apart on these frames: the model before stays"
+        return (
+            "the new model is better, by an interval that excludes 0, and nowhere worse: it may take the other's place"
+        )
+    return "the two models cannot be told apart on these frames: the other one stays"
 
 
 def _score(row: Mapping[str, Any]) -> float | None:
