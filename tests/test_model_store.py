@@ -76,7 +76,7 @@ def report(model, scores, truth="t1", rejected=0):
         (report("n", 0.9), report("a", 0.8), True, "log-likelihood a frame 0.118"),
         (report("n", 0.8), report("a", 0.9), False, "log-likelihood a frame -0.118"),
         (report("n", 0.8), report("a", 0.8), False, "log-likelihood a frame 0.000"),
-        (report("n", 0.9, rejected=1), report("a", 0.8), False, "clean frames rejected 1, before 0"),
+        (report("n", 0.9, rejected=1), report("a", 0.8), False, "clean frames rejected 1, by the other 0"),
         (report("n", 0.9, truth="t2"), report("a", 0.8), False, "no truth in common"),
         (None, report("a", 0.8), False, "the newcomer has no report"),
         (report("n", 0.9), None, False, "the active model has no report"),
@@ -136,7 +136,7 @@ def test_the_commands_tell_what_they_did_and_why_not(files, tmp_path):
     for name in ("one", "two"):
         run("install", files[name], "--report", reports[name], *folder)
     assert "decides from the next frame on" in run("promote", "rig 1", *folder).output
-    with pytest.raises(NebuliftError, match="rig 2 is not promoted: night: log-likelihood"):
+    with pytest.raises(NebuliftError, match="rig 2 is not promoted: night: difference in log-likelihood"):
         run("promote", "rig 2", *folder)
     assert "watches" in run("shadow", "rig 2", *folder).output
     assert (tmp_path / "models" / SHADOW).read_bytes() == files["two"].read_bytes()

@@ -53,7 +53,7 @@ def test_marginal_frames_and_frames_of_one_model_only_do_not_count():
 
 @pytest.mark.parametrize(
     ("outcomes", "words"),
-    [([1, 0], "may take the other's place"), ([1, -1], "worse on a set of truth"), ([0, 0], "cannot be told apart")],
+    [([1, 0], "may take the place"), ([1, -1], "worse on a set of truth"), ([0, 0], "cannot be told apart")],
 )
 def test_the_decision_is_said_in_words(outcomes, words):
     assert words in decision(outcomes)

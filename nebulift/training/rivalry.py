@@ -64,9 +64,7 @@ def decision(outcomes: Sequence[int]) -> str:
     if any(outcome < 0 for outcome in outcomes):
         return "the new model is worse on a set of truth, or rejects more clean frames: the other one stays"
     if any(outcome > 0 for outcome in outcomes):
-        return (
-            "the new model is better, by an interval that excludes 0, and nowhere worse: it may take the other's place"
-        )
+        return "the new model is better, by an interval that excludes 0, and nowhere worse: it may take the place"
     return "the two models cannot be told apart on these frames: the other one stays"
 
 
