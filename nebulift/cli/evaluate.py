@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nebulift.errors import MissingExtra, NebuliftError
+from nebulift.errors import MissingExtra, NebuliftError, WrongUsage
 
 if TYPE_CHECKING:
     from nebulift.classifier import Classifier
@@ -62,6 +62,11 @@ def evaluate(
     from nebulift.training.evaluation_sets import figures_of, truth_sets
     from nebulift.training.truth_files import read_truth
 
+    for name in (model, against or ""):
+        if name.endswith((".pth", ".pt")):
+            raise WrongUsage(
+                f"{name}: a checkpoint of the training; measure the .onnx that nebulift export makes of it"
+            )
     classifier = None if no_model else load_classifier(model)
     rival = None if against is None else load_classifier(against)
     sets = [one for place in places for one in truth_sets(place, read_truth(place))]

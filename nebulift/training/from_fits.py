@@ -160,8 +160,15 @@ def _held_out(recipe: Recipe, lessons: AstroImageDataset, ranks: Ranks, listener
     assert lessons.about is not None
     if recipe.folds < 2:
         return None
-    fold = np.array(folds_of(lessons.about, recipe.folds))
-    tell = listener.say if ranks.is_first else None
+    fold, tell = np.array(folds_of(lessons.about, recipe.folds)), listener.say if ranks.is_first else None
+    clean = lessons.targets() > 0.5
+    if any(len(set(clean[fold != number].tolist())) < 2 for number in set(fold.tolist())):
+        if tell is not None:
+            tell(
+                f"note: --folds {recipe.folds} is left out: without one of the folds no clean or no contaminated "
+                f"frames are left to learn from; add nights that have both"
+            )
+        return None
     return out_of_fold(lessons, fold, recipe.size, recipe.plan, ranks=ranks, tell=tell)
 
 

@@ -23,7 +23,7 @@ from nebulift.training.network import SIZES, new_network
 from nebulift.training.ranks import Ranks, check_device, precision_for, use_cores
 from nebulift.training.recipe_conclusion import Schooling, about_model
 from nebulift.training.recipe_export import export_and_measure
-from nebulift.training.recipe_folds import Folding, chosen_by_network, read_folds, train_folds
+from nebulift.training.recipe_folds import Folding, chosen_by_network, made_of, read_folds, train_folds
 from nebulift.training.simulated_lessons import SimulatedLessons
 from nebulift.training.simulated_sessions import Course, SimulatedLesson, chunk_paths, make_sessions, read_sessions
 from nebulift.training.trainer import TrainingPlan, train
@@ -122,7 +122,7 @@ def make_model(folder: Path, output: Path, making: Making) -> dict[str, Any]:
         validation,
         plan,
         ranks=ranks,
-        snapshot_path=checkpoint.with_suffix(".snapshot.pth"),
+        snapshot_path=folder / f"model-{made_of(making.size, plan, (*train_chunks, *calibrate_chunks))}.snapshot.pth",
         resume=True,
         on_epoch=_say_epoch,
     )

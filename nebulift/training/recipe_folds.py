@@ -43,7 +43,14 @@ class Folding:
     @property
     def paths(self) -> list[Path]:
         """The file of each fold; another plan or other sessions have other files."""
-        return [self.folder / f"fold-{_key(self)}-{number + 1}of{self.count}.npz" for number in range(self.count)]
+        made = made_of(self.size, self.plan, self.chunks)
+        return [self.folder / f"fold-{made}-{number + 1}of{self.count}.npz" for number in range(self.count)]
+
+
+def made_of(size: str, plan: TrainingPlan, chunks: Sequence[Path]) -> str:
+    """A name for what comes of a network, a plan and sessions: others have another one."""
+    parts = (size, repr(plan), *(chunk.name for chunk in chunks))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def train_folds(folding: Folding, *, workers: int = 1, shard: tuple[int, int] = (0, 1)) -> None:
@@ -73,7 +80,7 @@ def read_folds(folding: Folding, lessons: SimulatedLessons) -> OutOfFold:
 def chosen_by_network(folder: Path, chunks: Sequence[Path], plan: TrainingPlan) -> tuple[str, dict[str, list[float]]]:
     """The sampler that grouped validation of small networks chooses, and its losses; asked once, then kept."""
     _check_chunks(chunks)
-    path = folder / f"sampler-{_digest(repr(plan), *(chunk.name for chunk in chunks))}.json"
+    path = folder / f"sampler-{made_of('', plan, chunks)}.json"
     if path.exists():
         record = json.loads(path.read_text(encoding="utf-8"))
         return record["sampler"], record["losses"]
@@ -125,14 +132,6 @@ def _check_chunks(chunks: Sequence[Path]) -> None:
             f"{missing[0]}: {len(missing)} of {len(chunks)} sessions are not simulated yet; make all of them first "
             f"(--only-simulate, every --shard)"
         )
-
-
-def _key(folding: Folding) -> str:
-    return _digest(folding.size, repr(folding.plan), *(chunk.name for chunk in folding.chunks))
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def _save_logits(path: Path, logits: NDArray[np.float64]) -> None:
