@@ -64,9 +64,7 @@ def evaluate(
 
     for name in (model, against or ""):
         if name.endswith((".pth", ".pt")):
-            raise WrongUsage(
-                f"{name}: a checkpoint of the training; measure the .onnx that nebulift export makes of it"
-            )
+            raise WrongUsage(f"{name}: a checkpoint; measure the .onnx that nebulift export makes of it")
     classifier = None if no_model else load_classifier(model)
     rival = None if against is None else load_classifier(against)
     sets = [one for place in places for one in truth_sets(place, read_truth(place))]
