@@ -54,7 +54,8 @@ def export_and_measure(
     small = quantise(
         output.read_bytes(), card, output, planes[decided], features[decided], validation.targets()[decided] > 0.5
     )
-    click.echo(f"fp32 {plain.bytes} bytes, parity {plain.parity:.1e}; {small.reason}")
+    exported = f"fp32 {plain.bytes} bytes, differs from torch by {plain.parity:.1e}; {small.reason}"
+    click.echo(exported)
     rows = judged_rows(test, load_classifier_at(output))
     figures = summarise(rows, sorted({frame.camera for frame in (*lessons.frames, *validation.frames)}))
     figures["paired"] = paired_differences(rows)
@@ -64,7 +65,7 @@ def export_and_measure(
     figures["branches"] = _branches_on(SimulatedLessons(test), checkpoint, lessons.features().mean(axis=0))
     card = replace(card, figures=_card_figures(figures, asdict(small)))
     rewrite_card(output, card)
-    _write_manifest(output, card, figures)
+    _write_manifest(output, card, {**figures, "exported": exported})
     return figures
 
 
@@ -143,6 +144,8 @@ def _write_manifest(output: Path, card: ModelCard, figures: Mapping[str, Any]) -
         f"model: {card.name}, {card.architecture}, {len(content)} bytes",
         f"fusion: {fusion}; {card.provenance['fusion']}",
         f"branches, in log-likelihood a frame: {card.provenance['branches']}",
+        f"export: {figures['exported']}",
+        f"trained: {_plan(card.provenance)}",
         f"weighed on {card.provenance['weighed_on']}",
         f"data: {card.provenance['data']}; {json.dumps(card.provenance['frames'])} frames",
         f"trained on {', '.join(card.provenance['courses']['train']['cameras'])}; artefacts {_counted(card)}",
@@ -158,6 +161,14 @@ def _write_manifest(output: Path, card: ModelCard, figures: Mapping[str, Any]) -
     ]
     page = as_markdown(figures, f"Model card: {card.name}", remarks)
     output.with_suffix(".card.md").write_text(page, encoding="utf-8")
+
+
+def _plan(provenance: Mapping[str, Any]) -> str:
+    plan = provenance["plan"]
+    return (
+        f"best epoch {provenance['best_epoch']} of {len(provenance['history'])}, seed {plan['seed']}, batches of "
+        f"{plan['batch_size']}, {plan['precision']}, sampler {plan['sampler']}"
+    )
 
 
 def _counted(card: ModelCard) -> str:
