@@ -12,7 +12,7 @@ pytest.importorskip("sklearn")
 
 from nebulift.errors import TrainingError  # noqa: E402  after it is known that torch is there
 from nebulift.preprocess import PLANES  # noqa: E402
-from nebulift.training import network_choices, recipe_folds, simulated_sessions  # noqa: E402
+from nebulift.training import cross_fit, network_choices, recipe_folds, simulated_sessions  # noqa: E402
 from nebulift.training.cross_fit import OutOfFold, by_camera, fold_logits, out_of_fold  # noqa: E402
 from nebulift.training.grouped_choice import chosen_sampler, folds_of_cameras, folds_of_groups  # noqa: E402
 from nebulift.training.lesson_views import HalfPlanes, PartOf, halved  # noqa: E402
@@ -81,6 +81,16 @@ def test_a_fold_that_was_stopped_goes_on_to_the_same_scores(tmp_path):
               snapshot_path=snapshot, on_epoch=stop)  # fmt: skip
     assert snapshot.exists()
     assert np.array_equal(fold_logits(lessons, mine, "compact", plan, snapshot_path=snapshot), whole)
+
+
+def test_folds_that_are_kept_are_not_trained_again(tmp_path, monkeypatch):
+    lessons, fold = NumberLessons(24), np.arange(24) // 2 % 2
+    first = out_of_fold(lessons, fold, "compact", PLAN, kept=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr(cross_fit, "fold_logits", lambda *_, **__: pytest.fail("trained again"))
+    again = out_of_fold(lessons, fold, "compact", PLAN, kept=tmp_path)
+    assert np.array_equal(again.network, first.network)
+    assert np.array_equal(again.trees, first.trees)
 
 
 def test_groups_and_cameras_stay_whole():

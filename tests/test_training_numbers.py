@@ -116,7 +116,7 @@ def test_the_table_of_witnesses_has_intervals_over_groups():
     assert table["coin"]["roc_auc"]["value"] == 0.5
 
 
-def test_folds_that_leave_one_class_to_learn_from_are_left_out_with_a_word():
+def test_folds_that_leave_one_class_to_learn_from_are_left_out_with_a_word(tmp_path):
     from_fits = importlib.import_module("nebulift.training.from_fits")
     one_night = [replace(one, night="n", camera="a", sha256=str(n)) for n, one in enumerate(labels())]
     lessons = AstroImageDataset([one.path for one in one_night], [one.label for one in one_night], about=one_night)
@@ -124,9 +124,9 @@ def test_folds_that_leave_one_class_to_learn_from_are_left_out_with_a_word():
     listener = from_fits.Silence()
     listener.say = said.append
     recipe = from_fits.Recipe(from_fits.TrainingPlan(), Thresholds(), folds=3)
-    assert from_fits._held_out(recipe, lessons, from_fits.Ranks(), listener) is None
+    assert from_fits._held_out(recipe, lessons, tmp_path, from_fits.Ranks(), listener) is None
     assert "add nights that have both" in said[0]
-    assert from_fits._held_out(replace(recipe, folds=0), lessons, from_fits.Ranks(), listener) is None
+    assert from_fits._held_out(replace(recipe, folds=0), lessons, tmp_path, from_fits.Ranks(), listener) is None
     assert len(said) == 1
 
 

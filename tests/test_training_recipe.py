@@ -120,7 +120,9 @@ def test_the_recipe_makes_a_model_that_loads(tmp_path, monkeypatch):
     recipe = importlib.import_module("nebulift.training.recipe")
     TrainingPlan = importlib.import_module("nebulift.training.trainer").TrainingPlan
     output = tmp_path / "models" / "default.onnx"
-    making = recipe.Making(400, seed=2, size="compact", plan=TrainingPlan(epochs=2, batch_size=64))
+    making = recipe.Making(
+        400, seed=2, size="compact", plan=TrainingPlan(epochs=2, batch_size=64), folds=2, fold_epochs=1
+    )
     figures = recipe.make_model(tmp_path / "school", output, making)
     assert set(figures["witnesses"]) == {"cv", "model", "fusion"}
     assert json.loads((output.parent / "manifest.json").read_text())["default.onnx"]["bytes"] == output.stat().st_size

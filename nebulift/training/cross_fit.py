@@ -5,6 +5,8 @@ that it learned from, a network is surer than it has reason to be. A fold's netw
 taken as it is then, so the frames of the fold have no word in it. Needs torch.
 """
 
+import hashlib
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from nebulift.training.ranks import Ranks
 from nebulift.training.sample import Lessons
 from nebulift.training.trainer import TrainingPlan, scored, train
 from nebulift.training.trees import fit_trees
+from nebulift.whole_file import write_whole
 
 Floats = NDArray[np.float64]
 
@@ -62,15 +65,48 @@ def out_of_fold(
     *,
     ranks: Ranks | None = None,
     tell: Callable[[str], None] | None = None,
+    kept: Path | None = None,
 ) -> OutOfFold:
-    """All frames, fold by fold. Raises ``TrainingError``, as when all but one fold hold one class only."""
+    """All frames, fold by fold; those that an earlier run left in the folder ``kept`` are not trained again.
+
+    Raises ``TrainingError``, as when all but one fold hold one class only.
+    """
     found = np.zeros((2, len(lessons)))
     for number in sorted(set(fold.tolist())):
         mine = np.flatnonzero(fold == number)
+        file = None if kept is None else kept / f"fold-{_made_of(lessons, mine, size, plan)}.npz"
+        if file is not None and file.exists():
+            found[:, mine] = read_logits(file)
+            continue
         if tell is not None:
             tell(f"fold {number + 1}: a network that learns from the {len(lessons) - len(mine)} frames outside it")
-        found[:, mine] = fold_logits(lessons, mine, size, plan, ranks=ranks)
+        snapshot = None if file is None else file.with_suffix(".snapshot.pth")
+        found[:, mine] = fold_logits(lessons, mine, size, plan, ranks=ranks, snapshot_path=snapshot)
+        if file is not None and snapshot is not None and (ranks is None or ranks.is_first):
+            write_logits(file, found[:, mine])
+            snapshot.unlink(missing_ok=True)
     return OutOfFold(found[0], found[1], fold)
+
+
+def write_logits(file: Path, logits: Floats) -> None:
+    """Keep the scores of one fold, at once."""
+    content = io.BytesIO()
+    np.savez(content, logits=logits)
+    write_whole(file, content.getvalue())
+
+
+def read_logits(file: Path) -> Floats:
+    """The inverse of ``write_logits``."""
+    with np.load(file) as content:
+        return np.asarray(content["logits"], dtype=np.float64)
+
+
+def _made_of(lessons: Lessons, mine: NDArray[np.intp], size: str, plan: TrainingPlan) -> str:
+    """A name for what comes of these frames, this fold and this plan; others have another one."""
+    digest = hashlib.sha256(f"{size} {plan}".encode())
+    for part in (lessons.features(), lessons.targets(), lessons.weights(), mine):
+        digest.update(part.tobytes())
+    return digest.hexdigest()[:12]
 
 
 def by_camera(held_out: OutOfFold, clean: Floats, cameras: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from nebulift.training.checkpoint import save_checkpoint
 from nebulift.training.conclusion import School, conclude_training
 from nebulift.training.cross_fit import OutOfFold, out_of_fold
 from nebulift.training.dataset import AstroImageDataset
-from nebulift.training.dataset_folders import INPUTS, TRAIN, VALIDATION, write_dataset
+from nebulift.training.dataset_folders import FOLDS, INPUTS, TRAIN, VALIDATION, write_dataset
 from nebulift.training.imagenet import load_imagenet
 from nebulift.training.injection import chosen_for_twins, injected_twins
 from nebulift.training.input_cache import InputCache
@@ -106,7 +106,7 @@ def train_from_fits(
         if recipe.ask_network:
             plan, numbers["network"] = _asked(recipe, plan, lessons, listener if ranks.is_first else Silence())
         recipe = replace(recipe, plan=plan)
-        held_out = _held_out(recipe, lessons, ranks, listener)
+        held_out = _held_out(recipe, lessons, dataset_dir, ranks, listener)
         network = new_network(recipe.size, plan.seed)
         goes_on = recipe.resume and snapshot_path(model_output).exists()
         if recipe.pretrained and ranks.is_first and not goes_on:
@@ -155,7 +155,9 @@ def _asked(
     return plan, found
 
 
-def _held_out(recipe: Recipe, lessons: AstroImageDataset, ranks: Ranks, listener: Listener) -> OutOfFold | None:
+def _held_out(
+    recipe: Recipe, lessons: AstroImageDataset, dataset_dir: Path, ranks: Ranks, listener: Listener
+) -> OutOfFold | None:
     """Scores of the training frames by copies that have not learned from their group, where folds are wanted."""
     assert lessons.about is not None
     if recipe.folds < 2:
@@ -169,7 +171,7 @@ def _held_out(recipe: Recipe, lessons: AstroImageDataset, ranks: Ranks, listener
                 f"frames are left to learn from; add nights that have both"
             )
         return None
-    return out_of_fold(lessons, fold, recipe.size, recipe.plan, ranks=ranks, tell=tell)
+    return out_of_fold(lessons, fold, recipe.size, recipe.plan, ranks=ranks, tell=tell, kept=dataset_dir / FOLDS)
 
 
 def numbers_of(side: AstroImageDataset, seed: int) -> Numbers:

@@ -5,7 +5,6 @@ run that was stopped goes on where it was, and the result is the same bit by bit
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from nebulift.errors import TrainingError
 from nebulift.parallel import Hands, in_order
-from nebulift.training.cross_fit import OutOfFold, fold_logits
+from nebulift.training.cross_fit import OutOfFold, fold_logits, read_logits, write_logits
 from nebulift.training.grouped_choice import folds_of_cameras
 from nebulift.training.network_choices import sampler_by_network
 from nebulift.training.ranks import Ranks
@@ -72,8 +71,7 @@ def read_folds(folding: Folding, lessons: SimulatedLessons) -> OutOfFold:
     fold = _fold_of(lessons, folding.count)
     found = np.zeros((2, len(lessons)))
     for number, path in enumerate(folding.paths):
-        with np.load(path) as kept:
-            found[:, fold == number] = kept["logits"]
+        found[:, fold == number] = read_logits(path)
     return OutOfFold(found[0], found[1], fold)
 
 
@@ -116,7 +114,7 @@ def _train_some(job: tuple[Folding, tuple[int, ...]]) -> int:
             logits = fold_logits(
                 lessons, mine, folding.size, folding.plan, ranks=Ranks(wanted=folding.device), snapshot_path=snapshot
             )
-            _save_logits(path, logits)
+            write_logits(path, logits)
             snapshot.unlink(missing_ok=True)
     return len(numbers)
 
@@ -132,9 +130,3 @@ def _check_chunks(chunks: Sequence[Path]) -> None:
             f"{missing[0]}: {len(missing)} of {len(chunks)} sessions are not simulated yet; make all of them first "
             f"(--only-simulate, every --shard)"
         )
-
-
-def _save_logits(path: Path, logits: NDArray[np.float64]) -> None:
-    content = io.BytesIO()
-    np.savez(content, logits=logits)
-    write_whole(path, content.getvalue())
