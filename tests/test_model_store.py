@@ -88,6 +88,17 @@ def test_only_a_better_report_on_the_same_truth_promotes(newcomer, active, allow
     assert why in " ".join(found.reasons)
 
 
+def test_a_model_is_found_by_id_by_name_and_by_the_start_of_either(files, tmp_path):
+    store = ModelStore.open(tmp_path)
+    one, two = (store.install(files[name]) for name in ("one", "two"))
+    assert store.find(one.id[:5]) == store.find("rig 1") == one
+    assert store.find("rig 2") == two
+    with pytest.raises(WrongUsage, match="2 models are called so"):
+        store.find("rig")
+    with pytest.raises(WrongUsage, match="no such model"):
+        store.find("RIG 1")
+
+
 def test_a_model_is_installed_promoted_and_rolled_back(files, tmp_path):
     store = ModelStore.open(tmp_path)
     one, two = (store.install(files[name]) for name in ("one", "two"))
