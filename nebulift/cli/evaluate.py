@@ -57,26 +57,17 @@ def evaluate(
       nebulift evaluate my.onnx --on reviewed.csv --on simulated/ --output report --plots report
       nebulift evaluate new.onnx --against default --on simulated/ --workers 2
     """
-    from nebulift.classifier import load_classifier
     from nebulift.training.evaluation_report import as_pages
-    from nebulift.training.evaluation_sets import figures_of, truth_sets
+    from nebulift.training.evaluation_sets import truth_sets
     from nebulift.training.truth_files import read_truth
 
-    for name in (model, against or ""):
-        if name.endswith((".pth", ".pt")):
-            raise WrongUsage(f"{name}: a checkpoint; measure the .onnx that nebulift export makes of it")
-    classifier = None if no_model else load_classifier(model)
-    rival = None if against is None else load_classifier(against)
+    classifier = None if no_model else _loaded(model)
+    rival = None if against is None else _loaded(against)
     sets = [one for place in places for one in truth_sets(place, read_truth(place))]
     figures, pictures, rivalries = [], [], []
     for number, truth in enumerate(sets, start=1):
         found = _judged(truth, classifier, workers)
-        try:
-            figures.append(figures_of(truth, found, classifier.card if classifier else None))
-        except ValueError as error:
-            raise NebuliftError(
-                f"{truth.name}: none of its {len(truth.rows)} frames could be judged; first: {error}"
-            ) from error
+        figures.append(_figures(truth, found, classifier))
         if plots is not None and truth.source != "cv":
             folder = plots if len(sets) == 1 else plots / f"{number}-{re.sub(r'[^A-Za-z0-9]+', '-', truth.name)}"
             pictures += _plots()(found.rows, folder)
@@ -93,6 +84,25 @@ def evaluate(
         _write(output, page, pictures, record)
     for path in pictures:
         click.echo(f"written to {path}", err=True)
+
+
+def _loaded(model: str) -> Classifier:
+    from nebulift.classifier import load_classifier
+
+    if model.endswith((".pth", ".pt")):
+        raise WrongUsage(f"{model}: a checkpoint; measure the .onnx that nebulift export makes of it")
+    return load_classifier(model)
+
+
+def _figures(truth: TruthSet, found: Evaluated, classifier: Classifier | None) -> dict[str, Any]:
+    from nebulift.training.evaluation_sets import figures_of
+
+    try:
+        return figures_of(truth, found, classifier.card if classifier else None)
+    except ValueError as error:
+        raise NebuliftError(
+            f"{truth.name}: none of its {len(truth.rows)} frames could be judged; first: {error}"
+        ) from error
 
 
 def _rivalry(truth: TruthSet, found: Evaluated, rival: Classifier, workers: int) -> Rivalry:

@@ -187,6 +187,14 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, 
     return int(number) - 1, int(count)
 
 
+def _folds(ctx: click.Context, param: click.Parameter, count: int) -> int:
+    if count == 1:
+        raise click.BadParameter(
+            "1: without its only fold nothing is left to learn from; write 2 or more, or 0", ctx, param
+        )
+    return count
+
+
 @click.command()
 @click.option("--frames", default=30_000, show_default=True, type=click.IntRange(200))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(1))
@@ -216,7 +224,14 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, 
     type=click.Choice([*SAMPLERS, "auto"]),
     help="auto: what small networks validate best with, sessions left out.",
 )
-@click.option("--folds", default=FOLDS, show_default=True, type=click.IntRange(0), help="Of whole cameras; 0: none.")
+@click.option(
+    "--folds",
+    default=FOLDS,
+    show_default=True,
+    type=click.IntRange(0, len(TRAINING_CAMERAS)),
+    callback=_folds,
+    help="Of whole cameras; as many as cameras: each is left out alone; 0: none.",
+)
 @click.option("--fold-epochs", default=FOLD_EPOCHS, show_default=True, type=click.IntRange(1))
 @click.option("--against", default="default", show_default=True, help="The model that the new one has to beat.")
 @click.option("--mean-decay", default=0.0, show_default=True, type=click.FloatRange(0.0, 0.9999))
