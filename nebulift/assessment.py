@@ -19,6 +19,9 @@ Table = Sequence[tuple[float, float]]
 # Height of a trail's ridge over the noise of one pixel. The eye follows a line in a stretched picture from about 0.3;
 # at 1 it is plain; sigma clipping of a dozen subs leaves traces from about 2.
 STREAK_SEVERITY: Table = ((0.1, 0.15), (0.3, 0.3), (0.6, 0.5), (1.0, 0.7), (2.0, 0.85), (5.0, 0.95))
+# Total signal-to-noise of a trail: what is wide (out of focus) harms many pixels by little each, and a reduced picture
+# shows it as well as a narrow one. 12 is the least of which kinds are told, 60 a ridge of 0.9 over 2000 pixels.
+STREAK_SNR_SEVERITY: Table = ((6.0, 0.15), (12.0, 0.3), (27.0, 0.5), (60.0, 0.7), (150.0, 0.85), (400.0, 0.95))
 # Major over minor axis of the star images, all pointing one way, after a blur of two pixels: what the eye sees of an
 # elongation depends on the sampling. 1.25 is the eccentricity 0.6 from which PixInsight users weed in sets of one rig;
 # but lenses, dispersion near the horizon and colour filters give whole rigs 1.5 every night: one frame alone is blamed
@@ -120,7 +123,7 @@ def _streak(streak: Streak) -> Finding:
     name = "trail" if streak.object_kind == "unknown" else f"{streak.object_kind} trail"
     return Finding(
         Kind.STREAK,
-        severity(STREAK_SEVERITY, streak.peak_sigma),
+        max(severity(STREAK_SEVERITY, streak.peak_sigma), severity(STREAK_SNR_SEVERITY, streak.snr)),
         f"{name}, {streak.length_px:.0f} px long, {streak.peak_sigma:.1f} sigma high (S/N {streak.snr:.0f})",
         {"snr": streak.snr, "peak_sigma": streak.peak_sigma, "length_px": streak.length_px},
         Line(streak.x0_px, streak.y0_px, streak.x1_px, streak.y1_px, streak.width_px),
