@@ -51,9 +51,10 @@ def _glimpse_record(glimpse: Glimpse) -> dict[str, Any]:
 
 def _glimpse(record: dict[str, Any]) -> Glimpse:
     height, width = record["shape_px"]
-    names = {field.name for field in dataclasses.fields(Glimpse)} - {"shape_px", "noise_adu"}
-    arrays = {name: _unpacked(record[name]) for name in names}
-    return Glimpse(shape_px=(height, width), noise_adu=float(record["noise_adu"]), **arrays)
+    numbers = {name: float(record[name]) for name in ("noise_adu", "residual_noise")}
+    names = {field.name for field in dataclasses.fields(Glimpse)} - {"shape_px", *numbers}
+    values: dict[str, Any] = {name: _unpacked(record[name]) for name in names} | numbers
+    return Glimpse(shape_px=(height, width), **values)
 
 
 def _packed(values: NDArray[Any]) -> list[Any]:
