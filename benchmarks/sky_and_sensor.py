@@ -166,6 +166,16 @@ FAULTS: dict[str, tuple[Kind, Callable, tuple[float, ...]]] = {
         with_scene_fault(lambda rng, s, setting: random_obstacle(rng, s, setting.size, "tree")),
         SEVERITIES,
     ),
+    "leaf": (
+        Kind.OBSTRUCTION,
+        with_scene_fault(lambda rng, s, setting: random_obstacle(rng, s, setting.size, "leaf")),
+        SEVERITIES,
+    ),
+    "hair (a question at most)": (
+        Kind.OBSTRUCTION,
+        with_scene_fault(lambda rng, s, setting: random_obstacle(rng, s, setting.size, "hair")),
+        SEVERITIES,
+    ),
     "cover or dark as a light": (
         Kind.EMPTY, with_scene_fault(lambda rng, _s, _setting: Covered(float(rng.choice([0.0, 0.002])))), (1.0,),
     ),

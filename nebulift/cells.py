@@ -14,6 +14,12 @@ def large_regions(mask: NDArray[np.bool_], cells: int, connectivity: int = 4) ->
     return np.asarray(np.isin(labels, large))
 
 
+def labelled_regions(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Each connected region by itself, diagonals included."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return [np.asarray(labels == label) for label in range(1, count)]
+
+
 def largest_region(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest connected region; nothing of an empty mask."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)

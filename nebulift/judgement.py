@@ -48,6 +48,7 @@ class SessionContext:
     elongation_ratio: float | None = None
     drawn_elongation: float | None = None  # what the motion beyond the session's best gives a round star of its width
     few_fwhm_ratio: float | None = None  # where too few stars are measured for ``fwhm_ratio``
+    few_are_known: bool = False  # every measured star is one of the session's
     sky_ratio: float | None = None
     noise_ratio: float | None = None
     transparency: float | None = None  # light of matched stars over the session's best
@@ -64,13 +65,21 @@ class SessionContext:
     brighter_fraction: float | None = None  # of the field: sky brighter than the session's map
     darker_fraction: float | None = None
     covered_fraction: float = 0.0  # of the field: behind something, by stars or by the sky
+    fine_sigma: float | None = (
+        None  # height of faint structure that was not there before, noise of one pixel; < 0: dark
+    )
+    fine_certainty: float | None = None  # of it, in the scatter of such places
+    fine_cells: tuple[tuple[int, int], ...] = ()  # of the grid of the session's maps
+    fine_stays: bool = False  # it was there, in the same place, in the frames before
     tilt_sigma: float | None = None  # how much more the sky rises across the frame than in the session, pixel noise
+    is_steeper: bool = False  # the sky rises more across the frame than in the session, not less
     shift_fraction: float | None = None  # of the frame's width, since the frame before
     drift_fraction: float | None = None  # of the frame's width, since the session's stars were listed
     lost_field: bool = False  # none of the session's stars are there
     gone_fraction: float | None = None  # of the session's bright stars, where so few are left that none is recognised
     static_trails: tuple[int, ...] = ()  # trails that were in the same place before
     static_patch: bool = False  # what the frame by itself shows without stars was like that in the frames before
+    static_tear: bool = False  # other frames of the group are torn at this row, too: so nothing tore
     prior_transparency: float | None = None  # over the best of earlier nights, while this one has no reference yet
     prior_fwhm_ratio: float | None = None
     prior_elongation_ratio: float | None = None

@@ -52,6 +52,7 @@ from nebulift.verdict import (
     unreadable,
 )
 
+REMARK = 0.2  # severity of what is as it has been all the time
 FROZEN_FRAMES = 3  # unclean ones in a row: then the reference is old enough to be spoken of
 
 log = logging.getLogger(__name__)
@@ -255,15 +256,21 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
         covered=context.covered_fraction,
         edge_deg=context.edge_deg,
         edge_evidence=round(context.edge_evidence, 1),
+        fine_row=_middle([row for row, _ in context.fine_cells]),
+        fine_column=_middle([column for _, column in context.fine_cells]),
     )
     return _Compared(context, scalars, match)
+
+
+def _middle(places: list[int]) -> float | None:
+    return round(sum(places) / len(places), 1) if places else None
 
 
 def changing(measured: Measured, context: SessionContext | None) -> tuple[Finding, ...]:
     """The frame's own findings without what is the same in every frame.
 
-    Trails that have been in the same place before are no satellites. A part of the field that has been without stars
-    all the time is a dark nebula, or something that stands there all night: a person knows.
+    Trails that have been in the same place before are no satellites, and no frame tears where others did. A part of
+    the field that has been without stars all the time is a dark nebula, or something in the telescope.
     """
     if context is None:
         return measured.findings
@@ -274,13 +281,27 @@ def changing(measured: Measured, context: SessionContext | None) -> tuple[Findin
         if not (isinstance(finding.geometry, Line) and finding.kind is Kind.STREAK and finding.geometry.x0_px in static)
     ]
     if context.static_patch:
-        kept = [_unproven(finding) if isinstance(finding.geometry, Cells) else finding for finding in kept]
+        kept = [_standing(finding) if isinstance(finding.geometry, Cells) else finding for finding in kept]
+    if context.static_tear:
+        kept = [_untorn(finding) if "torn_at_px" in finding.evidence else finding for finding in kept]
     return tuple(kept)
 
 
-def _unproven(finding: Finding) -> Finding:
-    text = f"{finding.text}, as in the frames before: a dark nebula, or an obstacle all night?"
-    return replace(finding, severity=min(finding.severity, UNPROVEN), text=text)
+def _untorn(finding: Finding) -> Finding:
+    if finding.strong:
+        return finding
+    text = f"{finding.text}, as in other frames: an edge in the sky, or two amplifiers"
+    return replace(finding, severity=min(finding.severity, REMARK), text=text)
+
+
+def _standing(finding: Finding) -> Finding:
+    """What stands still before a tracked field is no part of the ground, which would cross it in minutes: it is of the
+    sky, or in the telescope. What was a question becomes a remark; what was certain, a question.
+    """
+    text = f"{finding.text}, as in the frames beside it: a dark nebula, or something in the telescope?"
+    return replace(
+        finding, severity=UNPROVEN if finding.severity > UNPROVEN else min(finding.severity, REMARK), text=text
+    )
 
 
 def _decide(

@@ -88,8 +88,7 @@ def _smoothed(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
     bowl = _bowl(mesh)
     if float(np.quantile(np.abs(mesh - bowl), 0.9)) > BOWL_SHARE * float(np.ptp(bowl)):
         bowl = np.zeros_like(mesh)
-    continued = np.ascontiguousarray(_extended(_extended(mesh - bowl, 0), 1))
-    return np.asarray(cv2.medianBlur(continued, 3)[1:-1, 1:-1] + bowl, dtype=np.float32)
+    return np.asarray(cv2.medianBlur(continued(mesh - bowl, 1), 3)[1:-1, 1:-1] + bowl, dtype=np.float32)
 
 
 def _bowl(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -168,7 +167,7 @@ def _bands(background: Background) -> Iterator[tuple[int, int, NDArray[np.float3
 
 def _drawn_across(mesh: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     """The mesh, continued by a cell on all sides, at every column of the map: (rows + 2, width)."""
-    extended = _extended(_extended(mesh, 0), 1)
+    extended = continued(mesh, 1)
     column = _mesh_positions(width, mesh.shape[1])
     left = column.astype(np.intp)
     share = (column - left).astype(np.float32)
@@ -179,6 +178,13 @@ def _drawn_across(mesh: NDArray[np.float32], width: int) -> NDArray[np.float32]:
 def _mesh_positions(length: int, cells: int) -> NDArray[np.float64]:
     """Where ``length`` pixels lie between the centres of ``cells`` + 2 cells, of which the outermost are added."""
     return np.asarray((np.arange(length) + 0.5) * cells / length + 0.5)
+
+
+def continued(mesh: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
+    """The mesh with so many cells more on every side, each on the straight line through the two before it."""
+    for _ in range(cells):
+        mesh = _extended(_extended(mesh, 0), 1)
+    return np.ascontiguousarray(mesh)
 
 
 def _extended(mesh: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from nebulift.verdict import Label
 
 HEIGHT, WIDTH = 2000, 3000
 NOISE_ADU = 20.0
+RESIDUAL_NOISE = 0.02  # of a cell of the map, in noise of one pixel
 BEGIN = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 
 
@@ -34,6 +35,7 @@ class Field:
         shift: tuple[float, float] = (0.0, 0.0),
         sky_adu: float = 1000.0,
         extra_sky: Any = 0.0,
+        extra_residual: Any = 0.0,  # noise of one pixel
         turned: bool = False,
         trails: Any = (),
     ) -> Glimpse:
@@ -50,12 +52,20 @@ class Field:
             places[order],
             flux[order],
             sky.astype(np.float32),
+            self.rng.normal(0.0, RESIDUAL_NOISE, (ROWS, COLUMNS)).astype(np.float32) + extra_residual,
+            RESIDUAL_NOISE,
             NOISE_ADU * (sky_adu / 1000.0) ** 0.5,
             np.array(trails, dtype=np.float64).reshape(-1, 4),
         )
 
 
-def scalars(glimpse: Glimpse, *, fwhm_px: float = 3.0, elongation: float = 1.1) -> FrameScalars:
+def scalars(
+    glimpse: Glimpse,
+    *,
+    fwhm_px: float = 3.0,
+    elongation: float = 1.1,
+    fine: tuple[float | None, float | None] = (None, None),
+) -> FrameScalars:
     return FrameScalars(
         len(glimpse.present),
         fwhm_px,
@@ -64,6 +74,8 @@ def scalars(glimpse: Glimpse, *, fwhm_px: float = 3.0, elongation: float = 1.1) 
         glimpse.noise_adu,
         None,
         good=False,
+        fine_row=fine[0],
+        fine_column=fine[1],
     )
 
 

@@ -97,13 +97,55 @@ class TestWhatStandsThereAllNight:
             context, state = seen_next(state, glimpse, Label.REVIEW, now=now)
         assert context.static_patch is is_static
 
-    def test_it_goes_to_a_person_then(self):
+    def test_looking_back_three_frames_after_it_say_so_as_well(self):
+        field, state = Field(), GroupState("group")
+        for number in range(3):
+            glimpse = field.glimpse()
+            now = self.part_without_stars(glimpse, at(5 * (number + 1)))
+            _, state = seen_next(state, glimpse, Label.REVIEW, now=now)
+        first = field.glimpse()
+        assert compare(state, first, self.part_without_stars(first, at(0)))[0].static_patch
+
+    @staticmethod
+    def part_without_stars(glimpse, taken_at):
+        return replace(scalars(glimpse), taken_at=taken_at, patch_share=0.3, patch_row=0.2, patch_column=0.5)
+
+    @pytest.mark.parametrize(("severity", "after"), [(0.9, 0.5), (0.5, 0.2)])
+    def test_what_was_certain_becomes_a_question_and_what_was_a_question_a_remark(self, severity, after):
         box = Cells(4, 4, ((0, 0), (0, 1)))
-        roof = Finding(Kind.OBSTRUCTION, 0.9, "30% of the field is blocked", geometry=box)
+        roof = Finding(Kind.OBSTRUCTION, severity, "30% of the field is blocked", geometry=box)
         seen = SimpleNamespace(findings=(roof,), measurements=SimpleNamespace(streaks=()))
         (found,) = changing(seen, SessionContext("group", 5, 0, static_patch=True))
-        assert (found.severity, found.geometry) == (0.5, box)
+        assert (found.severity, found.geometry) == (after, box)
         assert changing(seen, SessionContext("group", 5, 0)) == (roof,)
+
+
+class TestATearInTheSamePlace:
+    """A transfer breaks off anywhere; an edge in the sky is where it was, or across the field after a flip."""
+
+    @pytest.mark.parametrize(
+        ("rows", "is_static"),
+        [
+            ([0.31, 0.315, 0.31], True),
+            ([0.31, 0.31, 0.69], True),
+            ([0.31, 0.31, 0.5], False),
+            ([0.31, None, 0.31], False),
+        ],
+    )
+    def test_two_other_frames_must_show_it(self, rows, is_static):
+        field, state = Field(), GroupState("group")
+        for number, row in enumerate(rows):
+            glimpse = field.glimpse()
+            now = replace(scalars(glimpse), taken_at=at(5 * number), torn_row=row)
+            context, state = seen_next(state, glimpse, Label.REVIEW, now=now)
+        assert context.static_tear is is_static
+
+    @pytest.mark.parametrize(("strong", "after"), [(False, 0.2), (True, 0.9)])
+    def test_then_it_is_a_remark_unless_stars_are_cut_off(self, strong, after):
+        tear = Finding(Kind.READOUT, 0.9, "torn at row 320", {"torn_at_px": 320.0}, strong=strong)
+        seen = SimpleNamespace(findings=(tear,), measurements=SimpleNamespace(streaks=()))
+        (found,) = changing(seen, SessionContext("group", 5, 0, static_tear=True))
+        assert found.severity == after
 
 
 def night_under_a_roof(field, reach_of, frames=33):

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from nebulift.assessment import BLOCKED_SEVERITY, Table, severity
 from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import Course, SessionContext
-from nebulift.session.star_light import EXTINCT_COLUMNS, EXTINCT_ROWS
+from nebulift.session.glimpse import COLUMNS as MAP_COLUMNS
+from nebulift.session.glimpse import ROWS as MAP_ROWS
+from nebulift.session.star_light import EXTINCT_COLUMNS, EXTINCT_ROWS, MIN_FLUX_STARS
 from nebulift.verdict import NOTICEABLE_SEVERITY
 
 # Light of the stars lost against the clearer half of the last hours. A tenth of a magnitude is photometry's business;
@@ -37,8 +39,9 @@ RISING_SEVERITY: Table = ((0.03, 0.0), (0.06, 0.33), (0.12, 0.5), (0.25, 0.7), (
 WIDER_SEVERITY: Table = ((1.106, 0.0), (1.193, 0.3), (1.327, 0.5), (1.559, 0.7), (2.557, 0.95))
 # The same of finely sampled and of narrow stars alike, a little behind it: seeing moves narrow stars more.
 RAW_WIDER_SEVERITY: Table = ((1.3, 0.0), (1.45, 0.3), (1.62, 0.5), (1.9, 0.7), (4.0, 0.97))
-# Of a few stars, after what three of them may err: their median scatters by a tenth, focus doubles it.
-FEW_WIDER = 1.15
+# Of a few stars, after what their median may err. It scatters by 0.03 to 0.06 in clean frames; of stars that may be
+# others than before, by more; and two may be one, and a knot.
+FEW_WIDER, OTHERS_WIDER, TWO_WIDER = 1.05, 1.15, 1.2
 LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2.5, 0.95))
 # Noise of the sky against the last hours; it goes with the root of the light: 1.4 is twice the light.
 # Elongation that the motion since the session's best gives a round star of its width, from what the axes show: sampling
@@ -47,6 +50,9 @@ DRAWN_SEVERITY: Table = ((1.16, 0.0), (1.28, 0.3), (1.42, 0.5), (1.63, 0.7), (3.
 # Light added to that of the session, where it makes a slope: about as much more stands then on one side than the other.
 UNEVEN_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.55, 0.5), (0.8, 0.7), (4.0, 0.95))
 UNEVEN_TILT_SIGMA = 10.0
+# Light of the sky taken away, where that makes it steeper: what takes it stands on one side. The Moon that sets and the
+# end of dusk leave a flatter sky.
+SHADED_SEVERITY: Table = ((0.12, 0.0), (0.2, 0.3), (0.3, 0.5), (0.45, 0.7), (0.9, 0.95))
 NOISE_SEVERITY: Table = ((1.12, 0.0), (1.25, 0.3), (1.4, 0.5), (1.6, 0.7), (3.0, 0.95))
 SHIFT_SEVERITY: Table = ((0.15, 0.0), (0.3, 0.3), (0.45, 0.5), (0.65, 0.7), (1.0, 0.95))
 # Against earlier nights, before a night has a measure of its own: dust and damp take a quarter, seeing doubles widths.
@@ -55,6 +61,9 @@ PRIOR_LOSS_SEVERITY: Table = ((0.3, 0.0), (0.45, 0.3), (0.6, 0.5), (0.9, 0.6))
 PRIOR_WIDER_SEVERITY: Table = ((1.6, 0.0), (2.0, 0.3), (3.0, 0.5), (5.0, 0.6))
 PRIOR_LONGER_SEVERITY: Table = ((1.25, 0.0), (1.4, 0.3), (1.8, 0.5), (3.0, 0.6))
 PRIOR_STARS_SEVERITY: Table = ((0.6, 0.0), (0.7, 0.3), (0.85, 0.5), (1.0, 0.6))  # lost; the Moon takes half of them
+# Height of faint structure, noise of one pixel, as of trails; by it alone a person decides, no frame is condemned.
+FINE_SEVERITY: Table = ((0.1, 0.1), (0.3, 0.3), (0.6, 0.45), (2.0, 0.5))
+STAYING_SEVERITY = 0.25  # of what has been in the same place for frames: dust on the window, a lamp; a remark
 STEADY, RANDOM = 0.85, 0.6  # mean resultant length of directions; five random ones exceed 0.6 in 15 %
 ASIDE = 0.12  # of the field, from its middle: a patch over half of it has its middle a quarter aside
 NO_MEASURE = "this night has no measure of its own yet"
@@ -66,7 +75,9 @@ def session_findings(context: SessionContext) -> tuple[Finding, ...]:
     found = [
         *_clouds(context),
         *_patches(context),
+        *_shaded(context),
         *_absent(context),
+        *_fine(context),
         *_focus(context),
         *_tracking(context),
         *_bright_sky(context),
@@ -132,6 +143,17 @@ def _patches(context: SessionContext) -> Iterator[Finding]:
         yield Finding(Kind.OBSTRUCTION, bad, text, {"darker_fraction": darker})
 
 
+def _shaded(context: SessionContext) -> Iterator[Finding]:
+    """A soft edge so wide that it has no cells: the whole sky is darker, and leans."""
+    if context.noise_ratio is None or not context.is_steeper or (context.tilt_sigma or 0.0) < UNEVEN_TILT_SIGMA:
+        return
+    lost = 1.0 - context.noise_ratio**2
+    text = (
+        f"the sky has lost {lost:.0%} of its light, more on one side than on the other: an obstacle with a soft edge?"
+    )
+    yield Finding(Kind.OBSTRUCTION, severity(SHADED_SEVERITY, lost), text, {"light_lost": lost})
+
+
 def _covered_severity(table: Table, share: float, context: SessionContext) -> float:
     found = severity(table, share)
     return max(found, severity(RISING_SEVERITY, share)) if context.trends.is_rising else found
@@ -150,12 +172,26 @@ def _absent(context: SessionContext) -> Iterator[Finding]:
         yield Finding(kind, severity(ABSENT_SEVERITY, absent), text, {"absent_fraction": absent})
 
 
+def _fine(context: SessionContext) -> Iterator[Finding]:
+    height = context.fine_sigma
+    if height is None:
+        return
+    cells = Cells(MAP_ROWS, MAP_COLUMNS, context.fine_cells)
+    share = len(context.fine_cells) / (MAP_ROWS * MAP_COLUMNS)
+    what = "brighter: a ghost, a wisp, a broad trail" if height > 0.0 else "darker: dust, an edge, a shade"
+    staying = ", as in the frames before" if context.fine_stays else ""
+    text = f"{share:.1%} of the field{place_of(cells)} {abs(height):.2f} sigma {what}?{staying}"
+    bad = min(severity(FINE_SEVERITY, abs(height)), STAYING_SEVERITY if context.fine_stays else 1.0)
+    evidence = {"height_sigma": height, "certainty_sigma": context.fine_certainty or 0.0}
+    yield Finding(Kind.CLOUD if height > 0.0 else Kind.OBSTRUCTION, bad, text, evidence, cells)
+
+
 def _focus(context: SessionContext) -> Iterator[Finding]:
     ratio, wider = context.fwhm_ratio, context.trends.wider
     if context.few_fwhm_ratio is not None:
         few = context.few_fwhm_ratio
         text = f"the few stars are {few:.2f} times as wide as the session's best: focus or seeing"
-        bad = severity(RAW_WIDER_SEVERITY, few / FEW_WIDER)
+        bad = severity(RAW_WIDER_SEVERITY, few / _few_error(context))
         yield Finding(Kind.DEFOCUS, bad, text, {"fwhm_ratio": few})
     if ratio is None or context.seen_fwhm_ratio is None:
         return
@@ -165,6 +201,13 @@ def _focus(context: SessionContext) -> Iterator[Finding]:
         text = f"{what} since {_clock(wider)} (FWHM {wider.best:.1f} -> {wider.now:.1f} px)"
     bad = max(severity(WIDER_SEVERITY, context.seen_fwhm_ratio), severity(RAW_WIDER_SEVERITY, ratio))
     yield Finding(Kind.DEFOCUS, bad, text, {"fwhm_ratio": ratio})
+
+
+def _few_error(context: SessionContext) -> float:
+    """By what the width of a few stars may be wrong, as a factor."""
+    if not context.few_are_known:
+        return OTHERS_WIDER
+    return TWO_WIDER if context.matched_stars == MIN_FLUX_STARS else FEW_WIDER
 
 
 def _tracking(context: SessionContext) -> Iterator[Finding]:

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.assessment import SEEN_BLUR_PX, seen_width_px
+from nebulift.cells import cells_of
 from nebulift.judgement import SessionContext
 from nebulift.session.edge import believed, edge_of
+from nebulift.session.fine_change import Light, fine_change
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
 from nebulift.session.sky_change import sky_change
+from nebulift.session.sky_map import SkyMap
 from nebulift.session.star_light import SURE_STARS, absent_share, extinction, fading, seen_stars, transparency
 from nebulift.session.star_match import Match, Motion, match_few, match_stars
 from nebulift.session.state import (
@@ -32,10 +35,13 @@ NEAR_FRAMES = 20  # clean frames nearest in time: slow changes of the night (air
 MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and seeing alone takes nearly all away
 MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
 MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
-OUTSHONE = 1.5  # times the stars of the reference
+OUTSHONE, SURE_ERRORS = 1.5, 2.0  # times the stars, or the light, of the reference; of the error of the latter
+OTHERS_SHAPES = 3  # stars that may be others than before tell a width together; of two known ones each does
 STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
 STATIC_PX = 12.0  # of dither
 STATIC_PATCH_FRAMES, STATIC_PATCH = 3, 0.04  # in a row; of the field: what rises at all does so by more in three frames
+STATIC_ROWS, STATIC_TEARS = 0.02, 2  # of the height, more than dither; frames: chance does not tear two at one row
+STATIC_CELLS = 2.0  # of the map
 STATIC_FRAMES = 2  # two satellites in one track happen in the belt of the geostationary ones; three do not
 
 
@@ -47,12 +53,21 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     """
     reference = _near_good(state.history)
     match = _match(state.catalogue, glimpse)
+    few_are_known = match is not None and len(match.frame) >= len(glimpse.stars)
+    if not few_are_known and len(glimpse.stars) < OTHERS_SHAPES:
+        now = replace(now, few_fwhm_px=None)
     raw, error = transparency(state.catalogue, glimpse, match)
     rows = against_prior(state, now, raw) | (_ratios(now, reference, raw) if len(reference) >= MIN_REFERENCE else {})
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
-    clouded = now.stars > OUTSHONE * quantile([frame.stars for frame in reference], 0.75) if reference else False
-    sky = None if clouded or (shift or 0.0) >= MAX_MAP_SHIFT else sky_change(_maps_alike(state, match), glimpse)
-    stars = seen_stars(state.catalogue, glimpse, match, raw)
+    clouded = _outshines(now, reference, rows.get("transparency"), error)
+    if clouded:
+        rows["noise_ratio"] = None
+    motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
+    maps = _maps_alike(state, motion)
+    sky = None if clouded or (shift or 0.0) >= MAX_MAP_SHIFT else sky_change([one.packed for one in maps], glimpse)
+    light = Light(rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0, sky.tilt_sigma if sky else 0.0)
+    fine = None if sky is None else fine_change(maps, glimpse, motion, light)
+    stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw)
     extinct = extinction(stars) if stars else None
     edge = edge_of(stars) if stars else None
     seen_edge = believed(edge, now.taken_at, state.history)
@@ -64,6 +79,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         group=state.group,
         frames_before=state.frames,
         reference_frames=state.reference_frames,
+        few_are_known=few_are_known,
         matched_stars=None if match is None else len(match.frame),
         raw_transparency=raw,
         transparency_error=error,
@@ -77,17 +93,34 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         brighter_fraction=brighter,
         darker_fraction=darker,
         covered_fraction=covered,
+        fine_sigma=fine.height_sigma if fine else None,
+        fine_certainty=fine.certainty_sigma if fine else None,
+        fine_cells=cells_of(fine.cells) if fine else (),
+        fine_stays=fine is not None and _stays(state.history, now, *fine.middle),
         tilt_sigma=None if sky is None else sky.tilt_sigma,
+        is_steeper=sky is not None and sky.is_steeper,
         shift_fraction=shift,
         drift_fraction=drift,
         lost_field=_lost(state.catalogue, glimpse, match),
         gone_fraction=_gone(state.catalogue, glimpse, match),
         static_trails=_static_trails(state, glimpse),
         static_patch=_has_static_patch(state.history, now),
+        static_tear=_has_static_tear(state.history, now),
         trends=trends(state.history, replace(now, transparency=raw, covered=covered)),
         **rows,
     )
     return context, match
+
+
+def _outshines(
+    now: FrameScalars, reference: Sequence[FrameScalars], transparency: float | None, error: float | None
+) -> bool:
+    """Whether the frame shows so much more than its reference that this was behind cloud: light is only ever lost."""
+    if not reference:
+        return False
+    if transparency is not None and transparency - SURE_ERRORS * transparency * (error or 0.0) > OUTSHONE:
+        return True
+    return now.stars > OUTSHONE * quantile([frame.stars for frame in reference], 0.75)
 
 
 def _near_good(history: Sequence[FrameScalars]) -> list[FrameScalars]:
@@ -113,11 +146,10 @@ def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | N
     }
 
 
-def _maps_alike(state: GroupState, match: Match | None) -> list[str]:
+def _maps_alike(state: GroupState, motion: Motion | None) -> list[SkyMap]:
     """The group's maps of the sky that were taken with the camera the same way up as in this frame."""
-    known = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
-    turned = known is not None and known.is_turned
-    return [one.packed for one in state.sky_maps if one.is_turned == turned]
+    turned = motion is not None and motion.is_turned
+    return [one for one in state.sky_maps if one.is_turned == turned]
 
 
 def _few_ratio(now: FrameScalars, reference: Sequence[FrameScalars]) -> float | None:
@@ -211,14 +243,51 @@ def _static_trails(state: GroupState, glimpse: Glimpse) -> tuple[int, ...]:
 
 
 def _has_static_patch(history: Sequence[FrameScalars], now: FrameScalars) -> bool:
-    """Whether what the frame by itself shows without stars was as large, in the same place, in the frames before."""
+    """Whether what the frame by itself shows without stars is as large, in the same place, in the frames just before,
+    or (looking back) just after it.
+    """
     if now.patch_share is None:
         return False
+    return any(
+        len(side) == STATIC_PATCH_FRAMES and all(_same_patch(frame, now) for frame in side)
+        for side in (_last(history, now, STATIC_PATCH_FRAMES), _next(history, now, STATIC_PATCH_FRAMES))
+    )
+
+
+def _has_static_tear(history: Sequence[FrameScalars], now: FrameScalars) -> bool:
+    """Whether the sky of other frames jumps at this row, too, or, before a flip, at the one across: an edge in the sky
+    or between two amplifiers.
+    """
+    if now.torn_row is None:
+        return False
+    rows = known([frame.torn_row for frame in history])
+    alike = [row for row in rows if min(abs(row - now.torn_row), abs(1.0 - row - now.torn_row)) <= STATIC_ROWS]
+    return len(alike) >= STATIC_TEARS
+
+
+def _stays(history: Sequence[FrameScalars], now: FrameScalars, row: float, column: float) -> bool:
+    """Whether faint structure lay in the same place in the frames before."""
+    last = _last(history, now, STATIC_PATCH_FRAMES)
+    places = [(frame.fine_row, frame.fine_column) for frame in last]
+    return len(last) == STATIC_PATCH_FRAMES and all(
+        there is not None and over is not None and max(abs(there - row), abs(over - column)) <= STATIC_CELLS
+        for there, over in places
+    )
+
+
+def _last(history: Sequence[FrameScalars], now: FrameScalars, frames: int) -> list[FrameScalars]:
+    """The newest frames of those before ``now``."""
     before = [
         frame for frame in history if frame.taken_at is None or now.taken_at is None or frame.taken_at < now.taken_at
     ]
-    last = sorted(before, key=lambda frame: frame.taken_at or "")[-STATIC_PATCH_FRAMES:]
-    return len(last) == STATIC_PATCH_FRAMES and all(_same_patch(frame, now) for frame in last)
+    return sorted(before, key=lambda frame: frame.taken_at or "")[-frames:]
+
+
+def _next(history: Sequence[FrameScalars], now: FrameScalars, frames: int) -> list[FrameScalars]:
+    """The first frames of those after ``now``."""
+    after = [(frame.taken_at, frame) for frame in history if frame.taken_at is not None]
+    later = [(at, frame) for at, frame in after if now.taken_at is not None and at > now.taken_at]
+    return [frame for _, frame in sorted(later, key=lambda one: one[0])[:frames]]
 
 
 def _same_patch(one: FrameScalars, other: FrameScalars) -> bool:

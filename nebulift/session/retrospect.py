@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from nebulift.session.sky_map import SkyMap
 from nebulift.session.star_match import Motion
-from nebulift.session.state import KEPT_MAPS, FrameScalars, GroupState, SkyMap
+from nebulift.session.state import KEPT_MAPS, FrameScalars, GroupState
 
 NEAR_FRAMES = 60  # to either side
 

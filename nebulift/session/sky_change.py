@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nebulift.cells import large_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
-from nebulift.session.state import unpacked_map
+from nebulift.session.sky_map import unpacked_map
 
 MIN_MAPS = 1  # a cell gathers some thousand pixels: one map is good to a hundredth of a sigma
 STEP_SIGMA, STEPPED_SHARE = 0.01, 0.4  # of the cells are alike to so much; where there is noise, a sixth at most
@@ -33,6 +33,7 @@ class SkyChange:
 
     patches: NDArray[np.int8]  # (44, 64): 1 brighter, -1 darker than the group's sky explains
     tilt_sigma: float  # by how much more the sky rises across the frame, in noise of one pixel
+    is_steeper: bool  # than the group's sky is
 
 
 def sky_change(maps: Sequence[str], glimpse: Glimpse) -> SkyChange | None:
@@ -59,7 +60,16 @@ def sky_change(maps: Sequence[str], glimpse: Glimpse) -> SkyChange | None:
     patches = np.zeros(left.shape, dtype=np.int8)
     for sign in (1, -1):
         patches[large_regions(sign * left > limit, MIN_PATCH_CELLS)] = sign
-    return SkyChange(patches, float(np.hypot(coefficients[2], coefficients[3])))
+    slope = coefficients[2:]
+    own = _slope(reference, x, y) * coefficients[1]
+    steeper = float(np.hypot(*(own + slope))) > float(np.hypot(*own))
+    return SkyChange(patches, float(np.hypot(*slope)), steeper)
+
+
+def _slope(sky: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rise of the sky across the frame along x and along y, by least squares."""
+    flat = sky - sky.mean()
+    return np.array([(flat * x).sum() / (x * x).sum(), (flat * y).sum() / (y * y).sum()])
 
 
 def _is_stepped(sky: NDArray[np.float64]) -> bool:

@@ -51,6 +51,11 @@ class Motion:
         turn = np.array([[self.cos, -self.sin], [self.sin, self.cos]])
         return np.asarray(points @ turn.T + (self.dx_px, self.dy_px))
 
+    def of_middle(self, shape_px: tuple[int, int]) -> tuple[float, float]:
+        """Where the middle of a frame of this shape comes to lie: x, y."""
+        x, y = self.apply(np.array([[shape_px[1] / 2.0, shape_px[0] / 2.0]]))[0]
+        return round(float(x), 1), round(float(y), 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:

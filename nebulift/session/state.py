@@ -3,9 +3,7 @@
 Only frames that were judged clean enter the reference: while frames are bad it stands still and learns no defect.
 """
 
-import base64
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,7 +16,8 @@ from nebulift.almanac import airmass_of
 from nebulift.assessment import TRAILED_COHERENCE, seen_elongation
 from nebulift.exposure import Exposure
 from nebulift.measurements import Coverage, Measurements, Stars
-from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
+from nebulift.session.glimpse import Glimpse
+from nebulift.session.sky_map import SkyMap, sky_map_of
 from nebulift.session.star_match import Match, Motion
 from nebulift.verdict import Label
 
@@ -27,7 +26,7 @@ KEPT_MAPS = 7  # sky maps of clean frames: their median removes what is the same
 KEPT_TRAILS = 12  # frames whose trails are remembered: what comes back in the same place is no satellite
 CATALOGUE_STARS = 120
 MIN_SHAPES = 8  # the median width of fewer scatters by a tenth or more: what seeing does
-FEW_SHAPES = 3  # tell whether images have doubled
+FEW_SHAPES = 2  # tell whether images have doubled, if they are known stars; three, if they may be others
 MIN_CATALOGUE = 4  # two may then go behind a cloud, and the other two still tell the field
 OUTSHONE, OUTSHONE_STARS = 3, 30  # times the stars, and so many: then its own frame was the clouded one
 MANY_STARS = 12  # a catalogue of so many may hold faint ones: their errors cancel
@@ -35,7 +34,6 @@ BRIGHT_SNR = 15.0  # of each star in a smaller one: a star that noise lifted is 
 NOISE_FWHM = 1.5  # root of the area of noise under a star, 4 pi sigma^2, in FWHM
 TRUSTED_MATCHES = 2  # before, the catalogue itself may be the frame that is off target or trailed
 EXTINCTION_MAG = 0.15  # a unit of airmass, middle of what amateur sites have in V and L
-MAP_STEP_SIGMA = 0.05  # sky maps are kept in steps of a twentieth of the pixel noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,9 @@ class FrameScalars:
     patch_share: float | None = None  # of the field that the frame by itself shows to be without stars
     patch_row: float | None = None  # middle of it, 0..1
     patch_column: float | None = None
+    fine_row: float | None = None  # middle of faint structure that was not there before, cells of the map
+    fine_column: float | None = None
+    torn_row: float | None = None  # 0..1, where the sky jumps
     few_fwhm_px: float | None = None  # where fewer stars are measured than ``fwhm_px`` asks for
 
 
@@ -89,14 +90,6 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True)
-class SkyMap:
-    """The sky of a clean frame, small. On the sensor: after a flip the sky's own slope stands on its head."""
-
-    packed: str  # see ``packed_map``
-    is_turned: bool  # by more than a right angle against the catalogue
-
-
-@dataclass(frozen=True, slots=True)
 class GroupState:
     """One group of frames so far."""
 
@@ -124,7 +117,7 @@ class GroupState:
             int(record["frames"]),
             tuple(FrameScalars(*scalars) for scalars in record["history"]),
             catalogue and _read_catalogue(catalogue),
-            tuple(SkyMap(**one) for one in record["sky_maps"]),
+            tuple(_read_map(one) for one in record["sky_maps"]),
             tuple(tuple(tuple(line) for line in lines) for lines in record["trails"]),
             record["origin"] and Motion(**record["origin"]),
             record["prior"] and Prior(**record["prior"]),
@@ -141,11 +134,17 @@ def _read_catalogue(record: dict[str, Any]) -> Catalogue:
     return Catalogue(stars, Motion(**record["motion"]), int(record["confirmed"]))
 
 
+def _read_map(record: dict[str, Any]) -> SkyMap:
+    middle = record["middle_px"]
+    return SkyMap(record["packed"], bool(record["is_turned"]), record["residual"], middle and (middle[0], middle[1]))
+
+
 def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
     """What of the measurements the session compares; shapes of fewer than eight stars are not."""
     stars = measured.stars
     enough = stars.measured >= MIN_SHAPES
     share, row, column = _patch(measured.coverage)
+    torn = measured.sensor.torn_at_px
     aligned = enough and (stars.angle_coherence or 0.0) >= TRAILED_COHERENCE
     return FrameScalars(
         stars.count,
@@ -161,6 +160,7 @@ def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
         patch_share=share,
         patch_row=row,
         patch_column=column,
+        torn_row=None if torn is None else round(torn / measured.height_px, 4),
         few_fwhm_px=stars.fwhm_px if not enough and stars.measured >= FEW_SHAPES else None,
     )
 
@@ -192,18 +192,6 @@ def _seen(stars: Stars) -> float | None:
     return seen_elongation(stars.fwhm_px, stars.elongation)
 
 
-def packed_map(sky_adu: NDArray[np.float32], noise_adu: float) -> str:
-    """A sky map as text: in steps of a twentieth sigma about its median, zlib, base64."""
-    steps = (sky_adu - np.median(sky_adu)) / (noise_adu * MAP_STEP_SIGMA)
-    return base64.b64encode(zlib.compress(np.clip(np.rint(steps), -32767, 32767).astype("<i2").tobytes(), 9)).decode()
-
-
-def unpacked_map(text: str) -> NDArray[np.float64]:
-    """The sky map in sigma about its median, shape (44, 64)."""
-    steps = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<i2")
-    return steps.reshape(ROWS, COLUMNS).astype(np.float64) * MAP_STEP_SIGMA
-
-
 def updated(
     state: GroupState,
     glimpse: Glimpse,
@@ -225,7 +213,8 @@ def updated(
     maps = state.sky_maps
     if good:
         turned = catalogue is not None and catalogue.motion.is_turned
-        maps = (*maps, SkyMap(packed_map(glimpse.sky_adu, glimpse.noise_adu), turned))[-KEPT_MAPS:]
+        middle = None if catalogue is None else catalogue.motion.of_middle(glimpse.shape_px)
+        maps = (*maps, sky_map_of(glimpse, middle, is_turned=turned))[-KEPT_MAPS:]
     lines = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in np.round(glimpse.trails, 1))
     return replace(
         state,

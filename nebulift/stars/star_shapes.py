@@ -251,7 +251,9 @@ def _fluxes(stamps: NDArray[np.float32], shapes: Shapes) -> NDArray[np.float64]:
         return core
     reach = min(GROWTH_FWHM * fwhm, stamps.shape[1] // 2)
     whole = circle_flux(stamps[bright], shapes.x[bright], shapes.y[bright], reach)
-    growth = weighted_median(whole / core[bright], core[bright])
+    # one star far brighter than all others must not decide: near full wells its core is flattened
+    weight = np.minimum(core[bright], core[bright[MIN_GROWTH_STARS - 1]])
+    growth = weighted_median(whole / core[bright], weight)
     return np.asarray(core * np.clip(growth, *GROWTH_LIMITS))
 
 

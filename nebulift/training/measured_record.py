@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nebulift.assessment import findings_of
 from nebulift.exposure import Exposure, FrameKind
 from nebulift.judgement import plain
-from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
+from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sensor, Sky, Stars, Streak
 from nebulift.pipeline import Measured
 from nebulift.session import Glimpse
 
@@ -51,9 +51,10 @@ def _glimpse_record(glimpse: Glimpse) -> dict[str, Any]:
 
 def _glimpse(record: dict[str, Any]) -> Glimpse:
     height, width = record["shape_px"]
-    names = {field.name for field in dataclasses.fields(Glimpse)} - {"shape_px", "noise_adu"}
-    arrays = {name: _unpacked(record[name]) for name in names}
-    return Glimpse(shape_px=(height, width), noise_adu=float(record["noise_adu"]), **arrays)
+    numbers = {name: float(record[name]) for name in ("noise_adu", "residual_noise")}
+    names = {field.name for field in dataclasses.fields(Glimpse)} - {"shape_px", *numbers}
+    values: dict[str, Any] = {name: _unpacked(record[name]) for name in names} | numbers
+    return Glimpse(shape_px=(height, width), **values)
 
 
 def _packed(values: NDArray[Any]) -> list[Any]:
@@ -84,7 +85,12 @@ def _measurements(record: dict[str, Any]) -> Measurements:
         _sensor(record["sensor"]),
         coverage,
         record["detector_version"],
+        _dark_line(record.get("dark_line")),
     )
+
+
+def _dark_line(record: dict[str, Any] | None) -> DarkLine | None:
+    return None if record is None else DarkLine(**{**record, "box_px": tuple(record["box_px"])})
 
 
 def _sensor(record: dict[str, Any]) -> Sensor:
