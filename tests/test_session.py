@@ -12,6 +12,7 @@ from nebulift.exposure import Exposure
 from nebulift.findings import Kind
 from nebulift.session import GroupState, compare, group_key, hindsight, is_over, session_findings, witness_of
 from nebulift.session.glimpse import COLUMNS, ROWS
+from nebulift.session.sky_change import sky_change
 from nebulift.verdict import Label, decide
 
 
@@ -79,6 +80,17 @@ class TestWhatIsTheSame:
             assert (context.tilt_sigma or 0.0) < 1.0
         context, _ = seen_next(state, field.glimpse(turned=True, extra_sky=70.0 * NOISE_ADU * (1.0 - x)))
         assert context.tilt_sigma == pytest.approx(40.0, rel=0.1)
+
+    def test_right_after_a_flip_only_what_neither_side_explains_is_a_change(self, field):
+        y, x = grid()
+        lamp = 3.0 * NOISE_ADU * np.exp(-((x - 0.2) ** 2 + (y - 0.3) ** 2) / 0.01)
+        state = after_clean_frames(field, extra_sky=lamp)
+        for still in (lamp, lamp[::-1, ::-1]):  # on the sensor, or in the sky
+            context, _ = seen_next(state, field.glimpse(turned=True, extra_sky=still))
+            assert (context.darker_fraction, context.brighter_fraction, context.tilt_sigma) == (0.0, 0.0, None)
+        roof = -5.0 * NOISE_ADU * (x + y > 1.5)
+        context, _ = seen_next(state, field.glimpse(turned=True, extra_sky=lamp + roof))
+        assert context.darker_fraction > 0.05
 
     def test_levels_that_jump_by_a_step_of_the_converter_are_no_change_of_the_sky(self, field):
         def stepped(glimpse):
@@ -154,6 +166,16 @@ class TestWhatChanged:
         assert context.brighter_fraction == context.darker_fraction == 0.0
         assert worst(context)[0] is Kind.GRADIENT
 
+    def test_a_sky_that_loses_light_more_on_one_side_is_shaded(self, field):
+        _, x = grid()
+        state = after_clean_frames(field)
+        shaded = field.glimpse(sky_adu=800.0, extra_sky=-12.0 * NOISE_ADU * x)
+        context, _ = seen_next(state, shaded)
+        assert worst(context) == (Kind.OBSTRUCTION, pytest.approx(0.3, abs=0.15))
+        moonlit = after_clean_frames(field, extra_sky=12.0 * NOISE_ADU * x)
+        context, _ = seen_next(moonlit, field.glimpse(sky_adu=800.0))  # the Moon has set
+        assert worst(context)[0] is not Kind.OBSTRUCTION
+
     def test_wider_and_longer_stars_are_named(self, field):
         state = after_clean_frames(field)
         soft, long = field.glimpse(), field.glimpse()
@@ -202,6 +224,31 @@ class TestTheBaseline:
             labels.append(label)
         assert Label.CLEAN not in labels[12:]
         assert set(labels[20:]) == {Label.CONTAMINATED}
+
+    def test_maps_of_the_beginning_are_kept_on_either_side_of_a_flip(self, field):
+        state, every = GroupState("group"), []
+        for number in range(20):
+            _, state = seen_next(state, field.glimpse(turned=number >= 10))
+            every.append(state.sky_maps[-1])
+            if number == 9:
+                assert state.sky_maps == (*every[:2], *every[-5:])
+        assert state.sky_maps == (*every[10:12], *every[-5:])
+
+    def test_what_creeps_in_over_frames_that_passed_as_clean_is_seen_against_the_beginning(self, field):
+        y, x = grid()
+        state = after_clean_frames(field, 3)
+        for depth in np.arange(0.0, 1.0, 0.08):  # of a pixel's noise
+            glimpse = field.glimpse(extra_sky=-depth * NOISE_ADU * (np.hypot(x - 0.4, y - 0.5) < 0.2))
+            newest = sky_change([one.packed for one in state.sky_maps[-5:]], glimpse)
+            context, state = seen_next(state, glimpse)
+        assert newest.patches.min() == 0
+        assert context.darker_fraction > 0.05
+
+    def test_a_reference_behind_cloud_blames_no_clear_frame(self, field):
+        state = after_clean_frames(field, 3, transparency=0.4)
+        context, _ = seen_next(state, field.glimpse(sky_adu=1500.0))
+        assert (context.noise_ratio, context.absent_fraction, context.darker_fraction) == (None, None, None)
+        assert session_findings(context) == ()
 
     def test_it_does_not_follow_a_slow_fading(self, field):
         state = after_clean_frames(field)

@@ -14,7 +14,7 @@ from nebulift.findings import Kind
 from nebulift.session import GroupState, compare, glimpse_of, next_session, scalars_of, session_findings
 from nebulift.session.star_match import Motion, match_few
 from nebulift.simulate import star_field
-from nebulift.verdict import Label
+from nebulift.verdict import Label, decide
 
 
 def at(minutes):
@@ -104,6 +104,28 @@ class TestPoorFields:
             for _ in range(4):
                 context, state = seen_next(state, poor.glimpse(shift=tuple(poor.rng.uniform(-30, 30, 2))))
                 assert all(finding.severity < 0.3 for finding in session_findings(context))
+
+    @pytest.mark.parametrize(
+        ("stars", "ratio", "label"), [(4, 1.6, Label.REVIEW), (2, 2.1, Label.REVIEW), (4, 1.2, Label.CLEAN)]
+    )
+    def test_the_widths_of_a_few_known_stars_tell_the_focus(self, stars, ratio, label):
+        poor = Field(stars=stars + 2)
+        state = GroupState("group")
+        for _ in range(4):
+            glimpse = poor.glimpse()
+            _, state = seen_next(state, glimpse, now=replace(scalars(glimpse), fwhm_px=None, few_fwhm_px=3.0))
+        glimpse = poor.glimpse()
+        few = replace(glimpse, stars=glimpse.stars[:stars], flux_adu=glimpse.flux_adu[:stars])
+        now = replace(scalars(few), fwhm_px=None, few_fwhm_px=3.0 * ratio)
+        assert decide(session_findings(compare(state, few, now)[0])).label is label
+
+    def test_two_stars_that_may_be_others_tell_nothing(self):
+        poor = Field(stars=6)
+        state = after_clean_frames(poor)
+        glimpse = poor.glimpse()
+        others = replace(glimpse, stars=np.array([[50.0, 1900.0], [2900.0, 77.0]]), flux_adu=glimpse.flux_adu[:2])
+        now = replace(scalars(others), fwhm_px=None, few_fwhm_px=9.0)
+        assert compare(state, others, now)[0].few_fwhm_ratio is None
 
     def test_unrelated_stars_do_not_match(self):
         rng = np.random.default_rng(4)

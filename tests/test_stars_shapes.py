@@ -195,6 +195,24 @@ def test_the_light_of_a_saturated_star_is_not_measured_however_small_it_is():
     assert np.ptp(stars.flux_adu) < 0.1 * np.median(stars.flux_adu)
 
 
+@pytest.mark.parametrize("flattened", [False, True])
+def test_one_star_far_brighter_than_all_others_does_not_set_their_light(flattened):
+    """Near full wells its core is flat, so that its wings seem to hold more: that is no measure of the others."""
+    rng = np.random.default_rng(9)
+    pixels = rng.normal(1000.0, 20.0, (900, 900))
+    y, x = np.mgrid[-12:13, -12:13]
+    image = np.exp(-(x**2 + y**2) / (2.0 * (4.4 / FWHM_PER_SIGMA) ** 2))
+    for number, row in enumerate(range(60, 860, 160)):
+        for column in range(60, 860, 160):
+            peak = 50_000.0 if (row, column) == (380, 380) else 2000.0 + 100.0 * number
+            star = np.minimum(peak * image, 0.6 * peak) if flattened and peak > 5000.0 else peak * image
+            pixels[row - 12 : row + 13, column - 12 : column + 13] += star
+    stars = ArtifactDetector().analyse_array(pixels.astype(np.uint16)).views.stars.shapes
+    faint = stars.flux_adu[stars.flux_adu < 3e5]
+    true = 2200.0 * 2.0 * np.pi * (4.4 / FWHM_PER_SIGMA) ** 2
+    assert np.median(faint) == pytest.approx(true, rel=0.04)
+
+
 def test_the_light_of_wide_stars_does_not_hang_on_the_sky_beneath_them():
     """Wide images are measured on the map, which is in units of the noise of each place."""
     field = star_field(1200, 800, fwhm_px=9.0, density_per_mpx=400, seed=8)

@@ -20,6 +20,8 @@ from nebulift.session.sky_map import SkyMap
 from nebulift.session.star_light import SURE_STARS, absent_share, extinction, fading, seen_stars, transparency
 from nebulift.session.star_match import Match, Motion, match_few, match_stars
 from nebulift.session.state import (
+    FIRST_MAPS,
+    NEWEST_MAPS,
     TRUSTED_MATCHES,
     Catalogue,
     FrameScalars,
@@ -64,14 +66,20 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         rows["noise_ratio"] = None
     motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
     maps = _maps_alike(state, motion)
-    sky = None if clouded or (shift or 0.0) >= MAX_MAP_SHIFT else sky_change([one.packed for one in maps], glimpse)
-    light = Light(rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0, sky.tilt_sigma if sky else 0.0)
+    sky, early = None, None
+    if not clouded and (shift or 0.0) < MAX_MAP_SHIFT:
+        newest = (maps or state.sky_maps)[-NEWEST_MAPS:]
+        sky = sky_change([one.packed for one in newest], glimpse, flipped=not maps)
+        early = sky_change([one.packed for one in maps[:FIRST_MAPS]], glimpse) if len(maps) > NEWEST_MAPS else None
+    light = Light(
+        rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0, (sky.tilt_sigma if sky else None) or 0.0
+    )
     fine = None if sky is None else fine_change(maps, glimpse, motion, light)
     stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw)
     extinct = extinction(stars) if stars else None
     edge = edge_of(stars) if stars else None
     seen_edge = believed(edge, now.taken_at, state.history)
-    darker = None if sky is None else float((sky.patches < 0).mean())
+    darker = max((float((one.patches < 0).mean()) for one in (sky, early) if one), default=None)
     brighter = None if sky is None else float((sky.patches > 0).mean())
     hidden = (extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0)
     covered = max(darker or 0.0, brighter or 0.0, *hidden)

@@ -48,7 +48,7 @@ class Light:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FineChange:
-    """The most certain faint structure that was not there before."""
+    """The faint structure that was not there before, brighter or darker, whichever is more certain."""
 
     cells: NDArray[np.bool_]  # (44, 64)
     height_sigma: float  # of its ridge, in noise of one raw pixel; negative: darker
@@ -62,14 +62,16 @@ class FineChange:
 
 
 def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None, light: Light) -> FineChange | None:
-    """The most certain structure, or ``None``: there is none, or it cannot be said.
+    """What was not there before, or ``None``: there is nothing, or it cannot be said.
 
-    What the sky lights (dust, vignetting) is stronger by the ratio of the noises and what shines in it (nebulae) weaker,
-    as both are told in noise; a veil takes of the latter.
+    What the sky lights (dust, vignetting) is stronger by the ratio of the noises and what shines in it (nebulae) is
+    weaker, as both are told in noise; a veil takes of the latter.
     """
     kept = [one for one in maps if one.residual]
+    if len(kept) < MIN_MAPS or not np.isfinite(glimpse.residual).any():
+        return None
     moved = _moved_cells(kept, glimpse, motion)
-    if len(kept) < MIN_MAPS or not np.isfinite(glimpse.residual).any() or moved > MOST_MOVED_CELLS:
+    if moved > MOST_MOVED_CELLS:
         return None
     sky = (glimpse.sky_adu.astype(np.float64) - float(np.median(glimpse.sky_adu))) / glimpse.noise_adu
     stack = np.stack([_fine_map(one) for one in kept])
@@ -149,16 +151,26 @@ def _reach(
 
 
 def _most_certain(left: NDArray[np.float64], in_noise: NDArray[np.float64], least: float) -> FineChange | None:
-    means = cv2.blur(in_noise, (3, 3)) * 3.0
-    means /= max(MAD_TO_SIGMA * float(np.median(np.abs(means))), 1.0)
-    found: FineChange | None = None
-    for sign in (1.0, -1.0):
-        for cells in labelled_regions(sign * means > EDGE_SIGMAS):
-            sure = float((sign * means[cells]).max())
-            members = cells & (sign * in_noise > CELL_SIGMAS)
-            if sure < CORE_SIGMAS or members.sum() < MIN_CELLS or (found and found.certainty_sigma >= sure):
-                continue
-            height = sign * float(np.quantile(np.abs(left[members]), RIDGE))
-            if abs(height) >= least:
-                found = FineChange(cells, height, sure)
-    return found
+    sums = cv2.blur(in_noise, (3, 3)) * 3.0
+    means = np.asarray(sums / max(MAD_TO_SIGMA * float(np.median(np.abs(sums))), 1.0), dtype=np.float64)
+    found = [one for sign in (1.0, -1.0) if (one := _of_sign(sign, left, in_noise, means, least)) is not None]
+    return max(found, key=lambda one: one.certainty_sigma, default=None)
+
+
+def _of_sign(
+    sign: float,
+    left: NDArray[np.float64],
+    in_noise: NDArray[np.float64],
+    means: NDArray[np.float64],
+    least: float,
+) -> FineChange | None:
+    """All places that are surely brighter, or all that are surely darker."""
+    cells, certainty = np.zeros(left.shape, dtype=bool), 0.0
+    for region in labelled_regions(sign * means > EDGE_SIGMAS):
+        sure = float((sign * means[region]).max())
+        if sure >= CORE_SIGMAS and (region & (sign * in_noise > CELL_SIGMAS)).sum() >= MIN_CELLS:
+            cells |= region
+            certainty = max(certainty, sure)
+    members = cells & (sign * in_noise > CELL_SIGMAS)
+    height = float(np.quantile(np.abs(left[members]), RIDGE)) if members.any() else 0.0
+    return FineChange(cells, sign * height, certainty) if height >= least and members.any() else None

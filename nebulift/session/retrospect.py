@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from nebulift.session.sky_map import SkyMap
 from nebulift.session.star_match import Motion
-from nebulift.session.state import KEPT_MAPS, FrameScalars, GroupState
+from nebulift.session.state import FIRST_MAPS, NEWEST_MAPS, FrameScalars, GroupState
 
 NEAR_FRAMES = 60  # to either side
 
@@ -46,7 +46,8 @@ def hindsight(witnesses: Sequence[Witness], position: int, final: GroupState) ->
     )
     before = (witnesses[position - 1].motion if position else None) or Motion()
     own = witnesses[position].motion or before
-    maps = [one for one in (witnesses[index].sky_map for index in near) if one and one.is_turned == own.is_turned]
+    places = [index for index in near if _is_alike(witnesses[index], own)]
+    maps = [one for one in (witnesses[index].sky_map for index in _first_and_nearest(places)) if one]
     catalogue = final.catalogue and replace(final.catalogue, motion=before)
     return GroupState(
         final.group,
@@ -54,8 +55,19 @@ def hindsight(witnesses: Sequence[Witness], position: int, final: GroupState) ->
         len(witnesses),
         tuple(witnesses[index].scalars for index in near),
         catalogue,
-        tuple(maps[-KEPT_MAPS:]),
+        tuple(maps),
         tuple(witnesses[index].trails for index in near),
         origin=final.origin,
         is_distrusted=True,  # that has been said when the session was gone through
     )
+
+
+def _is_alike(witness: Witness, own: Motion) -> bool:
+    """Whether the witness has a map of the sky that was taken the same way up."""
+    return witness.sky_map is not None and witness.sky_map.is_turned == own.is_turned
+
+
+def _first_and_nearest(places: Sequence[int]) -> list[int]:
+    """Of places in a session, nearest last: the first ones in time and, after them, the nearest ones."""
+    nearest = list(places[-NEWEST_MAPS:])
+    return [place for place in sorted(places)[:FIRST_MAPS] if place not in nearest] + nearest

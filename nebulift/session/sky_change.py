@@ -21,7 +21,7 @@ QUIET_SHARE, QUIET_SIGMAS = 0.25, 0.3186  # of normal scatter a quarter lies wit
 # half of the field is behind a roof
 COMMON_SHARE = 0.25  # of the cells: that many of the same brightness are the sky, or the roof
 FIT_ROUNDS = 8  # the level is then still to a hundredth of a sigma
-FIT_EVERY = 5  # cells, for the starting points
+FIT_EVERY, REFIT_EVERY = 5, 3  # cells, for the starting points and for the fits: four numbers out of a thousand
 FIT_FLOOR_SIGMA = 0.02  # of one raw pixel: below it differences of the sky are noise of its own
 GROWN_SIGMA = (2.0 * MIN_MAP_STEP_SIGMA, 1.4 * MIN_MAP_STEP_SIGMA, MIN_MAP_STEP_SIGMA, MIN_MAP_STEP_SIGMA)
 FIT_RIDGE = 1e-6  # a flat reference map has no slope to fit
@@ -32,12 +32,15 @@ class SkyChange:
     """What of the sky was not there before."""
 
     patches: NDArray[np.int8]  # (44, 64): 1 brighter, -1 darker than the group's sky explains
-    tilt_sigma: float  # by how much more the sky rises across the frame, in noise of one pixel
+    tilt_sigma: float | None  # by how much more the sky rises across the frame, in noise of one pixel
     is_steeper: bool  # than the group's sky is
 
 
-def sky_change(maps: Sequence[str], glimpse: Glimpse) -> SkyChange | None:
+def sky_change(maps: Sequence[str], glimpse: Glimpse, *, flipped: bool = False) -> SkyChange | None:
     """How the sky differs from the median of the group's ``maps``; ``None``: it cannot be compared.
+
+    ``flipped``: the maps were taken the other way up. What is on the sensor is still there then, what is in the sky has
+    turned, and nobody knows which is which: anything between the map and the turned map is allowed, and any slope.
 
     The frame is fitted by a + b * median map + plane: b takes up vignetting under a brighter sky, the plane the Moon's
     slope. What is left is structure that was not there before.
@@ -49,6 +52,10 @@ def sky_change(maps: Sequence[str], glimpse: Glimpse) -> SkyChange | None:
     if _is_stepped(sky) or _is_stepped(unpacked_map(maps[-1])):
         return None
     low, high = _reach_of_dither(reference)
+    if flipped:
+        turned = reference[::-1, ::-1]
+        reference, spread = (reference + turned) / 2.0, np.abs(reference - turned) / 2.0
+        low, high = low - spread, high + spread
     y, x = np.mgrid[-0.5 : 0.5 : ROWS * 1j, -0.5 : 0.5 : COLUMNS * 1j]
     terms = np.stack([np.ones_like(x), reference, x, y], axis=-1).reshape(-1, 4)
     coefficients, left = _robust_fit(terms, sky.ravel())
@@ -63,7 +70,7 @@ def sky_change(maps: Sequence[str], glimpse: Glimpse) -> SkyChange | None:
     slope = coefficients[2:]
     own = _slope(reference, x, y) * coefficients[1]
     steeper = float(np.hypot(*(own + slope))) > float(np.hypot(*own))
-    return SkyChange(patches, float(np.hypot(*slope)), steeper)
+    return SkyChange(patches, None if flipped else float(np.hypot(*slope)), not flipped and steeper)
 
 
 def _slope(sky: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -95,8 +102,9 @@ def _robust_fit(
     level, tilted = _least_deviations(terms[some, :2], values[some]), _least_deviations(terms[some], values[some])
     unknown = np.zeros(terms.shape[1] - 2)
     common = np.array([_most_common(values - terms[:, 1]), 1.0, *unknown])
-    fits = [_refitted(terms, values, start) for start in (np.concatenate([level, unknown]), tilted)]
-    fits.append(_grown(terms, values, common))
+    few, of_few = terms[::REFIT_EVERY], values[::REFIT_EVERY]
+    fits = [_refitted(few, of_few, start) for start in (np.concatenate([level, unknown]), tilted)]
+    fits.append(_grown(few, of_few, common))
     best = max(fits, key=lambda fit: int((np.abs(values - terms @ fit) < MIN_MAP_STEP_SIGMA).sum()))
     return best, np.asarray(values - terms @ best)
 

@@ -22,7 +22,9 @@ from nebulift.session.star_match import Match, Motion
 from nebulift.verdict import Label
 
 KEPT_FRAMES = 120  # scalars of so many frames: a night of five-minute subs
-KEPT_MAPS = 7  # sky maps of clean frames: their median removes what is the same in every frame
+NEWEST_MAPS = 5  # sky maps of clean frames: their median removes what is the same in every frame
+FIRST_MAPS = 2  # of the session, or since the flip: what creeps in slowly is not in them
+KEPT_MAPS = NEWEST_MAPS + FIRST_MAPS
 KEPT_TRAILS = 12  # frames whose trails are remembered: what comes back in the same place is no satellite
 CATALOGUE_STARS = 120
 MIN_SHAPES = 8  # the median width of fewer scatters by a tenth or more: what seeing does
@@ -214,7 +216,7 @@ def updated(
     if good:
         turned = catalogue is not None and catalogue.motion.is_turned
         middle = None if catalogue is None else catalogue.motion.of_middle(glimpse.shape_px)
-        maps = (*maps, sky_map_of(glimpse, middle, is_turned=turned))[-KEPT_MAPS:]
+        maps = _kept_maps((*maps, sky_map_of(glimpse, middle, is_turned=turned)))
     lines = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in np.round(glimpse.trails, 1))
     return replace(
         state,
@@ -227,6 +229,13 @@ def updated(
         origin=origin,
         prior=prior,
     )
+
+
+def _kept_maps(maps: tuple[SkyMap, ...]) -> tuple[SkyMap, ...]:
+    """The first ones that were taken with the camera the same way up as the newest, and the newest ones."""
+    alike = [place for place, one in enumerate(maps) if one.is_turned == maps[-1].is_turned]
+    kept = {*alike[:FIRST_MAPS], *range(max(len(maps) - NEWEST_MAPS, 0), len(maps))}
+    return tuple(maps[place] for place in sorted(kept))
 
 
 def _is_outshone(known: Catalogue, glimpse: Glimpse) -> bool:
