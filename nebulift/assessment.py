@@ -84,6 +84,9 @@ BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a d
 # Depth of a dark line over the noise of a pixel: seen at once from about 1. Flats take it out where it lies in every
 # frame, which one frame cannot tell: it never condemns.
 DARK_LINE_SEVERITY: Table = ((0.1, 0.1), (0.5, 0.2), (1.0, 0.3), (4.0, 0.5))
+# Light of stars in halos over that in their cores. Telescopes have up to 0.1, photographic lenses up to a quarter, soft
+# filters more, and every night, which one frame cannot tell from dew: it never condemns.
+HALO_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.8, 0.5), (1.5, 0.6))
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
 # stacks well; one frame cannot tell that slope from an accident, so alone it never condemns (the session does).
 GRADIENT_SEVERITY: Table = ((15.0, 0.0), (40.0, 0.3), (80.0, 0.5), (200.0, 0.6))
@@ -115,6 +118,7 @@ def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tup
         *_gradient(measured.sky),
         *_missing_stars(measured.coverage),
         *_dark_line(measured.dark_line),
+        *_halo(measured.halo_share),
     ]
     return tuple(sorted((one for one in found if one.severity > 0.0), key=lambda one: -one.severity))
 
@@ -336,3 +340,10 @@ def _dark_line(line: DarkLine | None) -> Iterator[Finding]:
         {"depth_sigma": line.depth_sigma, "length_px": line.length_px, "width_px": line.width_px},
         Box(*(float(edge) for edge in line.box_px)),
     )
+
+
+def _halo(share: float | None) -> Iterator[Finding]:
+    if share is None:
+        return
+    text = f"halos about the stars hold {share:.0%} as much light as their cores: dew, frost, or haze?"
+    yield Finding(Kind.CLOUD, severity(HALO_SEVERITY, share), text, {"halo_share": share})

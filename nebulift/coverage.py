@@ -16,7 +16,7 @@ from nebulift.cells import borders_touched, cells_of, large_regions, largest_reg
 from nebulift.measurements import Coverage
 from nebulift.poor_side import poor_side
 from nebulift.scan import Scan
-from nebulift.shaded_side import MIN_LOSS, PLAIN_LEVELS, proof_of_shade, shaded_side
+from nebulift.shaded_side import MIN_CELLS, MIN_LOSS, PLAIN_LEVELS, proof_of_shade, shaded_side
 from nebulift.sky import Background
 from nebulift.sky_edge import sky_edge
 from nebulift.stars import StarList
@@ -32,6 +32,7 @@ MIN_STEP_SIGMA = 2.0  # between the levels, in noise of one raw pixel
 MIN_SIDE_SHARE = 0.04
 MAX_SIDE_SHARE = 0.85
 FEWER_STARS = 0.6  # density on the dark side over that on the bright side
+NEARLY_ALL = 0.75  # of the light: of stars so much fainter three in ten are left
 ENOUGH_STARS = 5.0  # expected behind an edge: fewer say nothing
 CHANCE = 1e-3
 NOISIEST = 0.9  # quantile of the cells: what stands out there stands out nearly everywhere
@@ -129,7 +130,7 @@ def _edge_of_the_sky(scan: Scan, background: Background, stars: StarList, shape_
     loss = 1.0 - float(np.median(noise[dark])) / max(float(np.median(noise[~dark])), 1e-6)
     inside, beside = _as_bright(dark, ~dark, background, stars, shape_px)
     expected = beside * share / (1.0 - share)
-    if loss >= MIN_LOSS and expected >= ENOUGH_STARS and inside > FEWER_STARS * expected:
+    if loss >= NEARLY_ALL and expected >= ENOUGH_STARS and inside > FEWER_STARS * expected:
         return None  # what takes so much light takes stars, too: beyond the edge a nebula shines
     lost = max(loss, 1.0 - inside / expected if expected > 0.0 else 0.0, LEAST_LOST)
     step = float(np.median(background.level[dark]) - np.median(background.level[~dark])) * _raw_sigmas(scan)
@@ -156,6 +157,8 @@ def _side_of_edge(scan: Scan, background: Background) -> NDArray[np.bool_] | Non
 def _side_of_levels(scan: Scan, background: Background) -> NDArray[np.bool_] | None:
     """The darker of two levels with a step between, neither of which lies amid the other."""
     level = background.level
+    if min(level.shape) < MIN_CELLS:
+        return None
     limit, explained = _otsu(level)
     dark, bright = largest_region(level < limit), largest_region(level >= limit)
     if explained < PLAIN_TWO_LEVELS or min(dark.mean(), bright.mean()) < LEAST_LEVEL_SHARE:

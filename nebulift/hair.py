@@ -42,6 +42,8 @@ def find_hair(scan: Scan, background: Background, maps: list[NDArray[np.int16]])
     """The plainest dark line; ``None`` without one. ``maps``: pyramid of the flattened map, stripes taken off."""
     if background.inside is not None:
         return None  # wires, masts and branches stand before an all-sky camera
+    if min(maps[0].shape) < MIN_CELLS:
+        return None
     sky, cell = _coarse_sky(background, maps)
     if min(sky.shape) < MIN_CELLS:
         return None
@@ -71,7 +73,8 @@ def _dark_lines(sky: NDArray[np.float32]) -> Iterator[_Line]:
     dark, bright = zip(*(_beyond_both_sides(sky, width) for width in WIDTHS), strict=True)
     for number, width in enumerate(WIDTHS):
         wider = bright[min(number + 1, len(WIDTHS) - 1)]  # between arms of a galaxy the gap is narrower than they
-        common = max(float(np.quantile(bright[number], COMMON)), 1e-3)
+        some = bright[number][::2, ::2].ravel()
+        common = max(float(np.partition(some, int(COMMON * some.size))[int(COMMON * some.size)]), 1e-3)
         plainest = float(dark[number].max())
         for limit in (FOLLOWED * common * step for step in STEPS):  # a deep line stands in a wide shade of its own
             if limit > plainest:
@@ -86,10 +89,11 @@ def _dark_lines(sky: NDArray[np.float32]) -> Iterator[_Line]:
 def _slender(dark: NDArray[np.float32], limit: float, shortest: float) -> Iterator[tuple[_Line, NDArray[np.bool_]]]:
     """Regions above ``limit`` that are lines of that length, in cells."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((dark > limit).astype(np.uint8), connectivity=8)
-    for label in 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST_LINES]:
+    long = 1 + np.flatnonzero(np.hypot(stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]) >= shortest)
+    for label in long[np.argsort(-stats[long, cv2.CC_STAT_AREA], kind="stable")][:MOST_LINES]:
         region = labels == label
         line = _line_of(region, dark, stats[label])
-        if line is not None and line.length >= shortest:
+        if line is not None:
             yield line, region
 
 

@@ -145,3 +145,4 @@ class Measurements:
     coverage: Coverage | None  # None: too few stars to tell
     detector_version: int = DETECTOR_VERSION
     dark_line: DarkLine | None = None
+    halo_share: float | None = None  # light of stars between 3 and 10 FWHM over that within 2 (see ``nebulift.halos``)

@@ -23,6 +23,7 @@ from nebulift.simulate.field import Pointing, Target
 from nebulift.simulate.frame import render
 from nebulift.simulate.glows import FORMS as GLOWS
 from nebulift.simulate.glows import glow_light, random_glow
+from nebulift.simulate.light import sky_maps
 from nebulift.simulate.obstacles import Obstacle, obstacle_transmission
 from nebulift.simulate.optics import FILTERS, Telescope
 from nebulift.simulate.readout_faults import FORMS as FAULTS
@@ -150,6 +151,16 @@ def test_motion_blur_and_dew_are_told_in_pixels():
     assert truth.conditions.fwhm_px > 3.0 * truth.conditions.focused_fwhm_px
     _, truth = frame_of(Dew(0.3, 30.0, 0.2))
     assert artefact_of(truth, Kind.CLOUD).form == "dew"
+
+
+@pytest.mark.parametrize("form", ["edge", "centre"])
+def test_dew_near_the_sensor_takes_light_at_the_edge_or_in_the_centre(form):
+    dry = sky_maps(SCENE, CAMERA).transmission
+    left = sky_maps(replace(SCENE, causes=(Dew(0.3, 30.0, 0.4, form),)), CAMERA).transmission / dry
+    middle, corner = left[left.shape[0] // 2, left.shape[1] // 2], left[0, 0]
+    wet, free = (corner, middle) if form == "edge" else (middle, corner)
+    assert wet == pytest.approx(0.6, abs=0.02)
+    assert free == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_covered_telescope_sees_nothing():

@@ -86,6 +86,7 @@ def _measurements(record: dict[str, Any]) -> Measurements:
         coverage,
         record["detector_version"],
         _dark_line(record.get("dark_line")),
+        record.get("halo_share"),
     )
 
 
