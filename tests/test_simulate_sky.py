@@ -17,6 +17,8 @@ from nebulift.simulate.atmosphere import (
 )
 from nebulift.simulate.camera import Camera
 from nebulift.simulate.causes import KINDS, Blur, Covered, Dew, Motion, OffTarget, Overexposure, Setting, random_cause
+from nebulift.simulate.diffuse import KINDS as DIFFUSE
+from nebulift.simulate.diffuse import diffuse_light
 from nebulift.simulate.field import Pointing, Target
 from nebulift.simulate.frame import render
 from nebulift.simulate.glows import FORMS as GLOWS
@@ -219,3 +221,18 @@ def test_random_causes_reach_about_the_severity_that_was_wanted(kind):
             assert min(reached) == 1.0
         else:
             assert np.median(reached) == pytest.approx(wanted, abs=0.15)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DIFFUSE if kind != "none"])
+def test_nebulae_galaxies_and_comets_shine_softly_and_move_with_the_field(kind):
+    target = replace(TARGET, diffuse=kind, diffuse_e_s=1.0)
+    still, moved = (diffuse_light(target, Pointing(dx), (480, 320), 0.0, 1.0) for dx in (0.0, 20.0))
+    assert still.min() >= 0.0
+    assert 0.1 < still.max() < 3.0  # about 1 at the bright parts of its whole field
+    assert np.corrcoef(still[:, :-20].ravel(), moved[:, 20:].ravel())[0, 1] > 0.98
+
+
+def test_a_comet_leaves_its_stars():
+    target = replace(TARGET, diffuse="comet", diffuse_e_s=1.0, drift_px_s=(0.05, 0.0))
+    now, later = (diffuse_light(target, Pointing(), (480, 320), seconds, 1.0) for seconds in (0.0, 400.0))
+    assert np.corrcoef(now[:, :-20].ravel(), later[:, 20:].ravel())[0, 1] > 0.98
