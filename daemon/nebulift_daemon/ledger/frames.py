@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nebulift_daemon.ledger.database import Database, as_path, as_value
+from nebulift_daemon.folders import AT_ONCE
+from nebulift_daemon.ledger.database import Database, Row, as_path, as_value
 from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, signature_of, unpacked
 from nebulift_daemon.sighting import Sighting
 
@@ -17,18 +18,16 @@ class Frames:
 
     def unknown(self, folder: Path, sightings: Sequence[Sighting], *, undone_too: bool = False) -> list[Sighting]:
         """Those of ``sightings``, all in ``folder``, that still have to be judged."""
-        if not sightings:
-            return []
-        condition, values = "", [as_value(folder)]
-        if len(sightings) == 1:
-            condition = "AND name = ?"
-            values.append(as_value(Path(sightings[0].path.name)))
-        values.append("undone" if undone_too else "")
-        rows = self._database.rows(
-            f"SELECT name, signature FROM frames WHERE folder = ? {condition} AND state NOT IN ('seen', 'failed', ?)",  # noqa: S608
-            values,
-        )
-        known = set(rows)
+        known: set[Row] = set()
+        for first in range(0, len(sightings), AT_ONCE):
+            names = [as_value(Path(seen.path.name)) for seen in sightings[first : first + AT_ONCE]]
+            known |= set(
+                self._database.rows(
+                    f"SELECT name, signature FROM frames WHERE folder = ? AND name IN ({', '.join('?' * len(names))})"  # noqa: S608
+                    " AND state NOT IN ('seen', 'failed', ?)",
+                    (as_value(folder), *names, "undone" if undone_too else ""),
+                )
+            )
         return [seen for seen in sightings if (as_value(Path(seen.path.name)), signature_of(seen)) not in known]
 
     def get(self, frame_id: int) -> FrameRow | None:
@@ -62,9 +61,13 @@ class Frames:
         where = "destination_folder = ? AND destination_name = ? AND state IN ('filed', 'reviewed')"
         return next(self._select(where, values, "id DESC"), None)
 
-    def filed_in(self, folder: Path) -> list[FrameRow]:
-        """The frames that lie in this folder of the output tree."""
-        return list(self._select("destination_folder = ? AND state IN ('filed', 'reviewed')", (as_value(folder),)))
+    def names_filed_in(self, folder: Path) -> set[str]:
+        """The names of the frames that lie in this folder of the output tree."""
+        rows = self._database.rows(
+            "SELECT destination_name FROM frames WHERE destination_folder = ? AND state IN ('filed', 'reviewed')",
+            (as_value(folder),),
+        )
+        return {str(as_path(name)) for (name,) in rows}
 
     def destination_folders(self) -> list[Path]:
         """Every folder of the output tree in which a frame lies."""
