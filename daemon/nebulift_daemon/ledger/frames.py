@@ -35,8 +35,8 @@ class Frames:
 
     def record(self, frame_id: int) -> dict[str, Any] | None:
         """The judgement as ``judgement.as_record`` gave it."""
-        rows = self._database.rows("SELECT record FROM frames WHERE id = ?", (frame_id,))
-        return unpacked(rows[0][0]) if rows and rows[0][0] is not None else None
+        rows = self._database.rows("SELECT record FROM records WHERE frame_id = ?", (frame_id,))
+        return unpacked(rows[0][0]) if rows else None
 
     def moved_since(self, moment: str) -> list[FrameRow]:
         """Frames that were moved away from where they appeared since then, and lie in the output tree."""
@@ -103,13 +103,13 @@ class Frames:
 
     def newest(self, limit: int) -> list[FrameRow]:
         """The frames judged last, newest first."""
-        return list(self._select("judged_at IS NOT NULL", (), f"judged_at DESC, id DESC LIMIT {limit:d}"))
+        return list(self._select("judged_at IS NOT NULL", (), f"id DESC LIMIT {limit:d}"))
 
     def last_progress(self) -> str | None:
         """When a frame last got its verdict or its place."""
         ((progress,),) = self._database.rows(
             "SELECT max(max(judged_at, coalesce(filed_at, ''))) FROM"
-            " (SELECT judged_at, filed_at FROM frames WHERE judged_at IS NOT NULL ORDER BY judged_at DESC LIMIT 1000)"
+            " (SELECT judged_at, filed_at FROM frames WHERE judged_at IS NOT NULL ORDER BY id DESC LIMIT 1000)"
         )
         return None if progress is None else str(progress)
 
@@ -125,10 +125,12 @@ class Frames:
 
     def counts(self, since: str = "") -> dict[str, int]:
         """How many frames were judged since then, by label; ``skipped``, ``waiting`` and ``unreadable`` beside them."""
+        # from the last frame that was judged before then: the rows are in the order of the verdicts
         rows = self._database.rows(
             "SELECT CASE WHEN state = 'skipped' THEN 'skipped' ELSE label END, count(*),"
             " count(CASE WHEN state = 'judged' THEN 1 END), count(CASE WHEN kinds = 'unreadable' THEN 1 END)"
-            " FROM frames WHERE judged_at >= ? GROUP BY 1",
+            " FROM frames WHERE id > (SELECT coalesce(max(id), 0) FROM frames WHERE judged_at < ?)"
+            " AND judged_at IS NOT NULL GROUP BY 1",
             (since,),
         )
         counts = {str(label): number for label, number, _, _ in rows}
