@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nebulift.readers.names import ignored_folder, is_frame_name
+from nebulift.readers.names import ignored_folder, is_frame_name, name_before_rejection
 from nebulift_daemon.sighting import Sighting, seen_as
 
 ROOT_MARKER = ".nebulift-root"  # lies in every output root; a folder that holds it is ours and is never searched
@@ -22,6 +22,7 @@ class Listing:
     frames: tuple[Sighting, ...]  # regular files with a frame's name
     subfolders: tuple[Path, ...]  # real folders that may hold frames
     leftovers: tuple[Path, ...] = ()  # unfinished copies of ours
+    rejected: tuple[Sighting, ...] = ()  # frames that their capture program has renamed to BAD_...
     ours: bool = False  # the folder is an output root
     error: str | None = None  # why the folder, or a part of it, could not be read
 
@@ -37,6 +38,7 @@ def listings_of(folder: Path) -> Iterator[Listing]:
     frames: list[Sighting] = []
     subfolders: list[Path] = []
     leftovers: list[Path] = []
+    rejected: list[Sighting] = []
     error = None
     try:
         with os.scandir(folder) as entries:
@@ -48,12 +50,14 @@ def listings_of(folder: Path) -> Iterator[Listing]:
                         subfolders.append(folder / entry.name)
                 elif is_frame_name(entry.name) and (sighting := _seen(folder, entry)):
                     frames.append(sighting)
+                elif name_before_rejection(entry.name) and (sighting := _seen(folder, entry)):
+                    rejected.append(sighting)
                 if len(frames) == AT_ONCE:
                     yield Listing(folder, tuple(frames), ())
                     frames.clear()
     except OSError as trouble:
         error = trouble.strerror or type(trouble).__name__
-    yield Listing(folder, tuple(frames), tuple(sorted(subfolders)), tuple(leftovers), error=error)
+    yield Listing(folder, tuple(frames), tuple(sorted(subfolders)), tuple(leftovers), tuple(rejected), error=error)
 
 
 def _seen(folder: Path, entry: "os.DirEntry[str]") -> Sighting | None:

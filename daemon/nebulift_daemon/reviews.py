@@ -182,7 +182,8 @@ def decide(
 ) -> Path | None:
     """Enter a person's decision and put the frame where it now belongs; its new place, ``None`` when it was left.
 
-    The frame moves within the output tree, by the same rules as any filing. ``source`` is ``terminal`` or ``web``.
+    The frame moves within the output tree, by the same rules as any filing. ``source`` is ``terminal``, ``web`` or
+    ``capture``.
     Raises ``FilingError`` when the frame cannot be moved or is not filed yet (nothing is entered then), or
     ``LedgerError``.
     """

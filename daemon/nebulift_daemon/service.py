@@ -26,6 +26,7 @@ from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.patience import Alarm, insist
 from nebulift_daemon.regrade_filing import finish_interrupted, places_of
 from nebulift_daemon.regrade_order import Order
+from nebulift_daemon.rejections import Rejections
 from nebulift_daemon.reviews import OutputTree
 from nebulift_daemon.settler import Settler
 from nebulift_daemon.state_folder import REGRADE_LOCK_NAME, AlreadyRunning, StateLock, StatusFile, folder_in_memory
@@ -110,7 +111,7 @@ def _work(
     parts = insist(partial(put_together, settings, ledger, output, workplace), alarm.pause)
     settler = Settler(watch.settle_s, watch.give_up_s, is_being_written, is_complete)
     intake = Intake(ledger, watcher, settler, watch.folders, alive=keep_going)
-    chores = Chores(OutputTree(ledger, output), lookback, company)
+    chores = Chores(OutputTree(ledger, output), Rejections(ledger, output), lookback, company)
     loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
     health.expect_progress(lambda: len(intake) > 0)
     try:
