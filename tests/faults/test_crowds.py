@@ -91,16 +91,17 @@ def test_what_is_written_beside_a_frame_is_bounded(tmp_path, figures):
         written = sum(map(written_bytes, processes)) - before
         daemon.stop()
     figures(frames=frames, kb_a_frame=round(written / frames / 1000), mb_an_hour_at_300_s=written / frames * 12 / 1e6)
-    assert written / frames < 80_000
+    assert written / frames < 60_000
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.fault(41)
 def test_a_frame_is_filed_within_two_seconds_of_its_last_byte(tmp_path, figures):
     """As delivered, with a judge that takes no time: what is told is the daemon's own share."""
     waits = []
     with Daemon(tmp_path, watch={"settle_s": 1.5, "rescan_s": 30.0, "give_up_s": 120.0}) as daemon:
-        for number in range(30):
+        for number in range(60):
             make_files(daemon.capture, {f"{number}.fits": frame(b"CLEAN %d" % number, 200)})
             closed = time.monotonic()
             place = daemon.output / "clean" / f"{number}.fits"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nebulift_daemon.ledger.database import Database, Row, Value
+from nebulift_daemon.ledger.frames import OUT_OF_ORDER
 from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, unpacked
 
 HERE = "f.state IN ('judged', 'filed', 'reviewed', 'undone')"  # frames with a verdict that have not vanished
@@ -160,9 +161,11 @@ class Browsing:
     def last_judged(self) -> str | None:
         """When the newest verdict was given."""
         rows = self._database.rows(
-            "SELECT judged_at FROM frames WHERE state != 'skipped' AND judged_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+            "SELECT max(judged_at) FROM (SELECT judged_at FROM frames"
+            " WHERE state != 'skipped' AND judged_at IS NOT NULL ORDER BY id DESC LIMIT ?)",
+            (OUT_OF_ORDER,),
         )
-        return str(rows[0][0]) if rows else None
+        return None if rows[0][0] is None else str(rows[0][0])
 
     def newest_records(self, number: int) -> list[dict[str, Any]]:
         """The judgements of the frames that were taken last."""

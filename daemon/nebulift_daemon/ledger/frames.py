@@ -9,6 +9,8 @@ from nebulift_daemon.ledger.database import Database, Row, as_path, as_value
 from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, signature_of, unpacked
 from nebulift_daemon.sighting import Sighting
 
+OUT_OF_ORDER = 1000  # rows among which the order of the ids need not be that of the verdicts
+
 
 class Frames:
     """Reads the frames' table."""
@@ -109,7 +111,8 @@ class Frames:
         """When a frame last got its verdict or its place."""
         ((progress,),) = self._database.rows(
             "SELECT max(max(judged_at, coalesce(filed_at, ''))) FROM"
-            " (SELECT judged_at, filed_at FROM frames WHERE judged_at IS NOT NULL ORDER BY id DESC LIMIT 1000)"
+            " (SELECT judged_at, filed_at FROM frames WHERE judged_at IS NOT NULL ORDER BY id DESC LIMIT ?)",
+            (OUT_OF_ORDER,),
         )
         return None if progress is None else str(progress)
 
@@ -125,13 +128,14 @@ class Frames:
 
     def counts(self, since: str = "") -> dict[str, int]:
         """How many frames were judged since then, by label; ``skipped``, ``waiting`` and ``unreadable`` beside them."""
-        # from the last frame that was judged before then: the rows are in the order of the verdicts
+        # without an index by time, which every frame would have to write: the rows are nearly in the order of the
+        # verdicts, a frame that failed at first or was sorted again comes late
         rows = self._database.rows(
             "SELECT CASE WHEN state = 'skipped' THEN 'skipped' ELSE label END, count(*),"
             " count(CASE WHEN state = 'judged' THEN 1 END), count(CASE WHEN kinds = 'unreadable' THEN 1 END)"
-            " FROM frames WHERE id > (SELECT coalesce(max(id), 0) FROM frames WHERE judged_at < ?)"
-            " AND judged_at IS NOT NULL GROUP BY 1",
-            (since,),
+            " FROM frames WHERE judged_at >= ?"
+            " AND id > (SELECT coalesce(max(id), 0) FROM frames WHERE judged_at < ?) - ? GROUP BY 1",
+            (since, since, OUT_OF_ORDER),
         )
         counts = {str(label): number for label, number, _, _ in rows}
         counts["waiting"] = sum(waiting for _, _, waiting, _ in rows)
