@@ -33,6 +33,7 @@ COMPACT_QUANTILE = 0.25  # of the brightest peaks three in four may be knots
 COMPACT_FACTOR = 2.0
 SURE_SHARE = 0.8  # of the noise of so few pixels, which is itself uncertain by a fifth
 CLIPPED_MEAN, CLIPPED_SCATTER = 0.40, 0.58  # of normal noise without its lower half
+NO_LIGHT = 1e-6  # of the noise: numbers may be in any unit
 TESTED_PEAKS = 4000  # beyond the brightest so many, peaks are taken for stars
 TEST_HALF_PX = 4
 # Of the brightest, cut-outs are made large enough at once for the shapes of stars of up to 4 pixels FWHM: reading the
@@ -71,15 +72,15 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     ys, xs = (row[:, None] + reach)[:, :, None], (column[:, None] + reach)[:, None, :]
     around = above[np.arange(n)[:, None, None], ys, xs]
     top, total = around[:, 1, 1], around.sum(axis=(1, 2))
-    share = (total - top) / np.maximum(top, 1e-6)
     noise = local_noise(above, _frame_noise(scan), of_one_colour)
+    share = (total - top) / np.maximum(top, NO_LIGHT * noise)
     solid = total - top > NEIGHBOUR_SIGMA * noise
     asked = HOT_NEIGHBOURS
     sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
     if sure.sum() >= 5:
         asked = max(HOT_NEIGHBOURS, 0.5 * float(np.median(share[sure])))
     # the share of a faint star is as uncertain as its nine pixels are: it is refused only where it is surely too small
-    doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, 1e-6)
+    doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, NO_LIGHT * noise)
     fits = share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS))
     # next to a red pixel of a mosaic are green ones: a red star is nearly as dark there as a hot pixel
     fits &= ~_is_thin(around, noise, THIN_NEIGHBOURS if of_one_colour == 1 else THIN_IN_MOSAIC)
@@ -96,7 +97,7 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
 
 def _frame_noise(scan: Scan) -> float:
     """Noise of one raw pixel in ADU, more where it hardly moves the converter."""
-    return max(scan.raw_noise_adu, COARSE_NOISE * scan.step_adu if scan.is_coarse else 1e-6)
+    return max(scan.raw_noise_adu, COARSE_NOISE * scan.step_adu if scan.is_coarse else 0.0) or scan.sigma_adu
 
 
 def _is_thin(around: NDArray[np.float32], noise: NDArray[np.float64], asked: float) -> NDArray[np.bool_]:
@@ -143,7 +144,7 @@ def compact(
     """
     pixels = above.shape[1] * above.shape[2]
     light = above.clip(min=0.0).sum(axis=(1, 2)) - CLIPPED_MEAN * pixels * noise
-    spread = light / np.maximum(total, 1e-6)
+    spread = light / np.maximum(total, NO_LIGHT * noise)
     brightest = np.flatnonzero(star)
     brightest = brightest[np.argsort(-total[brightest], kind="stable")][:COMPACT_VOTERS]
     if len(brightest) < MIN_COMPACT_VOTERS:
