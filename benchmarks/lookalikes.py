@@ -214,6 +214,32 @@ def spectra(seed):
     ), None
 
 
+def grating_spectra(seed):
+    """Through a grating before the sensor: each star and, at one distance in one direction, its light drawn out."""
+    rng = rng_of("grating", seed)
+    light = sky(rng)
+    angle, begin, length = rng.uniform(0.0, np.pi), rng.uniform(60.0, 200.0), rng.uniform(120.0, 400.0)
+    cos, sin = np.cos(angle), np.sin(angle)
+    y, x = np.mgrid[-4:5, -4:5]
+    profile = np.exp(-0.5 * (x**2 + y**2) / 1.5**2) / (1.5**2 * 2.0 * np.pi)
+    brightest = NOISE_E * 10 ** rng.uniform(0.0, 1.5)  # of the spectrum's ridge
+    places = np.arange(0.0, length, 0.5)
+    # the colour of the star and lines in it: it rises, falls, and has gaps
+    shape = np.sin(np.pi * np.minimum(places / length, 1.0)) ** rng.uniform(0.3, 1.5) * (
+        1.0 - 0.7 * (np.abs(places / length - rng.uniform(0.2, 0.8)) < 0.02)
+    )
+    for number in range(int(rng.integers(4, 14))):
+        column, row = rng.uniform(-0.1, 1.1) * WIDTH, rng.uniform(-0.1, 1.1) * HEIGHT
+        height = brightest * rng.random() ** 1.5 if number else brightest
+        disc = np.hypot(*np.meshgrid(np.arange(WIDTH) - column, np.arange(HEIGHT) - row))
+        light += (60.0 * height * np.exp(-0.5 * (disc / 1.3) ** 2)).astype(np.float32)
+        for place, share in zip(places + begin, shape, strict=True):
+            at_x, at_y = round(column + place * cos), round(row + place * sin)
+            if 4 <= at_x < WIDTH - 4 and 4 <= at_y < HEIGHT - 4:
+                light[at_y - 4 : at_y + 5, at_x - 4 : at_x + 5] += (height * share * 1.9 * profile).astype(np.float32)
+    return recorded(light, rng), None
+
+
 def dust_donuts(seed):
     """Shadows of dust before the sensor, and what a flat that does not fit leaves of them."""
     rng = rng_of("dust", seed)
@@ -292,6 +318,7 @@ LOOKALIKES = {
     "comet tails": comet_tails,
     "fanned tails": fanned_tails,
     "spectra": spectra,
+    "spectra of a grating": grating_spectra,
     "dust": dust_donuts,
     "ghosts and arcs": ghosts_and_arcs,
     "spikes from outside": spikes_from_outside,

@@ -1,6 +1,7 @@
 """Thousands of small simulated frames through one daemon: do memory, descriptors and threads stay flat?
 
 python benchmarks/soak.py --frames 10000
+python benchmarks/soak.py --frames 10000 --folder-of 10000           all in one folder
 python benchmarks/soak.py --frames 10000 --judge fake_judge:judge    a stand-in of tests/ that costs no time
 """
 
@@ -75,7 +76,7 @@ def sorted_frames(output):
     )
 
 
-def soak(capture, output, daemon, frames):
+def soak(capture, output, daemon, frames, folder_of):
     children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
     pids = [daemon.pid, *map(int, children)]
     print(f"| frames | after | watching | {' | '.join(['judge', 'other', 'other'][: len(children)])} |")
@@ -85,7 +86,7 @@ def soak(capture, output, daemon, frames):
     for number, image in skies():
         if number >= frames:
             break
-        night = capture / f"night_{number // 500:03d}"
+        night = capture / f"night_{number // folder_of:03d}"
         night.mkdir(exist_ok=True)
         image.writeto(night / f"light_{number:05d}.fits")
         while number % AT_ONCE == 0 and number - sorted_frames(output) >= AT_ONCE:
@@ -106,6 +107,7 @@ def soak(capture, output, daemon, frames):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--folder-of", type=int, default=500, help="so many frames in one folder")
     parser.add_argument("--judge", help="module:function in the place of the real judge")
     asked = parser.parse_args()
     frames = asked.frames
@@ -120,7 +122,7 @@ def main():
     try:
         while b"watching" not in log.read_bytes():
             time.sleep(0.2)
-        soak(capture, output, daemon, frames)
+        soak(capture, output, daemon, frames, asked.folder_of)
         status = json.loads((output / ".nebulift" / "status.json").read_text())
         print(f"problems: {status['problems'] or 'none'}; log {log.stat().st_size / frames:.0f} bytes a frame")
     finally:

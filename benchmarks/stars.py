@@ -1,35 +1,25 @@
-"""Stars against known truth, and against sep and SExtractor on the same pixels.
+"""Stars against known truth, and against sep on the same pixels.
 
     python benchmarks/stars.py                                    all tables of simulated frames
     python benchmarks/stars.py --tables widths false --fields 3   some of them, from fewer fields
-    python benchmarks/stars.py --folder ~/frames                  real frames, star by star, against sep
 
 Prints Markdown. FWHM is that of the image in the file: the diameter of the area above half of the peak of what the
 pixels gathered; truth is taken from the painted profile in that way. sep: ``sep.extract`` at 5 sigma,
-``sep.flux_radius`` at half the light within six semi-major axes. SExtractor's FWHM_IMAGE, where ``source-extractor`` is
-installed, is a line through logarithms of isophotal areas and grows with the wings and the brightness of a star; the
-model-free width is that of the pooled radial profile of the matched stars.
+``sep.flux_radius`` at half the light within six semi-major axes. Real frames: ``benchmarks/stars_of_real_frames.py``.
 """
 
 import argparse
 import math
-import shutil
-import subprocess
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import sep
-from astropy.io import fits
 
 from nebulift.binomial import binomial_upper_bound
 from nebulift.cv_prefilter import ArtifactDetector
-from nebulift.errors import NebuliftError
 from nebulift.exposure import Exposure
 from nebulift.frame import frame_from_array
-from nebulift.readers import open_frame
 from nebulift.simulate.evidence import star_widths
 from nebulift.simulate.psf import StarShape
 from nebulift.simulate.sensor import FixedPattern, digitised
@@ -37,16 +27,17 @@ from nebulift.simulate.star_field import PERFECT, PERFECT_OPTICS
 from nebulift.simulate.star_painting import Stars, paint_stars
 from nebulift.simulate.tracking import drift
 from nebulift.simulate.turbulence import turbulence
-from nebulift.stars.stamps import green_filled
 
 SIDE = 1600
 SKY_ADU = 1000.0
 NOISE_ADU = math.sqrt(SKY_ADU + PERFECT.read_noise_e**2)
 WIDTHS_PX = (1.5, 2.0, 3.0, 4.5, 6.0, 9.0, 12.0)
 PROFILES = {"normal": 20.0, "beta 4": 4.0, "beta 3": 3.0, "beta 2.5": 2.5}
-SNRS = (5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
-MATCH_SNR, MIN_MATCHES = 20.0, 5
+SNRS = (5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 30.0)
+FIRST_SEED = 6000
+MATCH_SNR = 20.0
 UNSATURATED = 0.85
+CELL = 201
 
 
 def shape_of(fwhm_px, **changed):
@@ -57,12 +48,11 @@ def shape_of(fwhm_px, **changed):
 
 
 def painted(shape, *, count, seed, snr=40.0, snr_to=3000.0, side=SIDE, glow=None):
-    """(pixels, x, y): ``count`` stars of total S/N ``snr`` and more (in the area over which their light lies)."""
+    """(pixels, x, y): ``count`` stars of S/N ``snr`` and more, by the filter that matches their images."""
     rng = np.random.default_rng([seed, 77])
     x, y = rng.uniform(0.0, side, (2, count)).astype(np.float32)
-    wide = math.hypot(shape.fwhm_px, max(shape.defocus_px, 2.355 * shape.blur_sigma_px))
     lowest = (snr_to / snr) ** -0.8
-    flux = snr * NOISE_ADU * math.sqrt(4.0 * math.pi) * wide / 2.355
+    flux = snr * NOISE_ADU / matched_share(shape)
     flux = flux * (lowest + rng.random(count) * (1.0 - lowest)) ** -1.25
     light = np.full((side, side), SKY_ADU, np.float32) if glow is None else (SKY_ADU + glow).astype(np.float32)
     stars = Stars(x, y, flux.astype(np.float32), np.ones((count, 3), np.float32))
@@ -70,6 +60,15 @@ def painted(shape, *, count, seed, snr=40.0, snr_to=3000.0, side=SIDE, glow=None
     nothing = np.zeros(0, np.float32)
     flat = FixedPattern(np.ones((1, 1), np.float32), None, np.zeros(0, np.int64), nothing, np.zeros(side), ())
     return digitised(light, replace(PERFECT, width_px=side, height_px=side), flat, rng), x, y
+
+
+def matched_share(shape):
+    """Root of the sum of squares of a star's pixels over its flux; times flux over noise: S/N of the matched filter."""
+    far, flux = CELL // 2 + 0.25, 1e4 * NOISE_ADU
+    cell = np.zeros((CELL, CELL), np.float32)
+    one = Stars(*(np.float32([value]) for value in (far, far, flux)), np.ones((1, 3), np.float32))
+    paint_stars(cell, one, shape, NOISE_ADU)
+    return float(np.sqrt(np.square(cell, dtype=np.float64).sum())) / flux
 
 
 def seen(pixels):
@@ -111,7 +110,7 @@ def widths(fields):
             shape = shape_of(width, beta=beta)
             true, rows = star_widths(shape).fwhm_px, []
             for seed in range(fields):
-                pixels, _, _ = painted(shape, count=200, seed=seed)
+                pixels, _, _ = painted(shape, count=200, seed=FIRST_SEED + seed)
                 analysis = seen(pixels)
                 shapes = analysis.views.stars.shapes
                 x, y, radius = by_sep(pixels)
@@ -129,7 +128,7 @@ def elongations(fields):
         for snr in (20.0, 100.0):
             for true in (1.0, 1.2, 1.5, 2.0):
                 shape = shape_of(width, elongation=true, elongation_angle_deg=30.0)
-                fields_seen = [painted(shape, count=200, seed=seed, snr=snr)[0] for seed in range(fields)]
+                fields_seen = [painted(shape, count=200, seed=FIRST_SEED + seed, snr=snr)[0] for seed in range(fields)]
                 stars = [seen(pixels).measurements.stars for pixels in fields_seen]
                 found = [one.elongation for one in stars]
                 coherence = np.median([one.angle_coherence for one in stars])
@@ -160,7 +159,7 @@ def forms(fields):
             shape = shape_of(3.0, **changed)
             rows = []
             for seed in range(fields):
-                found = seen(painted(shape, count=count, seed=seed)[0]).measurements.stars
+                found = seen(painted(shape, count=count, seed=FIRST_SEED + seed)[0]).measurements.stars
                 numbers = (found.fwhm_px, found.fwhm_px / found.hfr_px / 2.0, found.elongation, found.angle_coherence)
                 form = (found.donut_fraction, found.fwhm_tilt, found.fwhm_curvature, found.radial_coherence)
                 rows.append([np.nan if number is None else number for number in (*numbers, *form)])
@@ -169,20 +168,36 @@ def forms(fields):
             )
 
 
+IMAGES = {
+    **{f"{width}": (width, {}) for width in WIDTHS_PX},
+    "disc with a hole, 12 px": (12.0, {"defocus_px": 12.0, "obstruction": 0.35}),
+    "disc with a hole, 24 px": (24.0, {"defocus_px": 24.0, "obstruction": 0.35}),
+}
+SPARSE = 12
+
+
 def completeness(fields):
-    print(f"\nFound of 150 stars of one S/N (total, matched), and false beside them; {fields} fields a line.\n")
-    print(f"| FWHM px | {' | '.join(f'S/N {snr:.0f}' for snr in SNRS)} | false per Mpx |\n|{'---|' * (len(SNRS) + 2)}")
-    for width in (1.5, 3.0, 6.0):
-        cells, false = [], 0
-        for snr in SNRS:
-            hits = 0
-            for seed in range(fields):
-                pixels, x, y = painted(shape_of(width), count=150, seed=seed, snr=snr, snr_to=1.001 * snr)
-                stars = seen(pixels).views.stars
-                hits += len(matched(x, y, stars.x_px, stars.y_px, width + 2.0)[0])
-                false += len(stars.x_px) - len(matched(stars.x_px, stars.y_px, x, y, width + 2.0)[0])
-            cells.append(f"{hits / (150 * fields):.2f}")
-        print(f"| {width} | {' | '.join(cells)} | {false / (SIDE**2 / 1e6 * fields * len(SNRS)):.2f} |", flush=True)
+    """Shares found, in fields of many stars and of few."""
+    for count, many in ((150, fields), (SPARSE, 4 * fields)):
+        print(f"\nFound of {count} stars of one S/N (matched filter) in each of {many} fields a line.\n")
+        print(f"| FWHM px | {' | '.join(f'S/N {snr:.0f}' for snr in SNRS)} | false per Mpx |")
+        print("|---" * (len(SNRS) + 2) + "|")
+        for name, (width, changed) in IMAGES.items():
+            shape = shape_of(2.5 if changed else width, **changed)
+            cells, false = [], 0
+            for snr in SNRS:
+                rows = np.array([found_share(shape, width, count, seed, snr) for seed in range(many)])
+                cells.append(f"{rows[:, 0].mean():.2f}")
+                false += rows[:, 1].sum()
+            print(f"| {name} | {' | '.join(cells)} | {false / (SIDE**2 / 1e6 * many * len(SNRS)):.2f} |", flush=True)
+
+
+def found_share(shape, width, count, seed, snr):
+    """(share of the painted stars that are found, number of false ones)."""
+    pixels, x, y = painted(shape, count=count, seed=FIRST_SEED + seed, snr=snr, snr_to=1.001 * snr)
+    stars, near = seen(pixels).views.stars, width / 2.0 + 2.0
+    hits = len(matched(x, y, stars.x_px, stars.y_px, near)[0])
+    return hits / count, len(stars.x_px) - len(matched(stars.x_px, stars.y_px, x, y, near)[0])
 
 
 def starless(kind, seed):
@@ -218,7 +233,7 @@ def false_stars(fields):
     for kind in STARLESS:
         count = measured = theirs = 0
         for seed in range(fields):
-            pixels = starless(kind, seed)
+            pixels = starless(kind, FIRST_SEED + seed)
             stars = seen(pixels).measurements.stars
             count, measured = count + stars.count, measured + stars.measured
             image = pixels.astype(np.float32)
@@ -249,126 +264,6 @@ def speed(fields):
         print(f"| {density} | {analysis.measurements.stars.count} | {ours:.0f} | {ours / theirs:.2f} |", flush=True)
 
 
-# real frames ----------------------------------------------------------------------------------------------------------
-
-
-def in_one_colour(frame):
-    """The whole frame as float32, of a mosaic its green with the gaps filled."""
-    image = np.nan_to_num(frame.array().astype(np.float32))
-    if frame.exposure.bayer is None:
-        return image
-    sites = np.zeros(image.shape, dtype=bool)
-    for place, letter in enumerate(frame.exposure.bayer):
-        sites[place // 2 :: 2, place % 2 :: 2] = letter == "G"
-    return green_filled(image[None], sites[None])[0]
-
-
-def pooled_fwhm(image, x, y, radius):
-    """FWHM of the radial profile of all these stars together, each over its own light; no model."""
-    reach = math.ceil(4.0 * radius)
-    away = np.arange(-reach, reach + 1)
-    distances, lights = [], []
-    for cx, cy in zip(x, y, strict=True):
-        column, row = round(cx), round(cy)
-        if min(row, column) < reach or row + reach >= image.shape[0] or column + reach >= image.shape[1]:
-            continue
-        cut = image[row - reach : row + reach + 1, column - reach : column + reach + 1]
-        distance = np.hypot(away - (cx - column), (away - (cy - row))[:, None])
-        distances.append(distance.ravel())
-        lights.append((cut / max(cut[distance < 2.0 * radius].sum(), 1e-9)).ravel())
-    if not distances:
-        return None
-    distance, light = np.concatenate(distances), np.concatenate(lights)
-    bins = (distance / max(0.25, radius / 12.0)).astype(int)
-    rings = [bins == number for number in range(bins.max() + 1)]
-    profile = [(distance[ring].mean(), np.median(light[ring])) for ring in rings if ring.sum() >= MIN_MATCHES]
-    at, height = np.array(profile).T
-    core = max(3, int((at < 0.5 * radius).sum()))
-    peak = max(float(np.polyfit(at[:core] ** 2, height[:core], 1)[1]), height.max())
-    below = np.flatnonzero(height < 0.5 * peak)
-    if len(below) == 0 or below[0] == 0:
-        return None
-    first = below[0]
-    share = (height[first - 1] - 0.5 * peak) / (height[first - 1] - height[first])
-    return 2.0 * (at[first - 1] + share * (at[first] - at[first - 1]))
-
-
-def by_source_extractor(image):
-    """(x, y, FWHM_IMAGE) of its unflagged detections; ``None`` where it is not installed."""
-    tool = shutil.which("source-extractor") or shutil.which("sex")
-    if tool is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        fits.PrimaryHDU(image).writeto(place / "image.fits")
-        (place / "wanted").write_text("X_IMAGE\nY_IMAGE\nFWHM_IMAGE\nFLAGS\n", encoding="ascii")
-        (place / "config").write_text("", encoding="ascii")
-        options = {"-c": "config", "-PARAMETERS_NAME": "wanted", "-CATALOG_NAME": "found", "-CATALOG_TYPE": "ASCII"}
-        options |= {"-FILTER": "N", "-DETECT_THRESH": "3", "-VERBOSE_TYPE": "QUIET"}
-        subprocess.run(
-            [tool, "image.fits", *(word for pair in options.items() for word in pair)], cwd=place, check=True
-        )
-        rows = np.loadtxt(place / "found", ndmin=2).reshape(-1, 4)
-    rows = rows[rows[:, 3] == 0]
-    return rows[:, 0] - 1.0, rows[:, 1] - 1.0, rows[:, 2]
-
-
-def compared(path):
-    """One row of the table of real frames, or ``None`` with fewer than five matched stars."""
-    with open_frame(path) as frame:
-        analysis = ArtifactDetector().analyse(frame)
-        image = in_one_colour(frame)
-        mosaic = frame.exposure.bayer is not None
-    shapes, ceiling = analysis.views.stars.shapes, analysis.measurements.saturation.ceiling_adu
-    x, y, radius = by_sep(image, ceiling or np.inf)
-    ours, theirs = matched(shapes.x_px, shapes.y_px, x, y)
-    if len(ours) < MIN_MATCHES:
-        return None
-    hfr = float(np.nanmedian(shapes.hfr_px[ours] / radius[theirs]))
-    above = image - sep.Background(image).back()
-    pooled = pooled_fwhm(above, shapes.x_px[ours], shapes.y_px[ours], float(np.nanmedian(radius[theirs])))
-    fwhm = float(np.median(shapes.fwhm_px[ours]))
-    other = by_source_extractor(image)
-    extractor = None
-    if other is not None:
-        mine, its = matched(shapes.x_px[ours], shapes.y_px[ours], other[0], other[1])
-        extractor = float(np.median(shapes.fwhm_px[ours][mine] / other[2][its])) if len(mine) >= MIN_MATCHES else None
-    return mosaic, len(ours), fwhm, hfr, None if pooled is None else fwhm / pooled, extractor
-
-
-def real_frames(folder):
-    rows, refused = [], 0
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        try:
-            row = compared(path)
-        except NebuliftError:
-            refused += 1
-            continue
-        rows += [row] if row is not None else []
-    print(f"\nReal frames, {len(rows)} with {MIN_MATCHES} matched stars and more ({refused} files are no images).")
-    print("Medians of the per-frame medians, with 5 and 95 %; model-free width: mono frames of FWHM 2 px and more.\n")
-    print("| sensor | frames | stars | FWHM px | HFR over sep's | FWHM over model-free | over SExtractor's |")
-    print("|---|---|---|---|---|---|---|")
-    for mosaic, name in ((False, "mono"), (True, "mosaic")):
-        chosen = [row for row in rows if row[0] is mosaic]
-        if chosen:
-            widths_px = [row[2] for row in chosen]
-            pooled = [None if mosaic or row[2] < 2.0 else row[4] for row in chosen]
-            parts = [quantiles([row[3] for row in chosen]), quantiles(pooled), quantiles([row[5] for row in chosen])]
-            print(
-                f"| {name} | {len(chosen)} | {sum(row[1] for row in chosen)} "
-                f"| {min(widths_px):.1f} .. {max(widths_px):.1f} | {' | '.join(parts)} |"
-            )
-
-
-def quantiles(values):
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if not known:
-        return "-"
-    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95))
-    return f"{middle:.3f} ({low:.2f} .. {high:.2f}, n {len(known)})"
-
-
 TABLES = {"widths": widths, "elongations": elongations, "forms": forms, "completeness": completeness,
           "false": false_stars, "speed": speed}  # fmt: skip
 
@@ -377,11 +272,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fields", type=int, default=6)
     parser.add_argument("--tables", nargs="*", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--folder", type=Path, help="compare on the frames in it instead")
     asked = parser.parse_args()
-    if asked.folder is not None:
-        real_frames(asked.folder)
-        return
     for name in asked.tables:
         TABLES[name](asked.fields)
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
-from nebulift.measurements import Coverage, Measurements, Saturation, Sky, Stars, Streak
+from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sky, Stars, Streak
 from nebulift.starless import starless
 
 Table = Sequence[tuple[float, float]]
@@ -19,6 +19,9 @@ Table = Sequence[tuple[float, float]]
 # Height of a trail's ridge over the noise of one pixel. The eye follows a line in a stretched picture from about 0.3;
 # at 1 it is plain; sigma clipping of a dozen subs leaves traces from about 2.
 STREAK_SEVERITY: Table = ((0.1, 0.15), (0.3, 0.3), (0.6, 0.5), (1.0, 0.7), (2.0, 0.85), (5.0, 0.95))
+# Total signal-to-noise of a trail: what is wide (out of focus) harms many pixels by little each, and a reduced picture
+# shows it as well as a narrow one. 12 is the least of which kinds are told, 60 a ridge of 0.9 over 2000 pixels.
+STREAK_SNR_SEVERITY: Table = ((6.0, 0.15), (12.0, 0.3), (27.0, 0.5), (60.0, 0.7), (150.0, 0.85), (400.0, 0.95))
 # Major over minor axis of the star images, all pointing one way, after a blur of two pixels: what the eye sees of an
 # elongation depends on the sampling. 1.25 is the eccentricity 0.6 from which PixInsight users weed in sets of one rig;
 # but lenses, dispersion near the horizon and colour filters give whole rigs 1.5 every night: one frame alone is blamed
@@ -62,9 +65,12 @@ STEP_SEVERITY: Table = ((0.1, 0.2), (0.2, 0.4), (0.35, 0.6), (0.6, 0.7), (2.0, 0
 # Scatter of row or column heights over the noise of one pixel: the eye sees bands from about a third of it when it
 # looks for them, and cheap cameras draw such in every frame; as high as the noise they are plain.
 BANDING_SEVERITY: Table = ((0.2, 0.0), (0.55, 0.3), (0.8, 0.5), (1.0, 0.7), (3.0, 0.9))
-# Share of rows or columns that stand out from those beside them by more than the noise of the map. Single ones are hot
-# columns, which calibration takes off.
+# Columns are the same in every frame of a sensor, so that calibration takes them off: told later.
+COLUMN_BANDING_SEVERITY: Table = ((0.3, 0.0), (0.8, 0.3), (0.9, 0.5), (1.0, 0.7), (3.0, 0.9))
+# Share of rows or columns that stand out from those beside them by more than the noise of the map: 0.32 where they
+# scatter by as much. Single ones are hot columns, which calibration takes off.
 OUTSTANDING_SEVERITY: Table = ((0.05, 0.0), (0.1, 0.3), (0.2, 0.5), (0.3, 0.7), (0.5, 0.9))
+OUTSTANDING_COLUMNS_SEVERITY: Table = ((0.1, 0.0), (0.2, 0.3), (0.25, 0.5), (0.3, 0.7), (0.5, 0.9))
 STUCK_SEVERITY: Table = ((8.0, 0.1), (16.0, 0.35), (32.0, 0.55), (64.0, 0.72))  # columns; a sensor has some for life
 # Longest run of full pixels along a column over the height of the frame.
 BLEED_SEVERITY: Table = ((0.05, 0.0), (0.15, 0.3), (0.3, 0.5), (0.6, 0.7), (1.0, 0.85))
@@ -75,6 +81,12 @@ BLOCKED_SEVERITY: Table = ((0.02, 0.1), (0.05, 0.4), (0.1, 0.6), (0.15, 0.7), (0
 UNPROVEN = 0.5  # where there are too few stars to say so: a person looks
 BRIGHT_PATCH_WEIGHT = 0.6  # bright and without stars may be a nebula, too: one frame alone does not condemn it
 BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a dark nebula hardly does
+# Depth of a dark line over the noise of a pixel: seen at once from about 1. Flats take it out where it lies in every
+# frame, which one frame cannot tell: it never condemns.
+DARK_LINE_SEVERITY: Table = ((0.1, 0.1), (0.5, 0.2), (1.0, 0.3), (4.0, 0.5))
+# Light of stars in halos over that in their cores. Telescopes have up to 0.1, photographic lenses up to a quarter, soft
+# filters more, and every night, which one frame cannot tell from dew: it never condemns.
+HALO_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.8, 0.5), (1.5, 0.6))
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
 # stacks well; one frame cannot tell that slope from an accident, so alone it never condemns (the session does).
 GRADIENT_SEVERITY: Table = ((15.0, 0.0), (40.0, 0.3), (80.0, 0.5), (200.0, 0.6))
@@ -105,6 +117,8 @@ def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tup
         *_readout(measured),
         *_gradient(measured.sky),
         *_missing_stars(measured.coverage),
+        *_dark_line(measured.dark_line),
+        *_halo(measured.halo_share),
     ]
     return tuple(sorted((one for one in found if one.severity > 0.0), key=lambda one: -one.severity))
 
@@ -113,7 +127,7 @@ def _streak(streak: Streak) -> Finding:
     name = "trail" if streak.object_kind == "unknown" else f"{streak.object_kind} trail"
     return Finding(
         Kind.STREAK,
-        severity(STREAK_SEVERITY, streak.peak_sigma),
+        max(severity(STREAK_SEVERITY, streak.peak_sigma), severity(STREAK_SNR_SEVERITY, streak.snr)),
         f"{name}, {streak.length_px:.0f} px long, {streak.peak_sigma:.1f} sigma high (S/N {streak.snr:.0f})",
         {"snr": streak.snr, "peak_sigma": streak.peak_sigma, "length_px": streak.length_px},
         Line(streak.x0_px, streak.y0_px, streak.x1_px, streak.y1_px, streak.width_px),
@@ -274,10 +288,14 @@ def _banding(measured: Measurements) -> Iterator[Finding]:
         ("rows", sensor.row_banding_sigma, sensor.row_bands_sigma, sensor.outstanding_rows),
         ("columns", sensor.column_banding_sigma, sensor.column_bands_sigma, sensor.outstanding_columns),
     )
-    for name, everywhere, somewhere, outstanding in lines:
+    tables = (
+        (BANDING_SEVERITY, OUTSTANDING_SEVERITY),
+        (COLUMN_BANDING_SEVERITY, OUTSTANDING_COLUMNS_SEVERITY),
+    )
+    for (name, everywhere, somewhere, outstanding), (by_height, by_share) in zip(lines, tables, strict=True):
         banding = everywhere if somewhere is None else somewhere
         share = 0.0 if measured.sky.is_all_sky else outstanding or 0.0
-        bad = max(severity(BANDING_SEVERITY, banding), severity(OUTSTANDING_SEVERITY, share))
+        bad = max(severity(by_height, banding), severity(by_share, share))
         text = f"{name} differ by {banding:.2f} of the pixel noise, {share:.0%} of them by more than the noise: banding"
         yield Finding(Kind.READOUT, bad, text, {"banding_sigma": banding, "outstanding_share": share})
 
@@ -309,3 +327,23 @@ def _missing_stars(coverage: Coverage | None) -> Iterator[Finding]:
         {"missing_fraction": share, "step_sigma": step},
         Cells(coverage.rows, coverage.columns, coverage.cells),
     )
+
+
+def _dark_line(line: DarkLine | None) -> Iterator[Finding]:
+    if line is None:
+        return
+    yield Finding(
+        Kind.OBSTRUCTION,
+        severity(DARK_LINE_SEVERITY, line.depth_sigma),
+        f"a dark line, {line.length_px:.0f} px long and {line.depth_sigma:.1f} sigma deep: a hair before the sensor? "
+        "Flats of the same night take it out",
+        {"depth_sigma": line.depth_sigma, "length_px": line.length_px, "width_px": line.width_px},
+        Box(*(float(edge) for edge in line.box_px)),
+    )
+
+
+def _halo(share: float | None) -> Iterator[Finding]:
+    if share is None:
+        return
+    text = f"halos about the stars hold {share:.0%} as much light as their cores: dew, frost, or haze?"
+    yield Finding(Kind.CLOUD, severity(HALO_SEVERITY, share), text, {"halo_share": share})

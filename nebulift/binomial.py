@@ -1,5 +1,6 @@
 """How many errors so few observations allow: the bound of Clopper & Pearson (1934, Biometrika 26, 404). No NumPy."""
 
+import functools
 import math
 
 HALVINGS = 60  # far below what a float resolves
@@ -16,6 +17,7 @@ def binomial_upper_bound(errors: int, n: int, confidence: float = 0.95) -> float
     return high
 
 
+@functools.cache
 def observations_for(bound: float, errors: int = 0, confidence: float = 0.95) -> int:
     """How many observations with no more than so many errors bring the upper bound down to ``bound``."""
     n = errors + 1

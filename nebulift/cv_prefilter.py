@@ -15,6 +15,8 @@ from nebulift.coverage import measure_coverage
 from nebulift.errors import NebuliftError
 from nebulift.findings import Finding
 from nebulift.frame import Frame, frame_from_array
+from nebulift.hair import find_hair
+from nebulift.halos import halo_share
 from nebulift.measurements import Measurements
 from nebulift.readers import open_frame
 from nebulift.scan import Scan, scan_frame
@@ -86,6 +88,8 @@ class ArtifactDetector:
             saturation=saturation,
             sensor=sensor,
             coverage=measure_coverage(scan, background, star_list, frame.shape),
+            dark_line=find_hair(scan, background, maps),
+            halo_share=None if sky_summary.is_all_sky else halo_share(maps, star_list, scan.bin_px),
         )
         found = findings_of(measured, frame.exposure)
         on_stage("findings")

@@ -122,6 +122,16 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class DarkLine:
+    """A dark line through the frame, as of a hair before the sensor (see ``nebulift.hair``)."""
+
+    box_px: tuple[int, int, int, int]  # (left, top, right, bottom) around it
+    length_px: float
+    width_px: float
+    depth_sigma: float  # below the darker of its sides, typical along it, in units of the pixel noise
+
+
+@dataclass(frozen=True, slots=True)
 class Measurements:
     """All eyes together. An eye that could not see is ``None``."""
 
@@ -134,3 +144,5 @@ class Measurements:
     sensor: Sensor
     coverage: Coverage | None  # None: too few stars to tell
     detector_version: int = DETECTOR_VERSION
+    dark_line: DarkLine | None = None
+    halo_share: float | None = None  # light of stars between 3 and 10 FWHM over that within 2 (see ``nebulift.halos``)

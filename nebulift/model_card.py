@@ -11,6 +11,7 @@ from nebulift.verdict import Fusion, Thresholds
 
 METADATA_KEY = "nebulift_card"
 STORE_MANIFEST = "models.json"  # of a folder of models, see ``nebulift.model_store``: the SHA-256 of each
+STORE_FOLDER = "models"  # in the daemon's state folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,10 @@ class ModelStore:
         self._save(replace(self.manifest, shadow=model.id), Act(_now(), "shadow", model.id))
 
     def find(self, word: str) -> StoredModel:
-        """The model whose id begins with ``word``, or whose name it is. Raises ``WrongUsage``."""
-        found = [one for one in self.manifest.models if one.id.startswith(word) or one.name == word]
+        """The model whose id begins with ``word``, whose name it is, or else begins with it. Raises ``WrongUsage``."""
+        models = self.manifest.models
+        found = [one for one in models if one.id.startswith(word) or one.name == word]
+        found = found or [one for one in models if one.name.startswith(word)]
         if len(found) == 1:
             return found[0]
         if found:

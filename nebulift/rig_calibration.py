@@ -24,26 +24,34 @@ class ReviewsWorth:
 
     more: int
     words: str
+    can_calibrate: bool = True
 
 
 def reviews_worth(clean: int, contaminated: int, clean_rejected: int = 0) -> ReviewsWorth:
     """The next step that more reviews bring. ``clean_rejected``: of the frames that a person called clean, how many had
     been called contaminated.
     """
-    missing = max(MIN_REVIEWS - clean - contaminated, MIN_OF_A_CLASS - clean, MIN_OF_A_CLASS - contaminated, 0)
+    lacking = {"clean": max(MIN_OF_A_CLASS - clean, 0), "contaminated": max(MIN_OF_A_CLASS - contaminated, 0)}
+    missing = max(MIN_REVIEWS - clean - contaminated, sum(lacking.values()))
     if missing:
-        return ReviewsWorth(
-            missing, f"{missing} more reviews, of clean and of contaminated frames, and this rig can be calibrated"
-        )
+        of_these = " and ".join(f"{count} {name}" for name, count in lacking.items() if count)
+        among = f", {of_these} frame{'' if sum(lacking.values()) == 1 else 's'} among them," if of_these else ""
+        words = f"{_more(missing)}{among} and this rig can be calibrated"
+        return ReviewsWorth(missing, words, can_calibrate=False)
     for bound in STEPS:
         more = observations_for(bound, clean_rejected) - clean
         if more > 0:
+            none = "none of them" if clean_rejected == 0 else "no further one"
             return ReviewsWorth(
                 more,
-                f"{more} more reviews of clean frames would prove, if none of them had been rejected, that at most "
-                f"{bound:.0%} of the clean frames are lost",
+                f"{_more(more)} of clean frames would prove, if {none} had been rejected, that at most {bound:.0%} of "
+                f"the clean frames are lost",
             )
     return ReviewsWorth(0, "enough is reviewed: more would change little, until camera, telescope or site change")
+
+
+def _more(count: int) -> str:
+    return "1 more review" if count == 1 else f"{count} more reviews"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ PLATEAU = 0.6  # of the way from the shade to the side opposite: where the middl
 WIDE_SHARE = 0.3  # or the shade reaches beyond the middle,
 BEYOND = 0.25  # where the middle is hardly brighter than the shade
 CERTAIN = 1e-4  # chance of so few stars in the shade
-PLAIN_LOSS, PLAIN_LEVELS = 0.5, 0.84  # without stars: half of the light, and two levels with a step between (Otsu)
+PLAIN_LOSS = 0.5  # without stars: half of the light, and two levels with a step between (Otsu; a ramp has 0.75)
+PLAIN_LEVELS = 0.77
 SHARP_LEVELS = 0.92  # where the shade reaches beyond the middle and the bright side might be a glow: a sharper step
 
 

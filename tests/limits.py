@@ -61,9 +61,13 @@ def cpu_s(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def written_bytes(pid):
+def written_bytes(pid, what="write_bytes"):
+    """What the process has had written: whole pages, and a page again after each time that it reached the disk.
+
+    ``wchar``: what it has handed to the kernel, whoever else has everything written out meanwhile.
+    """
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
+    return next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 def _words(path):

@@ -3,9 +3,7 @@
 ``make_night(base, ...)`` gives a ``SyntheticNight``; thousands of frames take seconds.
 """
 
-import json
 import math
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from nebulift_daemon.ledger import Ledger, as_text
+from nebulift_daemon.ledger.progress import keep_record
+from nebulift_daemon.ledger.rows import packed
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.sighting import look
 
@@ -156,11 +156,11 @@ def _insert(writing, capture, path, filed, label, number, taken_at, exposure):
     signature = f"{seen.inode}:{seen.size_bytes}:{seen.mtime_ns}"
     record = record_of(path, label, number, taken_at, **exposure(number))
     moment = as_text(taken_at + timedelta(seconds=70))
-    return writing.insert(
+    frame_id = writing.insert(
         "INSERT INTO frames (root, folder, name, signature, size_bytes, sha256, state, label, score, kinds, reason,"
-        " model, session_group, record, file_by, planned, destination_folder, destination_name,"
+        " model, session_group, file_by, planned, destination_folder, destination_name,"
         " destination_signature, seen_at, judged_at, filed_at, taken_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 'filed', ?, ?, ?, ?, NULL, ?, ?, 'link', ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, 'filed', ?, ?, ?, ?, NULL, ?, 'link', ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(capture),
             str(path.parent),
@@ -173,7 +173,6 @@ def _insert(writing, capture, path, filed, label, number, taken_at, exposure):
             " ".join(record["kinds"]),
             record["reason"],
             record["session"]["group"],
-            zlib.compress(json.dumps(record).encode()),
             str(filed),
             str(filed.parent),
             filed.name,
@@ -184,3 +183,5 @@ def _insert(writing, capture, path, filed, label, number, taken_at, exposure):
             as_text(taken_at),
         ),
     )
+    keep_record(writing, frame_id, packed(record))
+    return frame_id

@@ -197,3 +197,11 @@ def test_few_stars_without_a_shape_are_a_question_whether_the_cover_is_closed():
 @pytest.mark.parametrize("columns", [1, 3, 8])
 def test_a_sensor_has_some_stuck_columns_for_life(columns):
     assert all(one.severity < 0.3 for one in findings_of(with_sensor(stuck_columns=columns)))
+
+
+def test_a_wide_faint_trail_weighs_by_all_its_light():
+    """A ridge of a third of the noise is hard to see; out of focus it harms ten times the pixels."""
+    narrow, wide = (replace(TRAIL, peak_sigma=0.3, snr=snr) for snr in (15.0, 60.0))
+    (faint,), (plain,) = (findings_of(replace(GOOD, streaks=(trail,))) for trail in (narrow, wide))
+    assert faint.severity < 0.5
+    assert plain.severity >= 0.7

@@ -108,6 +108,16 @@ def test_stopping_it_leaves_no_process_behind(tmp_path, ending):
     wait_until(lambda: not processes_naming(folder), timeout_s=10)
 
 
+def test_killing_it_leaves_no_process_behind(tmp_path):
+    folder = tmp_path / "demo"
+    command = [sys.executable, "-m", "nebulift", "demo", str(folder), "--pace", "5"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        log = folder / "daemon.log"
+        wait_until(lambda: log.exists() and "watching" in log.read_text(), timeout_s=60)
+        process.kill()
+    wait_until(lambda: not processes_naming(folder), timeout_s=20)
+
+
 def test_a_camera_that_dies_ends_the_demonstration_with_one_plain_line(tmp_path):
     folder = tmp_path / "demo"
     command = [sys.executable, "-m", "nebulift", "demo", str(folder), "--pace", "5"]

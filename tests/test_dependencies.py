@@ -13,17 +13,17 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
-# the last version with the hole, and which (see https://osv.dev)
+# the last version with the hole, and which; each looked up in the advisory (https://osv.dev has them all)
 HOLES = {
     "torch": ("2.9.1", "CVE-2026-24747: a checkpoint runs code although weights_only is set"),
-    "onnx": ("1.20.1", "CVE-2026-34445: external data from anywhere on the disk"),
+    "onnx": ("1.20.1", "CVE-2026-27489, CVE-2026-34445: external data by a link from anywhere; keys nobody checks"),
     "astropy": ("5.3.2", "CVE-2023-41334: a name runs a command"),
     "opencv-python-headless": ("4.8.0.76", "CVE-2023-4863: a WebP picture writes beyond its buffer"),
     "jinja2": ("3.1.5", "CVE-2025-27516: a template leaves its sandbox"),
-    "starlette": ("0.49.0", "CVE-2025-62727: a Range header keeps a processor busy"),
+    "starlette": ("1.3.0", "CVE-2026-48710, CVE-2026-54283: Host and path poison request.url; forms without limits"),
     "scikit-learn": ("1.4.2", "CVE-2024-5206: training data kept where nobody expects them"),
 }
-PINNED_ONLY = {"h11": ("0.14.0", "CVE-2025-43859: a chunk that ends elsewhere")}  # comes with uvicorn
+PINNED_ONLY = {"h11": ("0.15.0", "CVE-2025-43859: a chunk that ends elsewhere")}  # comes with uvicorn
 
 
 def required():

@@ -64,6 +64,12 @@ def test_it_runs_as_the_observer_and_links_frames_into_the_sorted_folder(box):
     assert box.does("find /home/stargazer/sorted -name '*.fit*' -printf '%n %u\\n'") == "2 stargazer\n2 stargazer\n"
 
 
+def test_how_it_is_doing_lies_in_memory_and_every_user_of_the_state_folder_reads_it(box):
+    assert box.does("readlink /var/lib/nebulift/status.json") == "/run/nebulift/status.json\n"
+    assert '"clean"' in box.does("cat /var/lib/nebulift/status.json")
+    assert "not running" not in box.does("runuser -u stargazer -- nebulift status")
+
+
 def test_it_can_write_nowhere_else_and_see_no_secrets(box):
     assert "Read-only file system" in inside(box, "touch /etc/nebulift/x").stdout
     assert "Read-only file system" in inside(box, "touch /opt/nebulift/x").stdout

@@ -93,11 +93,36 @@ def test_what_n_i_n_a_has_rejected_is_never_graded_wherever_it_comes_from(tmp_pa
         lights = daemon.capture / "2026-11-20" / "LIGHT"
         (lights / "M31_004.fits").rename(lights / "BAD_M31_004.fits")  # its user rejects a frame that we filed
         make_files(lights, {"M31_005.fits": frame(b"CLEAN 5")})
-        wait_until(lambda: len(daemon.filed()) == 2)
+        daemon.has_filed("contaminated/2026-11-20/LIGHT/M31_004.fits", "clean/2026-11-20/LIGHT/M31_005.fits")
         assert daemon.stop() == 0
     ledger = Ledger.open(daemon.state)
     assert ledger.browsing.counts()["all"] == 2
+    (label,) = ledger.history.labels()  # a person's decision
+    assert (label.path.name, label.label, label.source) == ("M31_004.fits", "contaminated", "capture")
     ledger.close()
+
+
+@pytest.mark.parametrize("filing", ["copy", "symlink", "leave"])
+def test_a_frame_rejected_in_the_capture_program_is_rejected_however_it_was_filed(tmp_path, filing):
+    with Daemon(tmp_path, filing={"clean": filing}) as daemon:
+        make_files(daemon.capture, {"a.fits": frame(b"CLEAN a")})
+        wait_until(lambda: daemon.status().get("last_24h", {}).get("clean") == 1)
+        (daemon.capture / "a.fits").rename(daemon.capture / "BAD_a.fits")
+        wait_until(lambda: "rejected in the capture program" in daemon.text())
+        assert daemon.stop() == 0
+        assert daemon.filed() == ([] if filing == "leave" else ["contaminated/a.fits"])
+        assert daemon.text().count("rejected in the capture") == 1
+
+
+def test_who_decided_in_nebulift_is_not_overruled_by_a_rename(tmp_path, nebulift):  # noqa: F811
+    with Daemon(tmp_path) as daemon:
+        make_files(daemon.capture, {"a.fits": frame(b"DOUBT a")})
+        daemon.has_filed("review/a.fits")
+        nebulift("review", "--accept", daemon.output / "review/a.fits", "--config", daemon.config)
+        (daemon.capture / "a.fits").rename(daemon.capture / "BAD_a.fits")
+        make_files(daemon.capture, {"b.fits": frame(b"CLEAN b")})
+        daemon.has_filed("clean/a.fits", "clean/b.fits")
+        assert daemon.stop() == 0
 
 
 # -- sidecars ----------------------------------------------------------------------------------------------------------
@@ -170,7 +195,10 @@ def test_a_crash_between_frame_and_sidecar_is_made_good_at_the_next_start(tmp_pa
     make_files(daemon.capture, {"a.json": "late"})  # as if the process had died after the frame's own move
     ledger = Ledger.open(daemon.state)
     with ledger._database.transaction() as writing:
-        writing.change("UPDATE frames SET state = 'judged', destination_folder = NULL, destination_name = NULL")
+        writing.change(
+            "UPDATE frames SET state = 'judged', planned = destination_folder || '/' || destination_name,"
+            " destination_folder = NULL, destination_name = NULL"
+        )
     ledger.close()
     with daemon:
         daemon.has_filed("clean/a.fits", "clean/a.json")

@@ -1,6 +1,8 @@
 """When a frame was taken, as the ledger knows it: from the header, else from the file, whatever either claims."""
 
+import json
 import sqlite3
+import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -63,3 +65,24 @@ def test_a_ledger_from_before_gets_the_column_and_keeps_its_frames(tmp_path, mon
         assert plain.execute("SELECT name, taken_at FROM frames").fetchall() == [("a.fits", None)]
     plain.close()
     assert not list(tmp_path.glob("*.damaged-*"))
+
+
+def test_a_ledger_from_before_keeps_its_judgements_and_they_are_read_as_ever(tmp_path, monkeypatch):
+    record = {"verdict": "clean", "score": 0.9, "measurements": {"stars": {"count": 12}}}
+    names = [name for name, _ in MIGRATIONS]
+    with monkeypatch.context() as then:
+        then.setattr("nebulift_daemon.ledger.database.MIGRATIONS", MIGRATIONS[: names.index("m006_fewer_bytes")])
+        Ledger.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / LEDGER_NAME) as plain:
+        plain.execute(
+            "INSERT INTO frames (root, folder, name, signature, size_bytes, state, label, record, seen_at, judged_at)"
+            " VALUES ('/cap', '/cap', 'a.fits', ?, 1, 'filed', 'clean', ?, ?, ?)",
+            (SIGNATURE, zlib.compress(json.dumps(record).encode()), utc_now(), utc_now()),
+        )
+    plain.close()
+
+    ledger = Ledger.open(tmp_path, check=True)
+    (row,) = ledger.frames.newest(5)
+    assert ledger.frames.record(row.id) == record
+    assert ledger.frames.counts("2000")["clean"] == 1
+    ledger.close()

@@ -14,12 +14,14 @@ onnx = pytest.importorskip("onnx")
 from nebulift.classifier import load_classifier  # noqa: E402
 from nebulift.cli import cli  # noqa: E402
 from nebulift.errors import ModelMismatch, NebuliftError, WrongUsage  # noqa: E402
-from nebulift.model_card import METADATA_KEY, default_model_path  # noqa: E402
+from nebulift.model_card import METADATA_KEY, STORE_FOLDER, default_model_path  # noqa: E402
 from nebulift.model_store import ACTIVE, MANIFEST, SHADOW, ModelStore  # noqa: E402
 from nebulift.pipeline import judge  # noqa: E402
+from nebulift.settings import Model, Output, Settings, Watch  # noqa: E402
 from nebulift.training.input_cache import content_hash  # noqa: E402
 from nebulift.training.promotion import may_replace  # noqa: E402
 from nebulift.verdict import Fusion, Thresholds  # noqa: E402
+from nebulift_daemon.assembly import judge_options  # noqa: E402
 from nebulift_daemon.judge_client import JudgeClient  # noqa: E402
 from nebulift_daemon.judge_messages import JudgeOptions, Task  # noqa: E402
 from nebulift_daemon.nights import last_night  # noqa: E402
@@ -74,7 +76,7 @@ def report(model, scores, truth="t1", rejected=0):
         (report("n", 0.9), report("a", 0.8), True, "log-likelihood a frame 0.118"),
         (report("n", 0.8), report("a", 0.9), False, "log-likelihood a frame -0.118"),
         (report("n", 0.8), report("a", 0.8), False, "log-likelihood a frame 0.000"),
-        (report("n", 0.9, rejected=1), report("a", 0.8), False, "clean frames rejected 1, before 0"),
+        (report("n", 0.9, rejected=1), report("a", 0.8), False, "clean frames rejected 1, by the other 0"),
         (report("n", 0.9, truth="t2"), report("a", 0.8), False, "no truth in common"),
         (None, report("a", 0.8), False, "the newcomer has no report"),
         (report("n", 0.9), None, False, "the active model has no report"),
@@ -84,6 +86,17 @@ def test_only_a_better_report_on_the_same_truth_promotes(newcomer, active, allow
     found = may_replace(newcomer, active)
     assert found.allowed is allowed
     assert why in " ".join(found.reasons)
+
+
+def test_a_model_is_found_by_id_by_name_and_by_the_start_of_either(files, tmp_path):
+    store = ModelStore.open(tmp_path)
+    one, two = (store.install(files[name]) for name in ("one", "two"))
+    assert store.find(one.id[:5]) == store.find("rig 1") == one
+    assert store.find("rig 2") == two
+    with pytest.raises(WrongUsage, match="2 models are called so"):
+        store.find("rig")
+    with pytest.raises(WrongUsage, match="no such model"):
+        store.find("RIG 1")
 
 
 def test_a_model_is_installed_promoted_and_rolled_back(files, tmp_path):
@@ -134,7 +147,7 @@ def test_the_commands_tell_what_they_did_and_why_not(files, tmp_path):
     for name in ("one", "two"):
         run("install", files[name], "--report", reports[name], *folder)
     assert "decides from the next frame on" in run("promote", "rig 1", *folder).output
-    with pytest.raises(NebuliftError, match="rig 2 is not promoted: night: log-likelihood"):
+    with pytest.raises(NebuliftError, match="rig 2 is not promoted: night: difference in log-likelihood"):
         run("promote", "rig 2", *folder)
     assert "watches" in run("shadow", "rig 2", *folder).output
     assert (tmp_path / "models" / SHADOW).read_bytes() == files["two"].read_bytes()
@@ -169,6 +182,23 @@ def test_a_model_in_shadow_is_heard_and_decides_nothing(files, tmp_path):
     assert (watched["shadow"]["model"], watched["shadow"]["verdict"]) == ("rig 2", "review")
     assert watched["shadow"]["score"] == 0.5
     assert (promoted["model"], promoted["verdict"]) == ("rig 2", "review")  # without a restart
+
+
+@pytest.mark.parametrize(("model", "decides"), [("default", load_classifier().card.name), ("none", None)])
+def test_one_watches_beside_the_bundled_model_and_beside_none(files, tmp_path, model, decides):
+    path = write_night(tmp_path / "night", "2024-11-01", clean=1, bad=0)[0]
+    watch, output = Watch(folders=(tmp_path / "night",)), Output(root=tmp_path / "out")
+    settings = Settings(watch=watch, output=output, model=Model(path=model))
+    store = ModelStore.open(settings.output.state_folder / STORE_FOLDER)
+    store.shadow(store.install(files["two"]))
+    client = JudgeClient(replace(judge_options(settings), sync=False), dict, lambda: True)
+    try:
+        record = client.judge(Task(look(path))).record
+    finally:
+        client.close()
+    assert record["model"] == decides
+    assert record["verdict"] == "clean"
+    assert (record["shadow"]["model"], record["shadow"]["verdict"]) == ("rig 2", "review")
 
 
 def test_a_model_in_shadow_that_fails_harms_nothing(tmp_path):

@@ -171,6 +171,21 @@ def test_the_sky_is_unknown_without_frames_good_bad_and_unknown_again_when_none_
     assert changes_in_s(night.decisions, night.now, OPTIONS) is None
 
 
+@pytest.mark.parametrize(
+    ("letters", "sky"),
+    [
+        ("r", "unknown"),
+        ("rrrrrr", "unknown"),
+        ("xr", "unknown"),
+        ("rrrcrr", "good"),
+        ("s", "good"),
+        ("cccrrrrrr", "unknown"),
+    ],
+)
+def test_frames_that_nobody_could_judge_make_no_good_sky(letters, sky):
+    assert Night().frames(letters).sky == sky
+
+
 # -- the daemon and its disk -------------------------------------------------------------------------------------------
 
 

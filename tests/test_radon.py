@@ -19,8 +19,8 @@ from nebulift.streaks.search import (
     Candidate,
     _full_lines_above,
     _least_roots,
-    candidate_lines,
     find_candidates,
+    on_finer_map,
 )
 from nebulift.streaks.search_map import CLIP_SIGMA, LINE_UNITS, StreakMap
 
@@ -228,4 +228,4 @@ def test_noise_alone_gives_at_most_a_few_weak_candidates():
 
 def test_ends_are_told_on_the_finer_map_at_the_same_place_of_the_sky():
     """The centre of a pixel that is four pixels wide lies between the second and the third of them."""
-    assert list(candidate_lines([Candidate(0.0, 1.0, 10.0, 2.0, 9.0)], 4)) == [(1.5, 5.5, 41.5, 9.5)]
+    assert on_finer_map(Candidate(0.0, 1.0, 10.0, 2.0, 9.0).ends, 4) == (1.5, 5.5, 41.5, 9.5)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 from disks import needs_root, tmpfs
@@ -11,7 +12,7 @@ from workbench import FRAMES, Workbench
 from nebulift.errors import FilingError
 from nebulift.verdict import Label
 from nebulift_daemon.filing import Act
-from nebulift_daemon.reviews import decide
+from nebulift_daemon.reviews import OutputTree, decide
 from nebulift_daemon.undo import undo_all
 
 ACTS = [Act.LINK, Act.COPY, Act.MOVE, Act.SYMLINK]
@@ -138,12 +139,39 @@ def test_an_unplugged_output_disk_is_no_mass_decision(linked):
     assert linked.row("a.fits").state == "filed"
 
 
-def test_folders_that_did_not_change_are_not_compared(linked, monkeypatch):
+@pytest.fixture
+def later_tree(linked):
+    """A tree that looks ten seconds after the last change."""
+    return OutputTree(linked.ledger, linked.output, lambda: time.time_ns() + 10_000_000_000)
+
+
+def test_folders_that_did_not_change_are_not_compared(linked, later_tree, monkeypatch):
+    linked.put("M31/a.fits", "clean")
+    linked.sort()
+    later_tree.notice()
+    monkeypatch.setattr(later_tree, "_compare", lambda folder, _: pytest.fail(f"looked into {folder}"))
+    assert later_tree.notice() == []
+
+
+def test_below_a_folder_that_did_not_change_changes_are_seen(linked, later_tree):
+    linked.put("M31/a.fits", "clean")
+    linked.sort()
+    later_tree.notice()
+    (linked.root / "clean/M31/a.fits").rename(linked.root / "review/a.fits")
+    assert [move.label for move in later_tree.notice()] == [Label.REVIEW]
+
+
+def test_a_change_with_the_time_stamp_of_the_last_look_is_seen(linked):
+    """FAT's stamps have steps of two seconds."""
     linked.put("a.fits", "clean")
     linked.sort()
+    clean = linked.root / "clean"
+    before = clean.stat()
     linked.tree.notice()
-    monkeypatch.setattr(linked.tree, "_compare", lambda listing: pytest.fail(f"looked into {listing.folder}"))
-    assert linked.tree.notice() == []
+    (clean / "a.fits").rename(linked.root / "a.fits")
+    os.utime(clean, ns=(before.st_atime_ns, before.st_mtime_ns))
+    linked.tree.notice()
+    assert linked.row("a.fits").state == "gone"
 
 
 def test_after_the_ledger_was_lost_the_output_tree_is_adopted_as_it_is(linked):

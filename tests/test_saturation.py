@@ -58,6 +58,13 @@ def test_stars_in_numbers_that_are_not_whole_do_not_make_a_ceiling():
     assert see(flattened).saturation.ceiling_adu is None
 
 
+@pytest.mark.parametrize("wild", [-1e9, 1e9, -1e4])
+def test_one_wild_number_of_a_calibrated_frame_saturates_nothing(wild):
+    image = star_field(SIDE, SIDE, density_per_mpx=300.0, seed=3).pixels.astype(np.float32) - np.float32(300.0)
+    image[200, 100] = wild
+    assert see(image).saturation.saturated_fraction == 0.0
+
+
 def test_charge_that_runs_along_a_column_is_told_by_its_length():
     image = burnt(65535, 20, at=(200, 100))
     image[60:360, 108:111] = 65535

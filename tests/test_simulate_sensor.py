@@ -131,3 +131,42 @@ def test_random_bodies_stay_cameras():
         assert body.bits == base.bits
         assert body.bayer == base.bayer
         assert body.serial != base.serial
+
+
+def test_the_amplifiers_glow_from_the_right_edge_and_brighter_with_time():
+    camera = replace(PLAIN, amp_glow_e_s=2.0)
+    dark = np.zeros((400, 400), np.float32)
+    short, long = (exposed(dark.copy(), camera, fixed_pattern(camera), seconds) for seconds in (30.0, 300.0))
+    assert long == pytest.approx(10.0 * short, rel=1e-4)
+    assert short[:, -40:].mean() > 20.0 * short[:, :40].mean() > 0.0
+    assert short.max() <= 30.0 * 2.0 * 1.85  # rays and the corner on top of the brightest point
+
+
+def test_dust_takes_light_away_and_stays_where_it_is_in_every_frame_of_a_body():
+    camera = replace(PLAIN, dust_spots=6)
+    flat = fixed_pattern(camera).flat
+    shaded = flat < 0.999
+    assert 0.001 < shaded.mean() < 0.6
+    assert flat.min() >= 0.94**6  # at most 6 % a grain
+    light = np.full((400, 400), 4_000.0, np.float32)
+    seen = exposed(light, camera, fixed_pattern(camera), 1.0)
+    assert np.array_equal(seen < 3_996.0, shaded)
+
+
+def test_columns_have_the_same_offsets_in_every_frame_and_rows_new_ones():
+    camera = replace(PLAIN, read_noise_e=0.5, gain_e_per_adu=0.05, column_noise_e=4.0, row_noise_e=3.0)
+    first, second = (camera.gain_e_per_adu * flat_frame(camera, 0.0, seed) for seed in (1, 2))
+    columns, rows = ([np.median(frame, axis=axis) for frame in (first, second)] for axis in (0, 1))
+    assert np.corrcoef(*columns)[0, 1] > 0.95
+    assert abs(np.corrcoef(*rows)[0, 1]) < 0.2
+    assert np.std(rows[0]) == pytest.approx(3.0, rel=0.15)
+    assert np.std(columns[0]) == pytest.approx(4.0 * np.sqrt(1.25), rel=0.35)  # two amplifiers take turns besides
+
+
+def test_every_converter_mosaic_and_read_out_that_people_own_is_in_the_catalogue():
+    assert {camera.bits for camera in CATALOGUE} >= {12, 14, 16}
+    assert {camera.sensor for camera in CATALOGUE} == {"cmos", "ccd"}
+    assert {None, "RGGB", "GRBG"} <= {camera.bayer for camera in CATALOGUE}
+    assert any(camera.blooms for camera in CATALOGUE)
+    assert any(camera.amp_glow_e_s > 0.0 for camera in CATALOGUE)
+    assert any(camera.bits == 14 and camera.shift == 0 for camera in CATALOGUE)  # written as they are

@@ -17,10 +17,13 @@ from nebulift.simulate.atmosphere import (
 )
 from nebulift.simulate.camera import Camera
 from nebulift.simulate.causes import KINDS, Blur, Covered, Dew, Motion, OffTarget, Overexposure, Setting, random_cause
+from nebulift.simulate.diffuse import KINDS as DIFFUSE
+from nebulift.simulate.diffuse import diffuse_light
 from nebulift.simulate.field import Pointing, Target
 from nebulift.simulate.frame import render
 from nebulift.simulate.glows import FORMS as GLOWS
 from nebulift.simulate.glows import glow_light, random_glow
+from nebulift.simulate.light import sky_maps
 from nebulift.simulate.obstacles import Obstacle, obstacle_transmission
 from nebulift.simulate.optics import FILTERS, Telescope
 from nebulift.simulate.readout_faults import FORMS as FAULTS
@@ -150,6 +153,16 @@ def test_motion_blur_and_dew_are_told_in_pixels():
     assert artefact_of(truth, Kind.CLOUD).form == "dew"
 
 
+@pytest.mark.parametrize("form", ["edge", "centre"])
+def test_dew_near_the_sensor_takes_light_at_the_edge_or_in_the_centre(form):
+    dry = sky_maps(SCENE, CAMERA).transmission
+    left = sky_maps(replace(SCENE, causes=(Dew(0.3, 30.0, 0.4, form),)), CAMERA).transmission / dry
+    middle, corner = left[left.shape[0] // 2, left.shape[1] // 2], left[0, 0]
+    wet, free = (corner, middle) if form == "edge" else (middle, corner)
+    assert wet == pytest.approx(0.6, abs=0.02)
+    assert free == pytest.approx(1.0, abs=0.02)
+
+
 def test_a_covered_telescope_sees_nothing():
     pixels, truth = frame_of(Covered())
     assert np.median(pixels) == pytest.approx(CAMERA.bias_adu, abs=1.0)
@@ -208,3 +221,18 @@ def test_random_causes_reach_about_the_severity_that_was_wanted(kind):
             assert min(reached) == 1.0
         else:
             assert np.median(reached) == pytest.approx(wanted, abs=0.15)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DIFFUSE if kind != "none"])
+def test_nebulae_galaxies_and_comets_shine_softly_and_move_with_the_field(kind):
+    target = replace(TARGET, diffuse=kind, diffuse_e_s=1.0)
+    still, moved = (diffuse_light(target, Pointing(dx), (480, 320), 0.0, 1.0) for dx in (0.0, 20.0))
+    assert still.min() >= 0.0
+    assert 0.1 < still.max() < 3.0  # about 1 at the bright parts of its whole field
+    assert np.corrcoef(still[:, :-20].ravel(), moved[:, 20:].ravel())[0, 1] > 0.98
+
+
+def test_a_comet_leaves_its_stars():
+    target = replace(TARGET, diffuse="comet", diffuse_e_s=1.0, drift_px_s=(0.05, 0.0))
+    now, later = (diffuse_light(target, Pointing(), (480, 320), seconds, 1.0) for seconds in (0.0, 400.0))
+    assert np.corrcoef(now[:, :-20].ravel(), later[:, 20:].ravel())[0, 1] > 0.98

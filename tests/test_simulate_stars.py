@@ -1,5 +1,7 @@
 """Stars have the width, the light, the place and the colour that was asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from nebulift.simulate.evidence import star_widths
 from nebulift.simulate.optics import Telescope
-from nebulift.simulate.psf import MIDDLE, StarShape, fine_psf, line_profile
+from nebulift.simulate.psf import MIDDLE, StarShape, fine_psf, line_profile, place_in_field
 from nebulift.simulate.star_field import PERFECT_OPTICS, star_field
 from nebulift.simulate.star_painting import Stars, paint_stars
 from nebulift.simulate.tracking import bump, drift, periodic, track_kernel, wind
@@ -163,3 +165,26 @@ def test_a_star_field_says_where_its_stars_are():
     brightest = int(np.argmax(field.flux_adu))
     y, x = round(float(field.y_px[brightest])), round(float(field.x_px[brightest]))
     assert field.pixels[y, x] > field.noise.sky_adu + 20.0 * field.noise.noise_adu
+
+
+def test_a_tilted_sensor_widens_the_stars_towards_one_edge():
+    tilted = replace(ROUND, tilt=0.5, tilt_angle_deg=90.0)
+    widths = [fwhm_at(tilted, 0.0, y) for y in (-0.9, 0.0, 0.9)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.02)
+    assert widths[2] == pytest.approx(1.45 * widths[1], rel=0.06)
+
+
+def test_coma_draws_the_stars_of_the_corners_outwards():
+    place = place_in_field(replace(ROUND, coma=0.8), 0.9, 0.9)
+    assert place.radial_angle_deg == pytest.approx(45.0)
+    image = fine_psf(StarShape(3.0, replace(ROUND, coma=0.8)), place, 20, 3).astype(np.float64)
+    image[image < 0.3 * image.max()] = 0.0
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]] - image.shape[0] // 2
+    along, across = (((x + sign * y) ** 2 * image).sum() / image.sum() for sign in (1.0, -1.0))
+    assert along > 1.2 * across
+
+
+def fwhm_at(telescope, x, y):
+    """Of a star at (x, y) of the field, -1..1, from its area above half of its height."""
+    image = fine_psf(StarShape(3.0, telescope), place_in_field(telescope, x, y), 20, 5)
+    return 2.0 * np.sqrt((image > 0.5 * image.max()).sum() / np.pi) / 5.0

@@ -37,6 +37,17 @@ def test_a_field_that_may_hold_no_star_goes_to_a_person(sky):
     assert 0.3 <= severity_of(sky) < 0.7
 
 
+def test_a_nebula_that_fills_a_narrow_filter_is_a_remark_and_never_rejected():
+    texture = replace(OVERCAST, linear_sigma=1.0, radial_sigma=0.5, patchy_sigma=0.8)
+    assert severity_of(texture, filter_name="Ha") < 0.3
+    assert 0.3 <= severity_of(texture, filter_name="L") < 0.7
+    assert 0.3 <= severity_of(replace(texture, level_fraction=0.4)) < 0.7
+
+
+def test_a_smooth_cloud_stays_one():
+    assert severity_of(replace(OVERCAST, linear_sigma=1.0, radial_sigma=0.5, patchy_sigma=0.05)) >= 0.7
+
+
 def test_a_short_exposure_may_be_as_dark_as_a_closed_cover():
     assert 0.3 <= severity_of(DARK, exposure_s=0.1) < 0.7
     assert severity_of(DARK, exposure_s=None) >= 0.7

@@ -13,7 +13,7 @@ from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.simulate import star_field
 from nebulift.stars import find_peaks
 from nebulift.stars.detection_scale import best_level
-from nebulift.stars.peaks import Peaks, pyramid, smoothed, smoothed_noise
+from nebulift.stars.peaks import PEAK_SIGMA, Peaks, pyramid, smoothed, smoothed_noise
 from nebulift.stars.stamps import Places, map_stamps, raw_stamps
 
 SIDE = 1300
@@ -124,7 +124,7 @@ def test_peaks_are_the_highest_within_two_pixels_and_stand_above_the_limit(seed,
     )
     peaks, surface, level = find_peaks(units), smoothed(units), smoothed_noise(units)
     x, y = peaks.x.astype(int), peaks.y.astype(int)
-    assert (peaks.snr * level > 5.0 * level - 1.0).all()
+    assert (peaks.snr * level > PEAK_SIGMA * level - 1.0).all()
     assert (np.diff(peaks.snr) <= 0.0).all()
     for column, row in zip(x, y, strict=True):
         around = surface[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]

@@ -148,3 +148,12 @@ def test_several_sets_are_reported_one_after_the_other(tmp_path):
     assert [one["set"] for one in record["sets"]] == ["2024-11-01", "2024-11-03"]
     assert [one["frames"] for one in record["sets"]] == [3, 3]
     assert len(list((tmp_path / "plots").rglob("*.png"))) == 10
+
+
+def test_on_a_narrow_screen_the_tables_move_sideways_and_not_the_page(tmp_path):
+    (tmp_path / "roc.png").write_bytes(b"png")
+    text = as_html("# Report\n\n- one\n\n| a | b |\n| --- | --- |\n| <1> | 2 |\n\nend", "R", [tmp_path / "roc.png"])
+    assert text.count('<div class="wide"><table>') == text.count("</table></div>") == 1
+    assert "<td>&lt;1&gt;</td><td>2</td>" in text
+    assert "<figcaption>Contaminated frames caught, by clean frames turned away</figcaption>" in text
+    assert "<h2>Curves</h2>" not in as_html("# Report", "R")

@@ -292,8 +292,8 @@ def test_a_rig_calibration_states_its_format():
     ("clean", "contaminated", "rejected", "more", "words"),
     [
         (0, 0, 0, 40, "this rig can be calibrated"),
-        (30, 8, 0, 2, "this rig can be calibrated"),
-        (50, 0, 0, 5, "this rig can be calibrated"),
+        (30, 8, 0, 2, "2 more reviews and this rig can be calibrated"),
+        (50, 0, 0, 5, "5 more reviews, 5 contaminated frames among them, and this rig can be calibrated"),
         (40, 10, 0, 19, "at most 5% of the clean frames"),  # 59 without an error prove 5 %
         (60, 10, 0, 89, "at most 2% of the clean frames"),  # 149 prove 2 %
         (60, 10, 1, 33, "at most 5% of the clean frames"),  # 93 with one error

@@ -1,16 +1,20 @@
 """What the numbers alone say about the data: the sampler, the learning curve, a camera left out, the branches."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("sklearn")
 
-from nebulift.errors import TrainingError
+from nebulift.cli import cli
+from nebulift.errors import TrainingError, WrongUsage
 from nebulift.preprocess import FEATURES
 from nebulift.training import numbers_alone
 from nebulift.training.branch_table import witness_table
+from nebulift.training.dataset import AstroImageDataset
 from nebulift.training.frame_label import FrameLabel
 from nebulift.training.fusion import fit_branches
 from nebulift.training.numbers_alone import (
@@ -21,6 +25,7 @@ from nebulift.training.numbers_alone import (
     sampler_choice,
 )
 from nebulift.training.splits import split
+from nebulift.verdict import Thresholds
 
 pytestmark = pytest.mark.torch  # scikit-learn comes with the same extra
 
@@ -109,3 +114,23 @@ def test_the_table_of_witnesses_has_intervals_over_groups():
     assert table["one"]["roc_auc"]["n"] == 80  # marginal frames are neither
     assert table["one"]["log_loss"]["high"] < table["coin"]["log_loss"]["low"]
     assert table["coin"]["roc_auc"]["value"] == 0.5
+
+
+def test_folds_that_leave_one_class_to_learn_from_are_left_out_with_a_word(tmp_path):
+    from_fits = importlib.import_module("nebulift.training.from_fits")
+    one_night = [replace(one, night="n", camera="a", sha256=str(n)) for n, one in enumerate(labels())]
+    lessons = AstroImageDataset([one.path for one in one_night], [one.label for one in one_night], about=one_night)
+    said = []
+    listener = from_fits.Silence()
+    listener.say = said.append
+    recipe = from_fits.Recipe(from_fits.TrainingPlan(), Thresholds(), folds=3)
+    assert from_fits._held_out(recipe, lessons, tmp_path, from_fits.Ranks(), listener) is None
+    assert "add nights that have both" in said[0]
+    assert from_fits._held_out(replace(recipe, folds=0), lessons, tmp_path, from_fits.Ranks(), listener) is None
+    assert len(said) == 1
+
+
+def test_evaluation_asks_for_the_model_and_not_for_its_checkpoint(tmp_path):
+    (tmp_path / "labels.csv").write_text("path,label\nx.fits,clean\n")
+    with pytest.raises(WrongUsage, match=r"rig\.pth: a checkpoint; measure the \.onnx"):
+        CliRunner().invoke(cli, ["evaluate", "rig.pth", "--on", str(tmp_path)], catch_exceptions=False)

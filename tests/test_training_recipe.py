@@ -107,7 +107,7 @@ def test_the_domain_of_a_model_is_what_it_saw_and_a_little_more():
     pytest.importorskip("torch")
     features = np.zeros((5, len(FEATURES)), np.float32)
     features[:, FEATURES.index("log_fwhm_px")] = (0.5, 1.0, 1.2, 1.4, 1.5)
-    domain = importlib.import_module("nebulift.training.recipe").domain_of(features)
+    domain = importlib.import_module("nebulift.training.recipe_conclusion").domain_of(features)
     assert domain["log_fwhm_px"] == pytest.approx((0.4, 1.6))
     assert domain["is_all_sky"] == (0.0, 0.0)  # no lens of that kind: not a word about it
     assert "log_transparency" not in domain
@@ -120,7 +120,9 @@ def test_the_recipe_makes_a_model_that_loads(tmp_path, monkeypatch):
     recipe = importlib.import_module("nebulift.training.recipe")
     TrainingPlan = importlib.import_module("nebulift.training.trainer").TrainingPlan
     output = tmp_path / "models" / "default.onnx"
-    making = recipe.Making(400, seed=2, size="compact", plan=TrainingPlan(epochs=2, batch_size=64))
+    making = recipe.Making(
+        400, seed=2, size="compact", plan=TrainingPlan(epochs=2, batch_size=64), folds=2, fold_epochs=1
+    )
     figures = recipe.make_model(tmp_path / "school", output, making)
     assert set(figures["witnesses"]) == {"cv", "model", "fusion"}
     assert json.loads((output.parent / "manifest.json").read_text())["default.onnx"]["bytes"] == output.stat().st_size

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -260,12 +261,38 @@ def test_a_checkpoint_for_other_inputs_is_refused(tmp_path, change, complaint):
         load_checkpoint(tmp_path / "m.pth")
 
 
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    save_checkpoint(tmp_path / "m.pth", new_network("compact", 5), {"size": "optimal"})
+    with pytest.raises(TrainingError, match="of another architecture than size 'optimal'"):
+        load_checkpoint(tmp_path / "m.pth")
+
+
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="no such file"):
         load_checkpoint(tmp_path / "gone.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(TrainingError, match="not a checkpoint of nebulift"):
         load_checkpoint(tmp_path / "list.pth")
+
+
+class Trap:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.file}",)
+
+
+@pytest.mark.parametrize("save", [torch.save, lambda trap, path: path.write_bytes(pickle.dumps(trap))])
+def test_code_in_a_checkpoint_is_refused_in_one_sentence_and_never_run(save, tmp_path, recwarn):
+    save(Trap(tmp_path / "sprung"), tmp_path / "trap.pth")
+    with pytest.raises(TrainingError, match="whatever else a file may hold is never run") as refused:
+        load_checkpoint(tmp_path / "trap.pth")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "sprung").exists()
+    assert not recwarn.list
 
 
 def test_rgb_weights_answer_as_strongly_on_eight_planes():

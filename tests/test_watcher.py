@@ -10,7 +10,7 @@ import pytest
 from daemon_process import wait_until
 from trees import frame, make_files
 
-from nebulift_daemon.folders import list_folder, walk
+from nebulift_daemon.folders import AT_ONCE, listings_of, walk
 from nebulift_daemon.watcher import Watcher
 
 FRAME = frame()
@@ -70,7 +70,7 @@ def test_a_folder_is_listed_by_what_it_is(tmp_path):
     )
     os.mkfifo(tmp_path / "f.fits")
     (tmp_path / "g.fits").mkdir()
-    listing = list_folder(tmp_path)
+    (listing,) = listings_of(tmp_path)
     assert sorted(seen.path.name for seen in listing.frames) == ["a.fits", "b.FIT"]
     assert [folder.name for folder in listing.subfolders] == ["g.fits", "sub"]
     assert [path.name for path in listing.leftovers] == [".nebulift-abc-1-1.part"]
@@ -78,7 +78,16 @@ def test_a_folder_is_listed_by_what_it_is(tmp_path):
 
 def test_names_that_are_no_utf8_are_found(tmp_path):
     (tmp_path / os.fsdecode(b"M31_\xff\xfe.fits")).write_bytes(FRAME)
-    assert len(list_folder(tmp_path).frames) == 1
+    (listing,) = listings_of(tmp_path)
+    assert len(listing.frames) == 1
+
+
+def test_a_large_folder_comes_in_parts_and_nothing_twice(tmp_path):
+    make_files(tmp_path, {f"{number}.fits": b"x" for number in range(AT_ONCE + 3)} | {"sub": {"last.fits": b"x"}})
+    listings = list(walk(tmp_path))
+    assert [len(listing.frames) for listing in listings] == [AT_ONCE, 3, 1]
+    assert [listing.subfolders for listing in listings] == [(), (tmp_path / "sub",), ()]
+    assert len({seen.path for listing in listings for seen in listing.frames}) == AT_ONCE + 4
 
 
 def test_an_output_folder_is_never_searched(tmp_path):
@@ -144,7 +153,7 @@ def test_looking_ourselves_raises_no_event(tmp_path, watching):
     found(watcher)
     bell.clear()
     for _ in range(3):
-        list_folder(tmp_path)
+        list(walk(tmp_path))
         (tmp_path / "a.fits").read_bytes()
     assert not bell.wait(0.5)
 

@@ -138,7 +138,8 @@ def test_five_thousand_waiting_frames_do_not_slow_the_page(tmp_path):
 def test_what_was_never_measured_has_no_picture_and_can_be_decided(night, page):
     ledger = night.ledger()
     with ledger._database.transaction() as writing:
-        writing.change("UPDATE frames SET record = NULL, taken_at = NULL WHERE id = 2")
+        writing.change("DELETE FROM records WHERE frame_id = 2")
+        writing.change("UPDATE frames SET taken_at = NULL WHERE id = 2")
     ledger.close()
     assert "There is no picture of this frame" in page.get("/frame/2").text
     assert page.get(f"/preview/{key_of(row(night, 2))}/large.jpg").status == 404

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nebulift.model_card import STORE_FOLDER
 from nebulift.settings import Settings
 from nebulift.verdict import Label
 from nebulift_daemon.filer import Filer
@@ -79,4 +80,5 @@ def judge_options(settings: Settings, judge: str = DEFAULT_JUDGE) -> JudgeOption
         threads=settings.judge.threads,
         timeout_s=settings.judge.timeout_s,
         judge=judge,
+        models=str(settings.output.state_folder / STORE_FOLDER),
     )

@@ -1,60 +1,95 @@
 """Looking through capture folders: the truth about what is there, one folder at a time, without following links."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nebulift.readers.names import ignored_folder, is_frame_name
+from nebulift.readers.names import ignored_folder, is_frame_name, name_before_rejection
 from nebulift_daemon.sighting import Sighting, seen_as
 
 ROOT_MARKER = ".nebulift-root"  # lies in every output root; a folder that holds it is ours and is never searched
 TEMPORARY_PREFIX = ".nebulift-"  # our own unfinished copies: see ``placing.temporary_name``
 TEMPORARY_SUFFIX = ".part"
+AT_ONCE = 500  # frames of a folder that are looked at together
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one folder holds, by name."""
+    """What one folder holds; of a large folder a part of it, the subfolders then come with the last part."""
 
     folder: Path
     frames: tuple[Sighting, ...]  # regular files with a frame's name
     subfolders: tuple[Path, ...]  # real folders that may hold frames
     leftovers: tuple[Path, ...] = ()  # unfinished copies of ours
+    rejected: tuple[Sighting, ...] = ()  # frames that their capture program has renamed to BAD_...
     ours: bool = False  # the folder is an output root
     error: str | None = None  # why the folder, or a part of it, could not be read
 
 
-def list_folder(folder: Path, *, links_too: bool = False) -> Listing:
-    """What ``folder`` holds now; an unreadable or vanished folder gives an empty listing with ``error``.
+def listings_of(folder: Path) -> Iterator[Listing]:
+    """What ``folder`` holds now, ``AT_ONCE`` frames at a time, so that a folder of ten thousand needs no more memory.
 
-    ``links_too`` lists symbolic links with a frame's name among the frames, as in the output tree.
+    An unreadable or vanished folder gives a listing with ``error``.
     """
+    if os.path.lexists(folder / ROOT_MARKER):
+        yield Listing(folder, (), (), ours=True)
+        return
     frames: list[Sighting] = []
     subfolders: list[Path] = []
     leftovers: list[Path] = []
+    rejected: list[Sighting] = []
+    error = None
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name == ROOT_MARKER:
-                    return Listing(folder, (), (), ours=True)
                 if is_temporary(entry.name):
                     leftovers.append(folder / entry.name)
                 elif entry.is_dir(follow_symlinks=False):
                     if not ignored_folder(entry.name):
                         subfolders.append(folder / entry.name)
-                elif is_frame_name(entry.name) and (sighting := _seen(folder, entry, links_too)):
+                elif is_frame_name(entry.name) and (sighting := _seen(folder, entry)):
                     frames.append(sighting)
-    except OSError as error:
-        return Listing(folder, tuple(frames), tuple(subfolders), error=error.strerror or type(error).__name__)
-    return Listing(folder, tuple(frames), tuple(sorted(subfolders)), tuple(leftovers))
+                elif name_before_rejection(entry.name) and (sighting := _seen(folder, entry)):
+                    rejected.append(sighting)
+                if len(frames) == AT_ONCE:
+                    yield Listing(folder, tuple(frames), ())
+                    frames.clear()
+    except OSError as trouble:
+        error = trouble.strerror or type(trouble).__name__
+    yield Listing(folder, tuple(frames), tuple(sorted(subfolders)), tuple(leftovers), tuple(rejected), error=error)
 
 
-def _seen(folder: Path, entry: "os.DirEntry[str]", links_too: bool) -> Sighting | None:
+def _seen(folder: Path, entry: "os.DirEntry[str]") -> Sighting | None:
     try:
-        return seen_as(folder / entry.name, entry.stat(follow_symlinks=False), links_too=links_too)
+        return seen_as(folder / entry.name, entry.stat(follow_symlinks=False))
     except OSError:
         return None  # vanished between listing and looking
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names in one folder of the output tree: little memory, and no file is looked at."""
+
+    frames: frozenset[str]  # files and links with a frame's name
+    subfolders: tuple[Path, ...]
+
+
+def names_in(folder: Path) -> Names | None:
+    """What the folder holds now, by name; ``None`` when it cannot be read."""
+    frames: set[str] = set()
+    subfolders: list[Path] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if not ignored_folder(entry.name):
+                        subfolders.append(folder / entry.name)
+                elif is_frame_name(entry.name):
+                    frames.add(entry.name)
+    except OSError:
+        return None
+    return Names(frozenset(frames), tuple(sorted(subfolders)))
 
 
 def is_temporary(name: str) -> bool:
@@ -62,16 +97,16 @@ def is_temporary(name: str) -> bool:
     return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
 
 
-def walk(root: Path, keep_going: Callable[[], bool] = lambda: True, *, links_too: bool = False) -> Iterator[Listing]:
-    """The listings of ``root`` and of all folders below it, parents first, by name; stops when ``keep_going`` is no.
+def walk(root: Path) -> Iterator[Listing]:
+    """The listings of ``root`` and of all folders below it, parents first, by name.
 
-    Memory is that of one folder and of the names of the folders not visited yet.
+    Memory is that of one listing and of the names of the folders not visited yet.
     """
     waiting = [root]
-    while waiting and keep_going():
-        listing = list_folder(waiting.pop(), links_too=links_too)
-        waiting.extend(reversed(listing.subfolders))
-        yield listing
+    while waiting:
+        for listing in listings_of(waiting.pop()):
+            waiting.extend(reversed(listing.subfolders))
+            yield listing
 
 
 def is_inside_ignored(path: Path, root: Path) -> bool:

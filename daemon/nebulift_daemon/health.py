@@ -61,14 +61,17 @@ class Health:
         self._last = row
         self._counts = None
 
-    def tell(self, now: Callable[[], dict[str, Any]], *, at_once: bool = False) -> None:
-        """Pass on how things are; ``now`` gives what the loop knows, and is asked only when it is time for news."""
-        if not at_once and not self._status_file.is_due():
+    def tell(self, now: Callable[[], dict[str, Any]], *, last_words: bool = False) -> None:
+        """Pass on how things are; ``now`` gives what the loop knows, and is asked only when it is time for news.
+
+        ``last_words``: whatever the time; the daemon ends.
+        """
+        if not last_words and not self._status_file.is_due():
             return
         last = None if self._last is None else verdict_fields(self._last)
         free = free_bytes(self._output.path)
         status = self._facts | now() | {"last": last, "last_24h": self._last_day(), "disk_free_bytes": free}
-        if self._status_file.write(status):
+        if self._status_file.write(status, last_words=last_words):
             self._systemd.status(summary(status))
         if status != self._told:
             self._told = status

@@ -48,6 +48,7 @@ class Intake:
         self._queued: dict[Path, Sighting] = {}
         self._since: dict[Path, float] = {}  # wall-clock time at which each frame joined the queue
         self._overflow = False
+        self._rejected: list[Sighting] = []
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -67,12 +68,18 @@ class Intake:
         for listing in self._watcher.listings():
             self._alive()
             backlog += self._note(listing)
+            self._rejected += listing.rejected
             if len(backlog) > 2 * MOST_FOLLOWED:
                 backlog = self._oldest(backlog)
         for sighting in self._oldest(backlog):
             self._settler.note(sighting)
         for sighting in self._settler.whole():
             self._push(LIVE if self._is_live(sighting) else BACKLOG, sighting)
+
+    def take_rejected(self) -> list[Sighting]:
+        """The files that were seen since the last call and that capture programs have rejected."""
+        rejected, self._rejected = self._rejected, []
+        return rejected
 
     def next(self) -> tuple[Sighting, Path] | None:
         """The next whole frame and its watched folder."""

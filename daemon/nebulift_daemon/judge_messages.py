@@ -25,6 +25,7 @@ class JudgeOptions:
     threads: int = 1
     timeout_s: float = 60.0
     judge: str = DEFAULT_JUDGE  # module:function; tests put a slow, a crashing, a simple one here
+    models: str | None = None  # folder where a model that only watches may lie; else it lies beside ``model``
     sync: bool = True  # have the frame's bytes on the disk before it is called judged
 
 

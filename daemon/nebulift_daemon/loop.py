@@ -21,6 +21,7 @@ from nebulift_daemon.ledger import RowLost, as_text
 from nebulift_daemon.lookback import Lookback
 from nebulift_daemon.patience import Alarm
 from nebulift_daemon.printing import one_line
+from nebulift_daemon.rejections import Rejections
 from nebulift_daemon.reviews import OutputTree
 from nebulift_daemon.sighting import Sighting
 from nebulift_daemon.sorter import Outcome
@@ -40,6 +41,7 @@ class Chores:
     """The work of idle moments."""
 
     tree: OutputTree
+    rejections: Rejections
     lookback: Lookback | None  # ``None``: nobody is to look back
     company: Company
 
@@ -65,7 +67,8 @@ class Loop:
         self._parts = parts
         self._watcher = watcher
         self._intake = intake
-        self._tree, self._lookback, self._company = chores.tree, chores.lookback, chores.company
+        self._tree, self._rejections = chores.tree, chores.rejections
+        self._lookback, self._company = chores.lookback, chores.company
         self._health = health
         self._alarm = alarm
         self._keep_going = keep_going
@@ -126,6 +129,7 @@ class Loop:
     def _turn(self) -> bool:
         """One look, and one frame or the chores of an idle moment; whether there is more to do at once."""
         self._intake.look()
+        self._rejections.enter(self._intake.take_rejected())
         if self._parts.filer.next_retry_s() == 0:
             self._parts.filer.retry(self._keep_going)
         self._save_sessions()

@@ -5,6 +5,7 @@ again by inode, and by their bytes where a move changed the inode.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,15 @@ from pathlib import Path
 from nebulift.errors import FilingError, printable
 from nebulift.verdict import Label
 from nebulift_daemon.filing import Act, Plan, candidate_names, carry_out
-from nebulift_daemon.folders import Listing, walk
+from nebulift_daemon.folders import names_in
 from nebulift_daemon.ledger import HAND, FrameRow, Ledger, signature_of
 from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.placing import SourceChanged, sha256_of
 from nebulift_daemon.sidecars import bring_along
 from nebulift_daemon.sighting import Sighting, look
+
+# FAT's time stamps have steps of 2 s: a change within the same one would go unseen
+SAME_STAMP_NS = 3_000_000_000
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +35,27 @@ class HandMove:
     now_at: Sighting
 
 
-class OutputTree:
-    """Looks through the output tree for what people moved; only folders that changed since the last look are read."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a folder was like when it was compared with the ledger."""
 
-    def __init__(self, ledger: Ledger, output: OutputRoot) -> None:
+    changed_ns: int | None  # its time stamp; ``None``: it was so young that another change might have the same
+    subfolders: tuple[Path, ...]
+
+
+class OutputTree:
+    """Looks through the output tree for what people moved; only folders that changed since the last look are read.
+
+    A folder's time stamp tells of every name that comes or goes in it, so that a year of frames costs one ``stat`` for
+    each folder.
+    """
+
+    def __init__(self, ledger: Ledger, output: OutputRoot, wall_clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._ledger = ledger
         self._root = output.path
         self._is_there = output.is_there
-        self._last_change: dict[Path, int] = {}  # folder -> mtime_ns when it was last compared with the ledger
+        self._wall_clock_ns = wall_clock_ns
+        self._looks: dict[Path, _Look] = {}
 
     def notice(self, keep_going: Callable[[], bool] = lambda: True) -> list[HandMove]:
         """Enter into the ledger what people moved since the last look; what it was.
@@ -49,36 +66,43 @@ class OutputTree:
             return []
         missing: list[FrameRow] = []
         unknown: list[Sighting] = []
-        looked_at: dict[Path, int] = {}
-        for listing, changed_ns in self._changed_folders(keep_going):
-            lost, found = self._compare(listing)
+        looks: dict[Path, _Look] = {}
+        for folder, look_now, names in self._changed_folders(keep_going):
+            lost, found = self._compare(folder, names)
             missing += lost
             unknown += found
-            looked_at[listing.folder] = changed_ns
+            looks[folder] = look_now
         if not keep_going() or not self._is_there():
             return []  # half a look: a file may have gone where we did not look
-        if looked_at:  # a folder that went away has changed the one it was in
+        if looks:  # a folder that went away has changed the one it was in
             missing += self._of_vanished_folders()
         moves = [move for found in unknown if (move := self._recognise(found, missing))]
         for row in missing:
             self._note_missing(row)
-        self._last_change |= looked_at
+        self._looks |= looks
         return moves
 
-    def _changed_folders(self, keep_going: Callable[[], bool]) -> Iterator[tuple[Listing, int]]:
-        for label in Label:
-            for listing in walk(self._root / label, keep_going, links_too=True):
-                changed_ns = _mtime_ns(listing.folder)
-                if not listing.error and self._last_change.get(listing.folder) != changed_ns:
-                    yield listing, changed_ns
+    def _changed_folders(self, keep_going: Callable[[], bool]) -> Iterator[tuple[Path, _Look, frozenset[str]]]:
+        waiting = [self._root / label for label in reversed(Label)]
+        while waiting and keep_going():
+            folder = waiting.pop()
+            last, changed_ns = self._looks.get(folder), _mtime_ns(folder)
+            if last is not None and changed_ns is not None and last.changed_ns == changed_ns:
+                waiting.extend(reversed(last.subfolders))
+            elif (names := names_in(folder)) is not None:
+                waiting.extend(reversed(names.subfolders))
+                yield folder, _Look(self._unless_young(changed_ns), names.subfolders), names.frames
 
-    def _compare(self, listing: Listing) -> tuple[list[FrameRow], list[Sighting]]:
+    def _unless_young(self, changed_ns: int | None) -> int | None:
+        is_young = changed_ns is not None and abs(self._wall_clock_ns() - changed_ns) < SAME_STAMP_NS
+        return None if is_young else changed_ns
+
+    def _compare(self, folder: Path, names: frozenset[str]) -> tuple[list[FrameRow], list[Sighting]]:
         """Frames that should be in the folder and are not, and files that are there and nobody filed."""
-        there = {sighting.path: sighting for sighting in listing.frames}
-        rows = self._ledger.frames.filed_in(listing.folder)
-        lost = [row for row in rows if row.destination not in there]
-        expected = {row.destination for row in rows}
-        return lost, [sighting for path, sighting in there.items() if path not in expected]
+        expected = self._ledger.frames.names_filed_in(folder)
+        lost = [row for name in expected - names if (row := self._ledger.frames.filed_at(folder / name))]
+        found = [sighting for name in sorted(names - expected) if (sighting := look(folder / name, links_too=True))]
+        return lost, found
 
     def _of_vanished_folders(self) -> list[FrameRow]:
         vanished = [
@@ -87,8 +111,8 @@ class OutputTree:
             if folder.is_relative_to(self._root) and not folder.is_dir()
         ]
         for folder in vanished:
-            self._last_change.pop(folder, None)
-        return [row for folder in vanished for row in self._ledger.frames.filed_in(folder)]
+            self._looks.pop(folder, None)
+        return [row for folder in vanished for row in self._compare(folder, frozenset())[0]]
 
     def _recognise(self, found: Sighting, missing: list[FrameRow]) -> HandMove | None:
         """The missing frame that ``found`` is, taken off the list and entered under its new place."""
@@ -158,7 +182,8 @@ def decide(
 ) -> Path | None:
     """Enter a person's decision and put the frame where it now belongs; its new place, ``None`` when it was left.
 
-    The frame moves within the output tree, by the same rules as any filing. ``source`` is ``terminal`` or ``web``.
+    The frame moves within the output tree, by the same rules as any filing. ``source`` is ``terminal``, ``web`` or
+    ``capture``.
     Raises ``FilingError`` when the frame cannot be moved or is not filed yet (nothing is entered then), or
     ``LedgerError``.
     """
@@ -208,8 +233,8 @@ def move_within(
     raise FilingError(f"{printable(wanted)}: no free name is left")
 
 
-def _mtime_ns(folder: Path) -> int:
+def _mtime_ns(folder: Path) -> int | None:
     try:
         return folder.stat().st_mtime_ns
     except OSError:
-        return 0  # vanished while we looked: it counts as changed at the next look
+        return None  # vanished: it counts as changed

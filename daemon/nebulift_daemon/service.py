@@ -26,9 +26,10 @@ from nebulift_daemon.output_root import OutputRoot
 from nebulift_daemon.patience import Alarm, insist
 from nebulift_daemon.regrade_filing import finish_interrupted, places_of
 from nebulift_daemon.regrade_order import Order
+from nebulift_daemon.rejections import Rejections
 from nebulift_daemon.reviews import OutputTree
 from nebulift_daemon.settler import Settler
-from nebulift_daemon.state_folder import REGRADE_LOCK_NAME, AlreadyRunning, StateLock, StatusFile
+from nebulift_daemon.state_folder import REGRADE_LOCK_NAME, AlreadyRunning, StateLock, StatusFile, folder_in_memory
 from nebulift_daemon.systemd import Systemd
 from nebulift_daemon.watcher import Watcher
 from nebulift_daemon.whole import ignore_lease_breaks, writer_test
@@ -84,7 +85,7 @@ def _work(
     output = _prepared_output(settings, ledger, alarm)
     systemd = Systemd()
     company = Company() if once else _company(settings, ledger, alarm)
-    status = StatusFile(settings.output.state_folder)
+    status = StatusFile(settings.output.state_folder, in_memory=folder_in_memory())
     health = Health(ledger, output, status, systemd, _lasting_facts(settings), listener=company.note_status)
     watch = settings.watch
     watcher = Watcher(watch.folders, rescan_s=watch.rescan_s, polling=watch.polling, wake=alarm.ring)
@@ -110,7 +111,7 @@ def _work(
     parts = insist(partial(put_together, settings, ledger, output, workplace), alarm.pause)
     settler = Settler(watch.settle_s, watch.give_up_s, is_being_written, is_complete)
     intake = Intake(ledger, watcher, settler, watch.folders, alive=keep_going)
-    chores = Chores(OutputTree(ledger, output), lookback, company)
+    chores = Chores(OutputTree(ledger, output), Rejections(ledger, output), lookback, company)
     loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
     health.expect_progress(lambda: len(intake) > 0)
     try:
@@ -121,7 +122,7 @@ def _work(
     finally:
         systemd.stopping()
         _close(parts, lookback, watcher, company)
-        health.tell(lambda: loop.state() | {"stopped_at": utc_now()}, at_once=True)
+        health.tell(lambda: loop.state() | {"stopped_at": utc_now()}, last_words=True)
 
 
 def _company(settings: Settings, ledger: Ledger, alarm: Alarm) -> Company:

@@ -1,6 +1,7 @@
 """``ShadowModel``: a model that watches beside the active one; its verdicts are recorded and decide nothing.
 
-It lies as ``shadow.onnx`` beside the active model's file, where ``nebulift models shadow`` puts it and takes it away.
+It lies as ``shadow.onnx`` in the daemon's folder of models, where ``nebulift models shadow`` puts it and takes it away,
+or beside the active model's file where that lies in another one. The bundled model may decide meanwhile, or none.
 """
 
 import logging
@@ -20,20 +21,17 @@ class ShadowModel:
     """Asked before each frame: one stat(2), and the file is loaded only when it is another one."""
 
     def __init__(self, options: JudgeOptions) -> None:
-        has_folder = options.model not in {NO_MODEL, "default"} and options.judge == DEFAULT_JUDGE
-        self._file = Path(options.model).with_name(FILE_NAME) if has_folder else None
+        self._files = _places(options)
         self._threads = options.threads
         self._seen: Sighting | None = None
         self._classifier: Any = None
 
     def classifier(self) -> Any:
         """The model that watches now, or ``None``: none does, or the one that is there cannot be used."""
-        if self._file is None:
-            return None
-        now = look(self._file)
+        now = next((found for file in self._files if (found := look(file)) is not None), None)
         if now != self._seen:
             self._seen = now
-            self._classifier = None if now is None else self._loaded(self._file)
+            self._classifier = None if now is None else self._loaded(now.path)
         return self._classifier
 
     def _loaded(self, file: Path) -> Any:
@@ -44,3 +42,11 @@ class ShadowModel:
         except (ModelMismatch, MemoryError, OSError) as error:
             log.warning("the model that watches cannot be used: %s", error)
             return None
+
+
+def _places(options: JudgeOptions) -> tuple[Path, ...]:
+    """Where it may lie, the likelier place first."""
+    if options.judge != DEFAULT_JUDGE:
+        return ()
+    beside = () if options.model in {NO_MODEL, "default"} else (Path(options.model).with_name(FILE_NAME),)
+    return (*beside, *(() if options.models is None else (Path(options.models) / FILE_NAME,)))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nebulift.errors import MissingExtra, NebuliftError
+from nebulift.errors import MissingExtra, NebuliftError, WrongUsage
 
 if TYPE_CHECKING:
     from nebulift.classifier import Classifier
+    from nebulift.training.evaluation_run import Evaluated
     from nebulift.training.evaluation_sets import TruthSet
+    from nebulift.training.rivalry import Rivalry
 
 
 @click.command()
@@ -27,11 +30,18 @@ if TYPE_CHECKING:
     help="Folder with labels.csv, or a CSV file with path,label and best also kinds. May be said several times.",
 )
 @click.option("--no-model", is_flag=True, help="Measure the computer-vision filter alone.")
+@click.option("--against", metavar="MODEL", help="Judge the same frames by this model, too: which one is better?")
 @click.option("--output", type=click.Path(path_type=Path), help="Write report.md, .html and .json into this folder.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Write curves as PNG into this folder.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="Processes; 0: one a core.")
 def evaluate(
-    model: str, places: tuple[Path, ...], no_model: bool, output: Path | None, plots: Path | None, workers: int
+    model: str,
+    places: tuple[Path, ...],
+    no_model: bool,
+    against: str | None,
+    output: Path | None,
+    plots: Path | None,
+    workers: int,
 ) -> None:
     """Measure MODEL (default: the bundled one) on frames whose truth is known.
 
@@ -45,36 +55,77 @@ def evaluate(
     Examples:
       nebulift evaluate --on night/
       nebulift evaluate my.onnx --on reviewed.csv --on simulated/ --output report --plots report
+      nebulift evaluate new.onnx --against default --on simulated/ --workers 2
     """
-    from nebulift.classifier import load_classifier
     from nebulift.training.evaluation_report import as_pages
-    from nebulift.training.evaluation_sets import figures_of, truth_sets
+    from nebulift.training.evaluation_sets import truth_sets
     from nebulift.training.truth_files import read_truth
 
-    classifier = None if no_model else load_classifier(model)
+    classifier = None if no_model else _loaded(model)
+    rival = None if against is None else _loaded(against)
     sets = [one for place in places for one in truth_sets(place, read_truth(place))]
-    figures, pictures = [], []
+    figures, pictures, rivalries = [], [], []
     for number, truth in enumerate(sets, start=1):
         found = _judged(truth, classifier, workers)
-        try:
-            figures.append(figures_of(truth, found, classifier.card if classifier else None))
-        except ValueError as error:
-            raise NebuliftError(
-                f"{truth.name}: none of its {len(truth.rows)} frames could be judged; first: {error}"
-            ) from error
+        figures.append(_figures(truth, found, classifier))
         if plots is not None and truth.source != "cv":
             folder = plots if len(sets) == 1 else plots / f"{number}-{re.sub(r'[^A-Za-z0-9]+', '-', truth.name)}"
             pictures += _plots()(found.rows, folder)
+        if rival is not None and truth.source != "cv":
+            rivalries.append(_rivalry(truth, found, rival, workers))
     name = classifier.card.name if classifier else "the CV filter alone"
-    page = as_pages(figures, "Evaluation", [f"model: {name}"])
+    remarks = [f"model: {name}", *_told(rivalries, rival)]
+    page = as_pages(figures, "Evaluation", remarks)
     click.echo(page)
     if output is not None:
-        _write(output, page, pictures, {"model": name, "model_sha256": _hash(model, classifier), "sets": figures})
+        record: dict[str, Any] = {"model": name, "model_sha256": _hash(model, classifier), "sets": figures}
+        if rival is not None:
+            record["against"] = {"model": rival.card.name, "sets": [asdict(one) for one in rivalries]}
+        _write(output, page, pictures, record)
     for path in pictures:
         click.echo(f"written to {path}", err=True)
 
 
-def _judged(truth: TruthSet, classifier: Classifier | None, workers: int) -> Any:
+def _loaded(model: str) -> Classifier:
+    from nebulift.classifier import load_classifier
+
+    if model.endswith((".pth", ".pt")):
+        raise WrongUsage(f"{model}: a checkpoint; measure the .onnx that nebulift export makes of it")
+    return load_classifier(model)
+
+
+def _figures(truth: TruthSet, found: Evaluated, classifier: Classifier | None) -> dict[str, Any]:
+    from nebulift.training.evaluation_sets import figures_of
+
+    try:
+        return figures_of(truth, found, classifier.card if classifier else None)
+    except ValueError as error:
+        raise NebuliftError(
+            f"{truth.name}: none of its {len(truth.rows)} frames could be judged; first: {error}"
+        ) from error
+
+
+def _rivalry(truth: TruthSet, found: Evaluated, rival: Classifier, workers: int) -> Rivalry:
+    from nebulift.training.rivalry import rivalry
+
+    other = _judged(truth, rival, workers)
+    try:
+        return rivalry([asdict(row) for row in found.rows], [asdict(row) for row in other.rows], truth.name)
+    except ValueError as error:
+        raise NebuliftError(f"{error}; name frames whose labels are clean and contaminated") from error
+
+
+def _told(rivalries: list[Rivalry], rival: Classifier | None) -> list[str]:
+    """What the comparison came to, a line each."""
+    from nebulift.training.rivalry import decision
+
+    if rival is None or not rivalries:
+        return []
+    said = [f"against {rival.card.name}, {one.words}" for one in rivalries]
+    return [*said, decision([one.outcome for one in rivalries])]
+
+
+def _judged(truth: TruthSet, classifier: Classifier | None, workers: int) -> Evaluated:
     from rich.console import Console
     from rich.progress import Progress
 

@@ -23,12 +23,13 @@ def _folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _store(folder: Path | None, config: Path | None) -> ModelStore:
+    from nebulift.model_card import STORE_FOLDER
     from nebulift.model_store import ModelStore
 
     if folder is None:
         from nebulift.cli.places import find_place
 
-        folder = find_place(None, config).state / "models"
+        folder = find_place(None, config).state / STORE_FOLDER
     return ModelStore.open(folder.absolute())
 
 

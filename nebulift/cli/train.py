@@ -62,6 +62,10 @@ def label_limits(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--keep-every", default=0, type=click.IntRange(0), metavar="N", help="Keep a checkpoint every N epochs.")
 @click.option("--hold-out-camera", metavar="NAME", help="Validate on this camera's frames, train on the others'.")
+@click.option(
+    "--folds", default=0, type=click.IntRange(0), metavar="N", help="Weigh branches and fusion on N folds, out of fold."
+)
+@click.option("--ask-network", is_flag=True, help="Ask small networks for sampler and cameras left out, too.")
 @click.option("--learning-curve", is_flag=True, help="Train on a quarter and a half of the nights, too.")
 @click.option("--export/--no-export", default=True, help="Write the ONNX file beside the checkpoint.")
 def train_from_fits(

@@ -86,10 +86,10 @@ def camera_command(place: DemoFolder, seed: int, frames: int, pace_s: float) -> 
 def running(command: Sequence[str], *, source: str, ears: Ears, log: Path) -> Iterator[subprocess.Popen[str]]:
     """The process, all it says heard by ``ears``. Ended when the block ends.
 
-    It has a session of its own: Ctrl-C reaches us alone, and we end it in order.
+    It has a session of its own: Ctrl-C reaches us alone, and we end it in order. If we are killed, the kernel ends it.
     """
     with subprocess.Popen(  # noqa: S603 - our own commands
-        command,
+        [sys.executable, "-P", "-m", "nebulift.demo.outlive_nobody", str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

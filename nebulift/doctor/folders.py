@@ -14,7 +14,7 @@ from nebulift_daemon.mounts import Mount, mount_of
 TOPIC = "folders"
 FAT_TYPES = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk"})
 INOTIFY = Path("/proc/sys/fs/inotify")
-MOST_FOLDERS = 20_000  # looked at; a tree with more is described by its beginning
+MOST_LISTINGS = 20_000  # looked at; a tree with more is described by its beginning
 WATCHES_KEPT = 0.8  # share of the kernel's watches that may be ours
 
 
@@ -36,12 +36,12 @@ def folder_checks(
     if not os.access(folder, os.R_OK | os.X_OK):
         yield fail(TOPIC, f"{folder}: may not be read by this user", f"sudo chmod o+rx {folder}, or run as its owner")
         return
-    listings = list(itertools.islice(walk(folder), MOST_FOLDERS))
+    listings = list(itertools.islice(walk(folder), MOST_LISTINGS))
     yield _contents(folder, listings)
     yield from _unreadable(folder, listings)
     yield from _kind_of_disk(folder, table)
     yield from _ways_out(folder, filing, table)
-    yield from _watches(folder, len(listings), inotify)
+    yield from _watches(folder, _folders(listings), inotify)
 
 
 def _missing(folder: Path, *, known: bool) -> Check:
@@ -54,8 +54,12 @@ def _missing(folder: Path, *, known: bool) -> Check:
 
 def _contents(folder: Path, listings: Sequence[Listing]) -> Check:
     frames = sum(len(listing.frames) for listing in listings)
-    more = " at least" if len(listings) == MOST_FOLDERS else ""
-    return ok(TOPIC, f"{folder}: readable,{more} {frames} frames in {len(listings)} folders")
+    more = " at least" if len(listings) == MOST_LISTINGS else ""
+    return ok(TOPIC, f"{folder}: readable,{more} {frames} frames in {_folders(listings)} folders")
+
+
+def _folders(listings: Sequence[Listing]) -> int:
+    return len({listing.folder for listing in listings})
 
 
 def _unreadable(folder: Path, listings: Sequence[Listing]) -> Iterator[Check]:

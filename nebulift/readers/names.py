@@ -52,6 +52,12 @@ def is_frame_name(name: str) -> bool:
     return not name.startswith(".") and not name.lower().startswith(BAD_PREFIX) and stem(name) not in ("", name)
 
 
+def name_before_rejection(name: str) -> str | None:
+    """What a frame was called before its capture program renamed it to ``BAD_...``; ``None`` for every other name."""
+    before = name[len(BAD_PREFIX) :]
+    return before if name.lower().startswith(BAD_PREFIX) and is_frame_name(before) else None
+
+
 def ignored_folder(name: str) -> bool:
     """Whether a folder of this name holds nothing to judge: hidden, rejected by a person, or a system's bin."""
     return name.startswith((".", "~")) or name.lower() in SIDE_FOLDERS

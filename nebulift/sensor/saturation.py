@@ -32,6 +32,7 @@ LARGEST = np.iinfo(np.int16).max
 PLATEAU_LOWEST = 0.6  # of the brightest: no flat field tilts it further within the field of one telescope
 PLATEAU_STEP = 0.0005  # between neighbours of a plateau, of their height
 PLATEAU_SHARE = 0.5  # of all neighbours so high that are so alike
+DARKEST_SIGMA = 10.0  # below no light and below the sky: what is less is not light but a division by a dead pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def measure_saturation(frame: Frame, scan: Scan) -> Saturation:
     field was divided out, as plateaus. A frame whose brightest pixel stands alone reaches no ceiling.
     """
     height, width = frame.shape
-    if not np.isfinite(scan.peak_adu) or scan.peak_adu <= scan.floor_adu:
+    if not np.isfinite(scan.peak_adu) or scan.peak_adu <= _darkest_adu(scan):
         return Saturation(None, 0.0, 0.0)
     top = _count_top(frame, scan)
     piled = top.at_top >= MIN_PILE and top.at_top > PILED_UP * top.below
@@ -71,9 +72,10 @@ def measure_saturation(frame: Frame, scan: Scan) -> Saturation:
 
 def _count_top(frame: Frame, scan: Scan) -> _Top:
     """Counts over the rows whose map says that they hold bright pixels at all."""
-    span = scan.peak_adu - scan.floor_adu
+    darkest = _darkest_adu(scan)
+    span = scan.peak_adu - darkest
     is_float = frame.pixels.dtype.kind == "f"
-    lowest = scan.floor_adu + (PLATEAU_LOWEST if is_float else BRIGHT_SHARE) * span
+    lowest = darkest + (PLATEAU_LOWEST if is_float else BRIGHT_SHARE) * span
     counts = [_top_of(strip, scan, is_float) for strip in _bright_strips(frame, scan, lowest)]
     return _Top(
         sum(one.at_top for one in counts),
@@ -86,20 +88,26 @@ def _count_top(frame: Frame, scan: Scan) -> _Top:
 
 
 def _top_of(strip: NDArray[Any], scan: Scan, is_float: bool) -> _Top:
-    span = scan.peak_adu - scan.floor_adu
-    high = strip[strip >= scan.floor_adu + BRIGHT_SHARE * span]
+    darkest = _darkest_adu(scan)
+    span = scan.peak_adu - darkest
+    high = strip[strip >= darkest + BRIGHT_SHARE * span]
     at_top = int(np.count_nonzero(high >= scan.peak_adu - TOP_SHARE * span))
     if not is_float:
         return _Top(at_top, len(high) - at_top)
     left, right = strip[:, :-1], strip[:, 1:]
     with np.errstate(invalid="ignore"):
-        pairs = np.minimum(left, right) >= scan.floor_adu + PLATEAU_LOWEST * span
+        pairs = np.minimum(left, right) >= darkest + PLATEAU_LOWEST * span
         alike = pairs & (np.abs(left - right) <= PLATEAU_STEP * np.abs(left))
     plateau = float(np.minimum(left, right)[alike].min()) if alike.any() else np.inf
     on_plateau = np.zeros(strip.shape, dtype=bool)
     on_plateau[:, :-1] |= alike
     on_plateau[:, 1:] |= alike
     return _Top(at_top, len(high) - at_top, int(alike.sum()), int(pairs.sum()), plateau, int(on_plateau.sum()))
+
+
+def _darkest_adu(scan: Scan) -> float:
+    """The smallest pixel that can be light: one wild number of a calibrated frame must not stretch the scale of all."""
+    return max(scan.floor_adu, min(0.0, scan.zero_adu - DARKEST_SIGMA * scan.raw_noise_adu))
 
 
 def _bright_strips(frame: Frame, scan: Scan, bright_adu: float) -> Iterator[NDArray[Any]]:

@@ -49,6 +49,7 @@ def find_tear(flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: in
     elsewhere = float(steps[away].max(initial=0.0))
     jumps = steps[best] >= max(STEP_SIGMA, ALONE * elsewhere) and abs(best - len(flat) / 2.0) > MIDDLE_ROWS
     chances = _chances_of_stars(flat)
+    chances[:STEP_ROWS], chances[-STEP_ROWS:] = 1.0, 1.0  # there a registered frame begins and ends
     row = int(chances.argmin())
     if chances[row] < CHANCE:
         near = steps[max(row - 2, 0) : row + 3]

@@ -43,11 +43,16 @@ class Blur:
 
 @dataclass(frozen=True, slots=True)
 class Dew:
-    """Wet glass: ``halo_share`` of every star's light goes into a halo, ``loss`` of it is gone."""
+    """Wet glass: ``halo_share`` of every star's light goes into a halo, ``loss`` of it is gone.
+
+    ``form``: ``even``, as on the objective; of glass near the sensor the light is lost at the ``edge``, from which dew
+    creeps inwards, or in the ``centre``, which is coldest.
+    """
 
     halo_share: float
     radius_px: float = 40.0
     loss: float = 0.1
+    form: str = "even"
 
 
 @dataclass(frozen=True, slots=True)

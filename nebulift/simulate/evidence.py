@@ -113,10 +113,12 @@ def glow_artefact(glow: Glow, added_e: Image, level_e: float, noise_e: float) ->
 
 
 def obstacle_artefact(obstacle: Obstacle, passing: Image, cell: int) -> Artefact:
-    """Share of the field's light that is taken."""
+    """Share of the field's light that is taken; of a hair, how deep it is."""
     blocked = float(1.0 - passing.mean())
     numbers = {"blocked_share": blocked, "depth": float(1.0 - passing.min()), "softness": obstacle.softness}
     worst = severity(blocked, scales.BLOCKED_SHARE)
+    if obstacle.form == "hair":
+        worst = max(worst, severity(numbers["depth"], scales.SHADOW_DEPTH))
     return Artefact(Kind.OBSTRUCTION, obstacle.form, worst, numbers, covered_box(passing, cell))
 
 

@@ -67,12 +67,23 @@ def sky_maps(scene: Scene, camera: Camera) -> SkyMaps:
         glows = [glow * passing for glow in glows]
         transmission = transmission * passing
     for dew in scene.chosen(Dew):
-        transmission = transmission * np.float32(1.0 - dew.loss)
-        base = base * np.float32(1.0 - 0.5 * dew.loss)
+        lost = np.float32(dew.loss) * _wet(dew, x, y, size)
+        transmission = transmission * (np.float32(1.0) - lost)
+        base = base * (np.float32(1.0) - np.float32(0.5) * lost)
     for cover in scene.chosen(Covered):
         base, transmission = base * np.float32(cover.leak), transmission * np.float32(0.0)
         glows = [glow * np.float32(cover.leak) for glow in glows]
     return SkyMaps(cell, level, clear, base, tuple(glows), tuple(clouds), tuple(shades), transmission)
+
+
+def _wet(dew: Dew, x: Image, y: Image, size: tuple[int, int]) -> Image | np.float32:
+    """How wet the glass is at each place, 0 to 1."""
+    if dew.form == "even":
+        return np.float32(1.0)
+    width, height = size
+    away = np.hypot(x / width - 0.5, y / height - 0.5) / math.sqrt(0.5)  # 1 in the corners
+    wet = np.clip((away - 0.35) / 0.5, 0.0, 1.0) if dew.form == "edge" else np.clip((0.6 - away) / 0.4, 0.0, 1.0)
+    return np.asarray(wet * wet * (3.0 - 2.0 * wet), dtype=np.float32)
 
 
 def sky_light(scene: Scene, camera: Camera, maps: SkyMaps) -> Image:

@@ -111,6 +111,13 @@ def _dew(rng: np.random.Generator, frames: int, setting: Setting) -> Script:
     return [(Dew(float(worst * c), radius, float(loss * c)),) if c > 0.02 else () for c in _ramp(rng, frames)]
 
 
+def _window(rng: np.random.Generator, frames: int, setting: Setting) -> Script:
+    """A hair or a scrap of leaf lies on the glass before the sensor, mostly from the first frame on."""
+    lies = random_obstacle(rng, float(rng.uniform(0.15, 1.0)), setting.size, str(rng.choice(["hair", "leaf"])))
+    first = 0 if rng.random() < 0.6 else int(rng.integers(frames))
+    return [(lies,) if number >= first else () for number in range(frames)]
+
+
 def _mixed(rng: np.random.Generator, frames: int, setting: Setting) -> Script:
     """Every kind at least once when there are frames enough, plainly visible; about half of the frames clean."""
     named: list[Callable[[float], Cause]] = [
@@ -182,6 +189,7 @@ SCENARIOS: dict[str, Callable[[np.random.Generator, int, Setting], Script]] = {
     "occlusion": _occlusion,
     "satellites": _satellites,
     "dew": _dew,
+    "window": _window,
     "random": _random,
 }
 SUMMARIES = {
@@ -195,5 +203,6 @@ SUMMARIES = {
     "occlusion": "the dome lags behind, or the target sinks into a tree",
     "satellites": "one satellite, aircraft or meteor after another",
     "dew": "dew settles on the glass",
+    "window": "a hair or a scrap of leaf on the glass before the sensor",
     "random": "anything at any severity, as for training",
 }

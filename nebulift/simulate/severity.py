@@ -47,6 +47,9 @@ SKY_RATIO: Scale = ((1.3, 0.0), (1.8, 0.3), (2.8, 0.5), (5.0, 0.7), (30.0, 1.0))
 # Share of the field's light that does not arrive.
 BLOCKED_SHARE: Scale = ((0.004, 0.0), (0.02, 0.3), (0.05, 0.5), (0.10, 0.7), (0.6, 1.0))
 
+# Light that a hair on the window takes where it is deepest: a narrow thing is seen long before it costs light.
+SHADOW_DEPTH: Scale = ((0.01, 0.0), (0.04, 0.3), (0.08, 0.5), (0.16, 0.7), (0.7, 1.0))
+
 # Read-out: share of the frame that is lost or out of place ...
 READOUT_SHARE: Scale = ((0.0003, 0.0), (0.001, 0.3), (0.004, 0.5), (0.015, 0.7), (0.3, 1.0))
 # ... or amplitude of bands in noise of one pixel.

@@ -1,16 +1,20 @@
 """At which scale a frame's stars stand out best, so that a donut of 60 pixels is one star and not a ring of peaks."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.stars.peaks import Peaks, find_peaks, smoothed_noise
+from nebulift.stars.peaks import SMOOTHING, Peaks, find_peaks, smoothed_noise
 from nebulift.stars.stamps import known_median, map_stamps
+from nebulift.stars.standing import standing
 
+FILTER = cv2.getGaussianKernel(3, SMOOTHING)[:, 0]
 LEVEL_VOTERS = 20
 MIN_LEVEL_VOTERS = 3
+SURE_PEAK_SNR = 5.5  # noise alone has 0.005 such peaks a megapixel
 FAINT_SHARE = 0.1
 VOTER_SNR = 8.0  # noise alone reaches five or six: its peaks are highest at the finest scale, whatever the stars are
-FINER_LEVEL_PREFERENCE = 1.2  # a coarser scale must be better by this factor: the finer one separates neighbours
+FINER_LEVEL_PREFERENCE = 1.3  # a coarser scale must be better by this factor: the finer one separates neighbours
 
 
 def best_level(maps: list[NDArray[np.int16]], stars: Peaks, finest_noise: float) -> int | None:
@@ -31,10 +35,14 @@ def best_level(maps: list[NDArray[np.int16]], stars: Peaks, finest_noise: float)
     return _finest_good(scores)
 
 
-def level_of_highest_peak(maps: list[NDArray[np.int16]]) -> int:
-    """The level with the single most significant peak: where the finest one shows hardly a star."""
-    tops = [find_peaks(level_map, 6.0).snr[:1] for level_map in maps]
-    return _finest_good([float(top[0]) if len(top) else 0.0 for top in tops])
+def level_of_most_light(maps: list[NDArray[np.int16]]) -> int:
+    """The level at which what stands as stars do is most significant: where the finest one shows hardly a star."""
+    scores = []
+    for level_map in maps:
+        peaks = find_peaks(level_map, SURE_PEAK_SNR)
+        brightest = peaks.snr[:LEVEL_VOTERS][standing(level_map, peaks, LEVEL_VOTERS)]
+        scores.append(float(np.sqrt(np.square(brightest).sum())))
+    return _finest_good(scores)
 
 
 def _finest_good(scores: list[float]) -> int:
@@ -49,7 +57,7 @@ def heights_above_surroundings(
     Less the surroundings, a star on a nebula is not taken for something as wide as the nebula.
     """
     kernel = np.zeros((7, 7))
-    kernel[2:5, 2:5] = np.outer([0.24, 0.52, 0.24], [0.24, 0.52, 0.24])
+    kernel[2:5, 2:5] = np.outer(FILTER, FILTER)
     ring = np.ones((7, 7), dtype=bool)
     ring[1:6, 1:6] = False
     kernel[ring] -= 1.0 / ring.sum()

@@ -9,6 +9,7 @@ from nebulift.frame import Frame
 from nebulift.scan import MAD_TO_SIGMA, Scan
 from nebulift.stars.lines import lines_among
 from nebulift.stars.peaks import Peaks
+from nebulift.stars.single_pixels import are_single_pixels
 from nebulift.stars.stamps import Places, known_median, raw_position, raw_stamps
 from nebulift.stars.star_shapes import SATURATED_SHARE
 
@@ -21,18 +22,21 @@ COARSE_NOISE = (
     0.6  # steps of the converter, where the noise is less: so few numbers have longer tails than a normal one
 )
 NEIGHBOUR_SIGMA = 6.0  # in noise of one pixel: two standard deviations of the sum of eight
+SINGLE_SIGMA = 5.0  # of the brightest pixel: a single one of 16 makes a peak of 5 on the map
+COMPACT_SNR = 10.0  # below, noise hides how compact an image is
+MIN_BRIGHT = 5
 BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
 DOUBT_SIGMA = 1.5
 STAR_SIGMA = 4.0
-COARSE_STAR_SIGMA = 3.5  # of coarse maps: fewer pixels, fewer false ones
 BORDER_QUANTILE = 0.8
 BORDER_NOISE = 0.84  # of the pixel noise: where that quantile of a normal distribution lies
 COMPACT_VOTERS = 20
-MIN_COMPACT_VOTERS = 5
+MIN_COMPACT_VOTERS = 10  # of fewer, the sharpest quarter may be particles; narrow profiles are asked for anyway
 COMPACT_QUANTILE = 0.25  # of the brightest peaks three in four may be knots
 COMPACT_FACTOR = 2.0
 SURE_SHARE = 0.8  # of the noise of so few pixels, which is itself uncertain by a fifth
 CLIPPED_MEAN, CLIPPED_SCATTER = 0.40, 0.58  # of normal noise without its lower half
+NO_LIGHT = 1e-6  # of the noise: numbers may be in any unit
 TESTED_PEAKS = 4000  # beyond the brightest so many, peaks are taken for stars
 TEST_HALF_PX = 4
 # Of the brightest, cut-outs are made large enough at once for the shapes of stars of up to 4 pixels FWHM: reading the
@@ -45,7 +49,8 @@ class PeakTest:
     """Masks over the peaks; what is neither hot nor a star is noise on something wider."""
 
     hot: NDArray[np.bool_]  # hot pixels and cosmic rays
-    star: NDArray[np.bool_]
+    star: NDArray[np.bool_]  # as far as raw pixels tell; whether it stands out of a nebula the map says
+    firm: NDArray[np.bool_]  # beyond doubt already in raw pixels, whatever the width: these choose the scale
     line_like: NDArray[np.bool_]
     on_trail: NDArray[np.bool_]  # pieces of a bright trail: line-like, and in one line
     large: NDArray[np.float32]  # raw cut-outs of the brightest, (m, 27, 27)
@@ -61,42 +66,59 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     n = min(len(peaks.x), TESTED_PEAKS)
     stamps, large = _raw_pixels(frame, scan, peaks, n)
     false = np.zeros(len(peaks.x), dtype=bool)
-    test = PeakTest(false, ~false, false.copy(), false.copy(), large)
+    test = PeakTest(false, ~false, ~false, false.copy(), false.copy(), large)
     if n == 0:
         return test
     of_one_colour = 1 if frame.exposure.bayer is None else 2
     above = _above_surroundings(stamps, scan, is_mosaic=of_one_colour == 2)
     row, column = np.divmod(above[:, 2:7, 2:7].reshape(n, -1).argmax(axis=1), 5)
-    reach = np.arange(1, 4)
+    reach = np.arange(5)
     ys, xs = (row[:, None] + reach)[:, :, None], (column[:, None] + reach)[:, None, :]
-    around = above[np.arange(n)[:, None, None], ys, xs]
+    wider = above[np.arange(n)[:, None, None], ys, xs]
+    around = wider[:, 1:4, 1:4]
     top, total = around[:, 1, 1], around.sum(axis=(1, 2))
-    share = (total - top) / np.maximum(top, 1e-6)
     noise = local_noise(above, _frame_noise(scan), of_one_colour)
-    solid = total - top > NEIGHBOUR_SIGMA * noise
-    asked = HOT_NEIGHBOURS
-    sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
-    if sure.sum() >= 5:
-        asked = max(HOT_NEIGHBOURS, 0.5 * float(np.median(share[sure])))
-    # the share of a faint star is as uncertain as its nine pixels are: it is refused only where it is surely too small
-    doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, 1e-6)
-    fits = share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS))
-    # next to a red pixel of a mosaic are green ones: a red star is nearly as dark there as a hot pixel
-    fits &= ~_is_thin(around, noise, THIN_NEIGHBOURS if of_one_colour == 1 else THIN_IN_MOSAIC)
-    test.star[:n] = fits & solid & (total > STAR_SIGMA * 3.0 * noise)
     burnt = top > (np.inf if ceiling_adu is None else SATURATED_SHARE * (ceiling_adu - scan.zero_adu))
-    test.star[:n] &= burnt | compact(above, total, test.star[:n], noise)
-    test.hot[:n] = ~fits & (top > STAR_SIGMA * noise)
-    stars = np.flatnonzero(test.star[:n])
-    standing = Peaks(peaks.x[stars], peaks.y[stars], peaks.snr[stars])
-    lines = lines_among(above[stars], top[stars], scan.raw_noise_adu, standing)
+    solid = total - top > NEIGHBOUR_SIGMA * noise
+    fits = _has_neighbours(around, noise, solid)
+    # next to a red pixel of a mosaic are green ones: a red star is nearly as dark there as a hot pixel
+    single = ~fits | _is_thin(around, noise, THIN_NEIGHBOURS if of_one_colour == 1 else THIN_IN_MOSAIC)
+    if of_one_colour == 1:
+        single |= are_single_pixels(wider, noise) & ~burnt
+    # pixels that do not stand out themselves cannot make the peak of a map that gathers many
+    single &= top > SINGLE_SIGMA * noise
+    test.firm[:n] = ~single & solid & (total > STAR_SIGMA * 3.0 * noise)
+    is_compact = burnt | compact(above, total, test.firm[:n], noise)
+    test.firm[:n] &= is_compact
+    test.star[:n] = ~single & (is_compact | (peaks.snr[:n] < COMPACT_SNR))
+    test.hot[:n] = single | (~fits & (top > STAR_SIGMA * noise))
+    stars = np.flatnonzero(test.firm[:n])  # of the faint, noise draws the form
+    shown = Peaks(peaks.x[stars], peaks.y[stars], peaks.snr[stars])
+    lines = lines_among(above[stars], top[stars], scan.raw_noise_adu, shown)
     test.line_like[stars], test.on_trail[stars] = lines
     return test
 
 
+def _has_neighbours(
+    around: NDArray[np.float32], noise: NDArray[np.float64], solid: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which of 3 x 3 pixels hold enough beside their middle: half of the share that the frame's bright stars have.
+
+    The share of a faint star is as uncertain as its nine pixels are: it is refused only where it is surely too small.
+    """
+    top = around[:, 1, 1]
+    share = (around.sum(axis=(1, 2)) - top) / np.maximum(top, NO_LIGHT * noise)
+    asked = HOT_NEIGHBOURS
+    sure = (share > HOT_NEIGHBOURS) & solid & (top > BRIGHT_SIGMA * noise)
+    if sure.sum() >= MIN_BRIGHT:
+        asked = max(HOT_NEIGHBOURS, 0.5 * float(np.median(share[sure])))
+    doubt = DOUBT_SIGMA * noise * np.sqrt(8.0 + asked**2) / np.maximum(top, NO_LIGHT * noise)
+    return np.asarray(share >= np.maximum(asked - doubt, min(asked, HOT_NEIGHBOURS)))
+
+
 def _frame_noise(scan: Scan) -> float:
     """Noise of one raw pixel in ADU, more where it hardly moves the converter."""
-    return max(scan.raw_noise_adu, COARSE_NOISE * scan.step_adu if scan.is_coarse else 1e-6)
+    return max(scan.raw_noise_adu, COARSE_NOISE * scan.step_adu if scan.is_coarse else 0.0) or scan.sigma_adu
 
 
 def _is_thin(around: NDArray[np.float32], noise: NDArray[np.float64], asked: float) -> NDArray[np.bool_]:
@@ -111,15 +133,6 @@ def _is_thin(around: NDArray[np.float32], noise: NDArray[np.float64], asked: flo
     for lines in (columns, rows):
         thin |= lines[:, 0] + lines[:, 2] + DOUBT_SIGMA * noise * 6.0**0.5 < asked * lines[:, 1]
     return np.asarray(thin)
-
-
-def stand_alone(above: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
-    """Which cut-outs (n, k, k) of a map hold something compact that stands out of its surroundings, too."""
-    own = local_noise(above, noise, 1)
-    middle = slice(above.shape[1] // 2 - 1, above.shape[1] // 2 + 2)
-    total = above[:, middle, middle].sum(axis=(1, 2))
-    star = total > COARSE_STAR_SIGMA * 3.0 * own
-    return np.asarray(star & compact(above, total, star, own))
 
 
 def local_noise(above: NDArray[np.float32], noise_adu: float, step: int) -> NDArray[np.float64]:
@@ -143,7 +156,7 @@ def compact(
     """
     pixels = above.shape[1] * above.shape[2]
     light = above.clip(min=0.0).sum(axis=(1, 2)) - CLIPPED_MEAN * pixels * noise
-    spread = light / np.maximum(total, 1e-6)
+    spread = light / np.maximum(total, NO_LIGHT * noise)
     brightest = np.flatnonzero(star)
     brightest = brightest[np.argsort(-total[brightest], kind="stable")][:COMPACT_VOTERS]
     if len(brightest) < MIN_COMPACT_VOTERS:

@@ -103,7 +103,7 @@ def _pixels(stamps: NDArray[np.float32], reach: float, noise: float, colours: ND
     raw = stamps.reshape(n, -1)[:, disc].astype(np.float64)
     usable = np.isfinite(raw)
     heights = np.where(usable, raw, 0.0)
-    tops = np.maximum(heights.max(axis=1, initial=0.0), 1e-12)
+    tops = np.maximum(heights.max(axis=1, initial=0.0), np.finfo(np.float32).tiny)
     hues = None
     if colours is not None:
         seen = colours.reshape(n, -1)[:, disc]

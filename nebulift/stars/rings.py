@@ -18,7 +18,7 @@ def donuts(stamps: NDArray[np.float32], fwhm: float) -> tuple[NDArray[np.bool_],
     # the middle of a ring is the centroid of all its light, not its brightest pixel; what lies farther is a neighbour
     own = np.where(np.hypot(x, y) <= DONUT_REACH * fwhm, stamps, 0.0)
     flux = np.where(own > 0.3 * np.quantile(own.reshape(n, -1), 0.98, axis=1)[:, None, None], own, 0.0)
-    total = np.maximum(flux.sum(axis=(1, 2)), 1e-9)
+    total = np.maximum(flux.sum(axis=(1, 2)), np.finfo(np.float32).tiny)
     x0, y0 = (flux * x).sum(axis=(1, 2)) / total, (flux * y).sum(axis=(1, 2)) / total
     radius = np.hypot(x - x0[:, None, None], y - y0[:, None, None])
     profile = np.stack([_ring_mean(stamps, radius, r) for r in np.arange(half)], axis=1)

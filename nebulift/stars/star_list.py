@@ -13,16 +13,17 @@ from nebulift.frame import Frame
 from nebulift.measurements import Stars
 from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky import Background
-from nebulift.stars.detection_scale import best_level, level_of_highest_peak, without_pixels
+from nebulift.stars.detection_scale import best_level, level_of_most_light, without_pixels
 from nebulift.stars.field_form import UNKNOWN, FieldForm, field_form
 from nebulift.stars.lines import lines_among
 from nebulift.stars.moments import FWHM_PER_SIGMA
-from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks, stand_alone
-from nebulift.stars.peaks import DETECTION_SIGMA, Peaks, find_peaks, pyramid, smoothed_noise
+from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks
+from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_position
+from nebulift.stars.standing import standing
 from nebulift.stars.star_shapes import Detected, StarShapes, measure_shapes
 
-SURE_SNR = 40.0  # of a coarse map: what is brighter is a star, and a ring may be wider than its cut-out
+LIMIT_SIGMA = 5.0
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
 
 
@@ -50,16 +51,20 @@ def find_stars(
     noise = smoothed_noise(maps[0])
     fine = find_peaks(maps[0], noise=noise)
     test = sort_peaks(frame, scan, fine, ceiling_adu)
-    star = test.star & ~test.on_trail
-    stars = Peaks(fine.x[star], fine.y[star], fine.snr[star])
-    line_like, large = test.line_like[star], test.large[star[: len(test.large)]]
-    level = best_level(maps, stars, noise)
+    calm = without_pixels(maps[0], fine.x[test.hot], fine.y[test.hot]) if test.hot.any() else maps[0]
+    stand = test.star & ~test.on_trail
+    stand[:TESTED_PEAKS] &= standing(calm, fine, TESTED_PEAKS)
+    firm = test.firm & ~test.on_trail
+    level = best_level(maps, Peaks(fine.x[firm], fine.y[firm], fine.snr[firm]), noise)
     if level != 0:
-        clean = pyramid(without_pixels(maps[0], fine.x[test.hot], fine.y[test.hot]), len(maps))
-        level = level_of_highest_peak(clean) if level is None else level
+        clean = pyramid(calm, len(maps))
+        level = level_of_most_light(clean) if level is None else level
     if level > 0:
         stars, line_like = _coarse_stars(clean[level])
-        large = large[:0]
+        large = test.large[:0]
+    else:
+        stars, line_like = Peaks(fine.x[stand], fine.y[stand], fine.snr[stand]), test.line_like[stand]
+        large = test.large[stand[: len(test.large)]]
     scale = scan.bin_px * 2**level
     shapes = measure_shapes(frame, scan, background, maps, Detected(stars, level, large), ceiling_adu)
     return StarList(
@@ -83,7 +88,7 @@ def limiting_flux(shapes: StarShapes, raw_noise_adu: float) -> float | None:
     if len(shapes.fwhm_px) == 0:
         return None
     sigma_px = float(np.median(shapes.fwhm_px)) / FWHM_PER_SIGMA
-    return float(DETECTION_SIGMA * raw_noise_adu * (4.0 * np.pi) ** 0.5 * sigma_px)
+    return float(LIMIT_SIGMA * raw_noise_adu * (4.0 * np.pi) ** 0.5 * sigma_px)
 
 
 def _coarse_stars(level_map: NDArray[np.int16]) -> tuple[Peaks, NDArray[np.bool_]]:
@@ -96,7 +101,7 @@ def _coarse_stars(level_map: NDArray[np.int16]) -> tuple[Peaks, NDArray[np.bool_
     above = np.nan_to_num(stamps - border_level(stamps, UNITS_PER_SIGMA))
     line_like, star = np.zeros(len(peaks.x), dtype=bool), np.ones(len(peaks.x), dtype=bool)
     line_like[:n], on_trail = lines_among(above, above[:, 3:6, 3:6].max(axis=(1, 2)), UNITS_PER_SIGMA, peaks)
-    star[:n] = (stand_alone(above, UNITS_PER_SIGMA) | (peaks.snr[:n] > SURE_SNR)) & ~on_trail
+    star[:n] = standing(level_map, peaks, TESTED_PEAKS) & ~on_trail
     return Peaks(peaks.x[star], peaks.y[star], peaks.snr[star]), line_like[star]
 
 

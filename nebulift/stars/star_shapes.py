@@ -32,7 +32,7 @@ COARSE_HALF = 12  # half side of the first cut-out, in pixels of the scale of de
 CUTOUT_FWHM = 2.5  # radius: what lies beyond is sky for all but 1 to 5 % of a star's light
 REACH_FWHM, REACH_PX = 1.0, 2.0  # of the pixels of a fit: peaks of the map lie up to a pixel and a half off
 RAW_FWHM_PX = 8.0  # as the map shows them: wider images are measured on the map: they lose nothing there
-RAW_ELONGATION = 2.2  # beyond, an image is a trail without a core: second moments instead of a core fit
+RAW_ELONGATION = 2.6  # beyond, an image is a trail without a core: second moments instead of a core fit
 SATURATED_SHARE = 0.85  # of the ceiling: above, converters are no longer linear
 CORE_HALF = 3  # pixels about the peak in which a saturated one is of this star
 MANY_DONUTS = 0.2  # of the images: of fewer holes noise made some, and the images have cores
@@ -44,6 +44,7 @@ NOISE_MEDIAN = 2.0 * np.log(2.0)  # of the square of a vector with two normal co
 NARROWEST_STAR_PX = 1.1  # pixels make 1.3 of a FWHM of 1, and 1 of a point: that is a hot pixel
 MASK_BLUR_PX = 2.4  # what the masks at half maximum are wider in quadrature: filter, map pixel, peaks between pixels
 NARROWEST_MAP_PX = 0.8
+MOST_WEIGHT = 5.0  # of the median star's
 OUTLIER_FACTOR = 2.0  # galaxies, blends and cosmic rays are wider or narrower than the frame's median by more
 
 
@@ -161,7 +162,12 @@ def _first_look(
     masks = half_maximum_masks(stamps)
     fwhm = 2.0 * np.sqrt(masks.sum(axis=(1, 2)) / np.pi)
     coarse = moments(stamps, masks)
-    return weighted_median(fwhm, snr[few]), float(np.nanmedian(coarse.elongation)) > RAW_ELONGATION
+    return weighted_median(fwhm, _weights(snr[few])), float(np.nanmedian(coarse.elongation)) > RAW_ELONGATION
+
+
+def _weights(snr: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The S/N, within bounds: a single burnt-out star must not speak for the frame."""
+    return np.minimum(snr, MOST_WEIGHT * np.median(snr)).astype(np.float32)
 
 
 def _top_units(scan: Scan, ceiling_adu: float | None) -> float:
@@ -284,6 +290,6 @@ def _without_outliers(shapes: StarShapes, snr: NDArray[np.float32]) -> StarShape
     good = np.isfinite(shapes.fwhm_px) & np.isfinite(shapes.elongation) & np.isfinite(shapes.angle_deg)
     good &= np.nan_to_num(shapes.fwhm_px) > NARROWEST_STAR_PX
     if good.any():
-        middle = weighted_median(shapes.fwhm_px[good], snr[good])
+        middle = weighted_median(shapes.fwhm_px[good], _weights(snr[good]))
         good &= (shapes.fwhm_px < OUTLIER_FACTOR * middle) & (shapes.fwhm_px > middle / OUTLIER_FACTOR)
     return StarShapes(*(getattr(shapes, name)[good] for name in StarShapes.__slots__))

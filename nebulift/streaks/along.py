@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 LEVEL, LEVEL_ERRORS = 0.35, 1.0  # of the height: halves of a trail differ by less, with so many standard errors
 HOLLOW = 0.85  # of the mean of the outer thirds: 0.75 where light falls with the square of the distance, to a quarter
+TAPER = 0.85  # of the median height, at both ends
+CUSP_SHARE, CUSP_MIDDLE = 0.3, 0.15  # of the length: the light of a disc falls as an exponential to both sides
+CONCAVE_MARGIN = 0.15  # of the height of the first quarter, above an exponential
 MIN_HALF = 4  # segments
 
 
@@ -65,3 +68,37 @@ def is_hollow(along: NDArray[np.float64]) -> bool:
         return False
     first, middle, last = (float(np.median(part)) for part in thirds)
     return middle < HOLLOW * (first + last) / 2.0
+
+
+def tapers(along: NDArray[np.float64]) -> bool:
+    """True when both outer eighths are lower than the rest: what a shutter or the border cuts off does not."""
+    eighths = [part[np.isfinite(part)] for part in np.array_split(along, 8)]
+    outer = [float(part.mean()) for part in (eighths[0], eighths[-1]) if len(part)]
+    inner = np.concatenate(eighths[1:-1])
+    return bool(outer) and len(inner) > 0 and max(outer) < TAPER * float(np.median(inner))
+
+
+def is_cusped(along: NDArray[np.float64]) -> bool:
+    """True when the light has a narrow summit in the middle and falls from it to both sides, steeply at first."""
+    twelfths = [part[np.isfinite(part)] for part in np.array_split(along, 12)]
+    height = np.array([np.median(part) if len(part) else np.nan for part in twelfths])
+    if np.isfinite(height).sum() < 10 or not np.isfinite(height[5:7]).any():
+        return False
+    top = int(np.nanargmax(height))
+    high = np.nanmean(height > 0.5 * height[top])
+    left, right = height[: top + 1], height[top:]
+    slack = 0.1 * height[top]
+    falls = not (np.diff(left) < -slack).any() and not (np.diff(right) > slack).any()
+    return bool(abs((top + 0.5) / 12 - 0.5) < CUSP_MIDDLE and high < CUSP_SHARE and falls)
+
+
+def is_concave(along: NDArray[np.float64], at: float) -> bool:
+    """True when the light stays high near the end ``at`` (0 or 1) before it falls: more than an exponential would.
+
+    Spikes fall as a power of the distance from their star, steeply at first; flares and meteors are round.
+    """
+    quarters = [part[np.isfinite(part)] for part in np.array_split(along if at < 0.5 else along[::-1], 4)]
+    if min(len(part) for part in quarters) == 0:
+        return False
+    first, second, _, last = (max(float(np.median(part)), 1e-6) for part in quarters)
+    return bool(second / first > min(last / first, 1.0) ** (1.0 / 3.0) + CONCAVE_MARGIN)

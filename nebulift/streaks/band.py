@@ -47,11 +47,17 @@ def gather(
     lattice = _along(chord, flat.shape, half_px)
     rows, columns = (lattice.u, lattice.v) if lattice.steep else (lattice.v, lattice.u)
     # one number a pixel, not two: half the time of indexing by rows and columns
-    values = flat.reshape(-1).take(rows * flat.shape[1] + columns)
-    coarser = covered_scale.bit_length() - 1  # a power of two, or more than there are pixels
-    coarse_rows = np.minimum(rows >> coarser, covered.shape[0] - 1)
-    coarse_columns = np.minimum(columns >> coarser, covered.shape[1] - 1)
-    usable = lattice.usable & ~covered.reshape(-1).take(coarse_rows * covered.shape[1] + coarse_columns)
+    place = rows.astype(np.intp) * flat.shape[1] + columns
+    values = flat.reshape(-1).take(place)
+    usable = lattice.usable
+    if covered.size > 1:
+        if covered_scale > 1:  # a power of two
+            coarser = covered_scale.bit_length() - 1
+            rows, columns = (
+                np.minimum(one >> coarser, side - 1) for one, side in zip((rows, columns), covered.shape, strict=True)
+            )
+            place = rows * covered.shape[1] + columns
+        usable = usable & ~covered.reshape(-1).take(place)
     limit = round(clip_sigma * UNITS_PER_SIGMA)
     lines = len(lattice.u)
     segment = (np.arange(lines, dtype=np.intp) * segments // max(lines, 1)) * BINS

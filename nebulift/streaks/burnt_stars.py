@@ -44,13 +44,12 @@ def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
     area = stats[1:, cv2.CC_STAT_AREA]
     chosen = np.argsort(-area, kind="stable")[:MAX_STARS] + 1
     moments = second_moments(labels, len(stats))
-    thick = cv2.distanceTransform(bright, cv2.DIST_L2, 3)
     found = []
     for label in chosen:
         x, y = centres[label]
         radius = np.sqrt(stats[label, cv2.CC_STAT_AREA] / np.pi)
         if moments.aspect[label] > MAX_ASPECT / 2:
-            x, y, radius = _thickest(thick, labels, stats[label], label)
+            x, y, radius = _thickest(labels, stats[label], label)
             leans = abs(np.cos(moments.angle[label])) > UPRIGHT_COSINE
             if moments.aspect[label] > MAX_ASPECT and leans and radius < THICK_CELLS:
                 continue
@@ -66,10 +65,11 @@ def _is_cut(box: NDArray[Any], shape: tuple[int, int]) -> bool:
     return min(left, top, shape[1] - left - width, shape[0] - top - height) <= 0
 
 
-def _thickest(thick: NDArray[Any], labels: NDArray[Any], box: NDArray[Any], label: int) -> tuple[float, float, float]:
+def _thickest(labels: NDArray[Any], box: NDArray[Any], label: int) -> tuple[float, float, float]:
     """(column, row, radius) of the greatest disc within a region."""
-    left, top, width, height = box[:4]
-    part = np.s_[top : top + height, left : left + width]
-    inside = np.where(labels[part] == label, thick[part], 0.0)
+    left, top, width, height = (int(value) for value in box[:4])
+    first, above = max(left - 1, 0), max(top - 1, 0)  # a rim of what is outside, where there is any
+    part = labels[above : top + height + 1, first : left + width + 1] == label
+    inside = np.asarray(cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 3))
     row, column = np.unravel_index(inside.argmax(), inside.shape)
-    return float(left + column), float(top + row), float(inside.max())
+    return float(first + column), float(above + row), float(inside.max())

@@ -14,6 +14,7 @@ SHORT_OPEN_SHARE = 0.5
 THIN_STAR_FWHM, THIN_PX = 0.95, 3.0
 SHORT_STAR_FWHM = 1.7  # short pieces of filaments are wider than stars,
 SHORT_PLAIN_SNR = 60.0  # but hardly so bright: a meteor is
+SHORT_SIDE_SHARE = 0.7  # of the S/N, of unsharp ones: a piece of a ghost's edge or of an arc has a bright side
 SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
 UNSHARP_STAR_FWHM, UNSHARP_SNR = 2.0, 10.0  # nearly all trails are as sharp as the stars: others are asked for more
 WIDE_PX = 10.0  # wide trails compete with the Milky Way and with streets of cloud: these are not even
@@ -77,6 +78,11 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
     return next((reason for reason, is_met in conditions.items() if not is_met), None)
 
 
+def may_be_trail(fit: TrailFit) -> bool:
+    """False when a line over the noise of pixels is too faint already: its surroundings only make it fainter."""
+    return fit.snr >= TRAIL_SNR and fit.side_snr >= SIDE_SNR
+
+
 def is_meteor_like(fit: TrailFit, star_fwhm: float) -> bool:
     """Bright, whole and as sharp as the stars: it may fade, if it begins neither at the border nor at a star."""
     sharp = fit.fwhm <= METEOR_STAR_FWHM * star_fwhm or fit.snr >= SHORT_PLAIN_SNR
@@ -116,6 +122,7 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
         or (trail.drop > SHORT_MAX_DROP and not may_fade)
         or trail.open_share < SHORT_OPEN_SHARE
         or (trail.fwhm > SHORT_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < SHORT_PLAIN_SNR)
+        or (trail.fwhm > UNSHARP_STAR_FWHM * star_fwhm_px > 0.0 and trail.side_snr < SHORT_SIDE_SHARE * trail.snr)
     ):
         return "short and faint, uneven or unsharp"
     return None

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.streaks.band import SEGMENTS, Ends, gather
-from nebulift.streaks.profile import FWHM_PER_SIGMA, Matched, TrailFit, between, clip_of, matched
+from nebulift.streaks.matched import Matched, matched
+from nebulift.streaks.profile import FWHM_PER_SIGMA, TrailFit, between, clip_of
 from nebulift.streaks.spikes import Maps, within_map
 
 WINDOW_SHARE = 1.0 / 12.0  # of the trail's length, on both sides of each end

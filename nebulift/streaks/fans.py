@@ -16,6 +16,7 @@ APART_DEG = 6.0  # lines nearer in angle are one ray found twice
 BEYOND_SHARE = 0.6  # the point lies on the line or this share of its length beyond an end
 RAY_SNR = 5.0
 ALIKE_SHARE = 0.35
+COMB_SHARE = 0.25
 MIN_TEETH, PARALLEL_DEG = 4, 0.7  # an aircraft has three lights abreast
 RAY_FADING = 1.5  # brightness of the half near the point over that of the far half
 WIDE_FWHM = 3.0  # a light so far out of focus, and exactly through the root of a fan: the axis of a comet's tail
@@ -36,7 +37,7 @@ def rays(fits: Sequence[TrailFit], diagonal_px: float, star_fwhm_px: float = 0.0
             one, other = lines[first], lines[second]
             if one is None or other is None or _apart_deg(one, other) < APART_DEG:
                 continue
-            point = _meeting(one, other)
+            point = meeting_of(one, other)
             through = _through(point, lines)
             for index in through:
                 wide = star_fwhm_px > 0.0 and fits[index].fwhm > WIDE_FWHM * star_fwhm_px
@@ -56,7 +57,7 @@ def _apart_deg(one: TrailFit, other: TrailFit) -> float:
     return min(apart, 180.0 - apart)
 
 
-def _meeting(one: TrailFit, other: TrailFit) -> tuple[float, float]:
+def meeting_of(one: TrailFit, other: TrailFit) -> tuple[float, float]:
     """Where the two straight lines cross."""
     run, rise = one.x1 - one.x0, one.y1 - one.y0
     run2, rise2 = other.x1 - other.x0, other.y1 - other.y0
@@ -69,10 +70,15 @@ def combs(fits: Sequence[TrailFit]) -> list[bool]:
     is_tooth = []
     for fit in fits:
         alike = [other for other in fits if other is fit or _apart_deg(fit, other) < PARALLEL_DEG]
-        strong = sorted(_offset(other, fit) for other in alike if other.snr >= ALIKE_SHARE * fit.snr)
+        strong = sorted(_offset(other, fit) for other in alike if _pixel_snr(other) >= COMB_SHARE * _pixel_snr(fit))
         teeth = 1 + sum(second - first > MEETING_PX for first, second in pairwise(strong))
         is_tooth.append(teeth >= MIN_TEETH)
     return is_tooth
+
+
+def _pixel_snr(fit: TrailFit) -> float:
+    """S/N over the noise of pixels: the surroundings of a tooth are other teeth."""
+    return fit.snr * fit.noise
 
 
 def _offset(fit: TrailFit, other: TrailFit) -> float:

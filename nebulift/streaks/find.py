@@ -6,6 +6,7 @@ sensor draw in straight lines is refused (``conditions``, ``fans``, ``spikes``, 
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,17 +15,29 @@ from numpy.typing import NDArray
 from nebulift.measurements import Streak
 from nebulift.scan import Scan
 from nebulift.stars import StarList
+from nebulift.streaks.band import Ends
 from nebulift.streaks.burnt_stars import BurntStars, find_burnt_stars
-from nebulift.streaks.conditions import CROWDED_COVER, malformation, weakness
+from nebulift.streaks.conditions import CROWDED_COVER, PLAIN_SNR, malformation, may_be_trail, weakness
 from nebulift.streaks.describe import Sight, in_map_pixels, in_raw_pixels, streak_of
+from nebulift.streaks.ends import with_faint_ends
 from nebulift.streaks.fans import combs, rays
 from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
-from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_row, measure_trail
-from nebulift.streaks.search import candidate_lines, find_candidates
+from nebulift.streaks.outside_stars import arms_of_outside_stars
+from nebulift.streaks.profile import (
+    FWHM_PER_SIGMA,
+    KERNELS_PX,
+    TrailFit,
+    against_surroundings,
+    measure_row,
+    measure_trail,
+)
+from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
 from nebulift.streaks.search_map import search_level, streak_map
-from nebulift.streaks.spikes import without_spikes
+from nebulift.streaks.spectra import spectra
+from nebulift.streaks.spikes import star_has_other_arms, without_spikes
 from nebulift.streaks.star_cover import no_data, patch_cover, star_cover
+from nebulift.streaks.tilt import rough_chord
 from nebulift.streaks.vetoes import star_fwhm_px, veto
 
 SAME_TRAIL_PX = 10.0
@@ -32,6 +45,8 @@ SAME_TRAIL_FWHM = 1.5  # the wings of a very bright trail are a trail beside it
 WIDEST_FWHM = FWHM_PER_SIGMA * KERNELS_PX[-1]  # of the finest map, in its pixels
 SEEN_WHOLE = 1.5  # two steps of the ladder of widths
 COARSER_LEVELS = 2  # wide (defocused) trails are sought again on maps coarser by four
+# on one that is coarser still, if it is so large: they must be so bright that the search loses none of them there
+LEAST_SIDE_PX = 200
 DOTTED_SNR, DOTTED_CONTINUITY = 10.0, 0.3
 
 
@@ -62,8 +77,9 @@ def find_streaks(
             break
         sight, fits, fan = _trails(maps, fine, scan.bin_px, lights, fan)
         for fit in fits:
-            trail = in_raw_pixels(fit, sight.scale_px)
-            if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt) is None:
+            trail = in_raw_pixels(_drawn_out(fit, sight), sight.scale_px)
+            arms = partial(_has_other_arms, fit, sight)
+            if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt, arms) is None:
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
                 found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]
@@ -76,6 +92,19 @@ def find_streaks(
     )
 
 
+def _drawn_out(fit: TrailFit, sight: Sight) -> TrailFit:
+    """A plain line with its faint ends: what goes on to the other border is no spike that comes in from one."""
+    if fit.snr < PLAIN_SNR:
+        return fit
+    return with_faint_ends(fit, sight.flat, sight.covered, sight.covered_scale)
+
+
+def _has_other_arms(fit: TrailFit, sight: Sight, x_px: float, y_px: float) -> bool:
+    """Whether the star at this place, in raw pixels, has spikes beside the line."""
+    star = (x_px + 0.5) / sight.scale_px - 0.5, (y_px + 0.5) / sight.scale_px - 0.5
+    return star_has_other_arms(fit, (sight.flat, sight.covered, sight.covered_scale), star)
+
+
 def _trails(
     maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights, known_fan: list[TrailFit]
 ) -> tuple[Sight, list[TrailFit], list[TrailFit]]:
@@ -85,28 +114,47 @@ def _trails(
     of a comet's tail the coarse map may hold but one line.
     """
     level = max(search_level(maps), fine)
+    if fine > 0 and level == fine and level + 1 < len(maps) and min(maps[level + 1].shape) >= LEAST_SIDE_PX:
+        level += 1
     height, width = maps[level].shape
     patches = cv2.resize(lights.patches.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
     bright = star_cover(lights.stars, maps[level].shape, bin_px * 2**level) | patches
     covered = bright | no_data(maps[level])
     sight = Sight(maps[fine], covered, 2 ** (level - fine), bin_px * 2**fine, 2**fine)
     candidates = find_candidates(streak_map(maps[level], covered, bin_px * 2**level))
-    ends = candidate_lines(candidates, sight.covered_scale)
-    measured = [measure_trail(sight.flat, covered, sight.covered_scale, line) for line in ends]
-    fits = [fit for fit in measured if fit is not None]
-    crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
-    fwhm = star_fwhm_px(lights.stars) / sight.scale_px
+    fits = _measured(candidates, maps[level], sight)
     fan = [in_map_pixels(ray, sight.scale_px) for ray in known_fan]
-    is_rays = rays([*fits, *fan], float(np.hypot(*sight.flat.shape)), fwhm)[: len(fits)]
+    fwhm, diagonal = star_fwhm_px(lights.stars) / sight.scale_px, float(np.hypot(*sight.flat.shape))
+    if any(map(may_be_trail, fits)) or any(rays([*fits, *fan], diagonal, fwhm)[: len(fits)]):
+        fits = [against_surroundings(fit, sight.flat, covered, sight.covered_scale) for fit in fits]
+    crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
+    is_rays = rays([*fits, *fan], diagonal, fwhm)[: len(fits)]
     shown = [in_raw_pixels(fit, sight.scale_px) for fit, is_ray in zip(fits, is_rays, strict=True) if is_ray]
-    belongs = zip(fits, is_rays, combs(fits), strict=True)
+    stars_px = (np.stack([lights.stars.x_px, lights.stars.y_px], axis=1) + 0.5) / sight.scale_px - 0.5
+    is_spectra = spectra(fits, stars_px, lights.stars.snr, sight.flat.shape)
+    is_arms = arms_of_outside_stars(fits, sight.flat.shape)
+    belongs = zip(fits, is_rays, combs(fits), is_arms, is_spectra, strict=True)
     trails = [
         fit
-        for fit, is_ray, is_tooth in belongs
-        if not is_ray and not is_tooth and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
+        for fit, *belonging in belongs
+        if not any(belonging) and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
     ]
-    trails = without_spikes(trails, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
+    trails = without_spikes(trails, fits, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
     return sight, trails, shown
+
+
+def _measured(candidates: list[Candidate], level_map: NDArray[np.int16], sight: Sight) -> list[TrailFit]:
+    """What is there of the candidates, over the noise of pixels. A look at the map on which they were sought first."""
+    fits = []
+    for candidate in candidates:
+        line: Ends | None = candidate.ends
+        if sight.covered_scale > 1:
+            line = rough_chord(level_map, sight.covered, sight.covered_scale, candidate.ends)
+        if line is not None:
+            line = on_finer_map(line, sight.covered_scale)
+            fit = measure_trail(sight.flat, sight.covered, sight.covered_scale, line)
+            fits += [] if fit is None else [fit]
+    return fits
 
 
 def _is_dotted(fit: TrailFit, flat: NDArray[np.int16]) -> bool:

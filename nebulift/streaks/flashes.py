@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.scan import UNITS_PER_SIGMA
-from nebulift.streaks.profile import across_map
+from nebulift.streaks.tilt import across_map
 
 MAX_SIDE_PX = 1700  # dots are sought on the finest map but one that is not larger
 SMOOTHING_PX = 1.0  # flashes are out of focus

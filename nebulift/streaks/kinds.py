@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.streaks.band import gather
-from nebulift.streaks.profile import FWHM_PER_SIGMA, TrailFit, matched
+from nebulift.streaks.matched import matched
+from nebulift.streaks.profile import FWHM_PER_SIGMA, TrailFit
 
 FLASH_STEP_PX = 4.0  # of the map: an aircraft of 200 m/s in 10 km, at 2 arcsec a pixel, flies on so far in 2 ms
 MAX_STEPS = 1200

@@ -19,7 +19,7 @@ MAX_ROWS = 1024  # of a line: int16 then holds 1024 pixels of +-31 units
 SHORT_ROWS = 16  # of the lines from which longer ones are made
 ROWS_AT_ONCE = 64  # of the image: two copies of them stay in cache
 LINES_AT_ONCE = 64  # of each length: two copies of so many stay in cache
-SAMPLED = slice(2, None, 4)  # of the shifts of short lines: even ones need every second column alone
+SAMPLED = slice(2, None, 8)  # of the shifts of short lines: even ones need every second column alone
 UPRIGHT = 1e-6  # a shift so small stands for none
 BUFFER_NUMBERS = 1024
 

@@ -1,6 +1,5 @@
 """Candidates for trails: the highest line sums of a ``StreakMap``, over all directions and several lengths."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.streaks.band import Ends
 from nebulift.streaks.radon import (
     MAX_ROWS,
     SAMPLED,
@@ -27,7 +27,7 @@ CANDIDATE_SIGMA = 5.4  # pure noise gives a few candidates a frame; the exact me
 MAX_CANDIDATES = 8
 SHORTEST_SHARE = 8  # the shortest lines sought have 1/8 of the rows of a tile
 MIN_LINE_PX = 48
-SCATTER_SAMPLE = 6000  # lines of a length, from which their scatter is known to 1.5 %
+SCATTER_SAMPLE = 4000  # lines of a length, from which their scatter is known to 2 %
 MOST_LINES = 4000  # of a length and orientation: more are one bright trail
 TILE_LOSS = 0.1  # a tile may miss so much of the height: a trail that crosses is hardly weaker for it
 
@@ -41,6 +41,10 @@ class Candidate:
     x1: float
     y1: float
     snr: float
+
+    @property
+    def ends(self) -> Ends:
+        return self.x0, self.y0, self.x1, self.y1
 
 
 def find_candidates(streaks: StreakMap) -> list[Candidate]:
@@ -223,8 +227,8 @@ def _explained(lines: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray
     return np.asarray((farthest < 8.0) | (lines[:, 4] < 1.5 * expected) & (nearest < 8.0))
 
 
-def candidate_lines(candidates: list[Candidate], scale: float) -> Iterator[tuple[float, float, float, float]]:
-    """End points of the candidates on a map whose pixels are ``scale`` times smaller."""
+def on_finer_map(ends: Ends, scale: float) -> Ends:
+    """The same place on a map whose pixels are ``scale`` times smaller."""
     offset = (scale - 1.0) / 2.0
-    for line in candidates:
-        yield line.x0 * scale + offset, line.y0 * scale + offset, line.x1 * scale + offset, line.y1 * scale + offset
+    x0, y0, x1, y1 = ends
+    return x0 * scale + offset, y0 * scale + offset, x1 * scale + offset, y1 * scale + offset

@@ -42,18 +42,17 @@ def streak_map(level_map: NDArray[np.int16], covered: NDArray[np.bool_], scale_p
     np.clip(values, -limit, limit, out=values)
     np.copyto(values, 0, where=covered)
     flat = values.astype(np.float32)
-    flat -= _local_mean(flat, covered)
+    mean = _local_mean(flat, covered)
+    np.subtract(flat, mean, out=flat)
     np.copyto(flat, 0.0, where=covered)
     columns, rows = _line_means(flat, covered)
-    scale, most = np.float32(LINE_UNITS / noise), CLIP_SIGMA * LINE_UNITS
+    scale, most = LINE_UNITS / noise, round(CLIP_SIGMA * LINE_UNITS)
     for strip in _strips(len(values)):
-        part = flat[strip]
-        part -= columns
-        part -= rows[strip]
-        part *= scale
-        np.clip(part, -most, most, out=part)
-        np.copyto(part, 0.0, where=covered[strip])
-        np.rint(part, out=values[strip], casting="unsafe")
+        part, beside = flat[strip], mean[strip]  # the mean is done with: its place serves
+        np.add(columns, rows[strip], out=beside)
+        cv2.addWeighted(part, scale, beside, -scale, 0.0, dst=values[strip], dtype=cv2.CV_16S)
+        np.clip(values[strip], -most, most, out=values[strip])
+        np.copyto(values[strip], 0, where=covered[strip])
     return StreakMap(values, covered, scale_px)
 
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from nebulift.streaks.band import Ends
 from nebulift.streaks.burnt_stars import BurntStars
-from nebulift.streaks.profile import TrailFit, across_map, line_snr
+from nebulift.streaks.profile import TrailFit
+from nebulift.streaks.tilt import across_map, line_snr
 
 TURNS_DEG = (60.0, 90.0, 120.0)  # of spiders with three and four vanes, against the line
 CONTROLS_DEG = (30.0, 40.0, 142.0, 150.0)  # between them: what halo and crowd give
@@ -15,7 +16,9 @@ CONTROL_FACTOR = 1.3
 BEYOND_SHARE = 1.0  # of its length: so far beyond an end of the line its star may lie, covered
 MIN_ARM_PX = 16.0  # in pixels of the map
 ARM_SNR = 5.0
+KNOWN_SNR = 6.0  # of a spike that tells the directions of others
 ARM_SHARE = 0.35  # of the S/N of the line between the same distances from the star: arms of one star are alike
+BRIGHTER = 2.0  # than a known spike is none of another star, as the brightest stars are known
 SPIDER_DEG = 1.5  # by so much spikes of one spider may differ from its angles
 SHORT_SHARE = 0.35  # of the diagonal
 BORDER_PX = 8.0  # in pixels of the map
@@ -23,12 +26,17 @@ BORDER_PX = 8.0  # in pixels of the map
 Maps = tuple[NDArray[np.int16], NDArray[np.bool_], int]  # flat, covered, pixels of the first a pixel of the second
 
 
-def without_spikes(trails: Sequence[TrailFit], maps: Maps, raw_px: float, burnt: BurntStars) -> list[TrailFit]:
+def without_spikes(
+    trails: Sequence[TrailFit], fits: Sequence[TrailFit], maps: Maps, raw_px: float, burnt: BurntStars
+) -> list[TrailFit]:
     """The lines that are no spikes: not of a burnt-out star in the frame, nor of one beyond its border.
 
+    ``fits``: all lines that were measured, too weak ones as well: the spikes among them tell how the spider stands;
     ``raw_px``: raw pixels a pixel of ``maps``.
     """
-    spikes = [fit for fit in trails if spike_of(fit, maps, raw_px, burnt)]
+    if not trails:
+        return []
+    spikes = [fit for fit in fits if fit.snr >= KNOWN_SNR and spike_of(fit, maps, raw_px, burnt)]
     left = [fit for fit in trails if fit not in spikes]
     shape = maps[0].shape
     return [fit for fit in left if not _of_same_spider(fit, spikes, left, shape)]
@@ -41,6 +49,11 @@ def spike_of(fit: TrailFit, maps: Maps, raw_px: float, burnt: BurntStars) -> boo
         for x, y, radius in _on_line(fit, burnt, raw_px)
         for reach in _reach(fit, x, y, radius)
     )
+
+
+def star_has_other_arms(fit: TrailFit, maps: Maps, star: tuple[float, float]) -> bool:
+    """True when a star on the line through ``fit`` has arms beside it as far as the line reaches; in map pixels."""
+    return any(_has_other_arms(maps, star, reach, fit) for reach in _reach(fit, *star, 0.0))
 
 
 def _has_other_arms(maps: Maps, star: tuple[float, float], reach: float, fit: TrailFit) -> bool:
@@ -116,7 +129,7 @@ def _of_same_spider(
     """
     comes_in = _comes_in(fit, shape)
     short = np.hypot(fit.x1 - fit.x0, fit.y1 - fit.y0) < SHORT_SHARE * np.hypot(*shape)
-    for other in spikes if comes_in or short else ():
+    for other in (one for one in spikes if (comes_in or short) and fit.snr < BRIGHTER * one.snr):
         apart = (_angle_deg(fit) - _angle_deg(other)) % 180.0
         if min(abs(apart - turn) for turn in (0.0, *TURNS_DEG, 180.0)) < SPIDER_DEG:
             return True

@@ -21,6 +21,7 @@ PATCH_MAX_ASPECT = 4.0  # longer and thinner patches may be trails: they stay op
 MIN_PATCH_PX = 4
 FILLED_SHARE = 0.5  # of the mean of a cell: where light is even, half of the pixels reach it; a line is far below
 STRAIGHT_CELLS, STRAIGHT_ANGLES = 13, 36  # filaments of nebulae are hardly straight over so many
+LEAST_EXTENT_CELLS = 9  # of a box round so many cells, at 45 degrees
 RIM_PX = 13  # covers six pixels beyond
 LINE_LIKE_SHARE = 0.5  # when more of the stars than this look like lines, the whole frame is trailed
 
@@ -105,6 +106,12 @@ def _patches_above(coarse_map: NDArray[np.int16], filled: NDArray[np.float32], l
 def _straight(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What belongs to a straight piece of ``STRAIGHT_CELLS`` cells or touches one: trails do not make patches."""
     cells, found = bright.astype(np.uint8), np.zeros(bright.shape, np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
+    extent = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1, initial=0)
+    long = np.append(False, extent >= LEAST_EXTENT_CELLS)
+    if not long.any():
+        return bright & False
+    cells = long[labels].astype(np.uint8)
     for kernel in _line_kernels():
         found |= np.asarray(cv2.morphologyEx(cells, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
     return np.asarray(cv2.dilate(found, np.ones((3, 3), np.uint8))) > 0
@@ -140,7 +147,7 @@ class Moments:
 
 def second_moments(labels: NDArray[Any], count: int) -> Moments:
     """Form of each labelled region, from the second moments of its pixels; label 0 (no region) counts as round."""
-    rows, columns = np.nonzero(labels)
+    rows, columns = np.nonzero(labels > 0)
     label = labels[rows, columns]
     pixels = np.maximum(np.bincount(label, minlength=count), 1).astype(np.float64)
     x, y = columns.astype(np.float64), rows.astype(np.float64)

@@ -1,10 +1,12 @@
 """What draws straight lines without being a trail: columns and rows, spikes, rows of trailed stars, borders."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars import StarList
-from nebulift.streaks.along import fades_from, is_level
+from nebulift.streaks.along import fades_from, is_concave, is_cusped, is_level
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
@@ -19,6 +21,12 @@ BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
 BORDER_PX = 12.0  # lines along the border of the frame: residues of the background, dither and amplifier edges
 SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
 UNKNOWN_FWHM_PX = 4.0
+# of its length: so far beyond an end its star may lie; burnt-out ones hide more of it
+STAR_BEYOND_SHARE, BURNT_BEYOND_SHARE = 0.3, 0.6
+AT_END = 0.1
+FAINT_SPIKE_SNR = 12.0
+STEEP_FADING = 2.5
+PLAIN_SPIKE_SNR = 40.0  # the other arms of such a spike are seen, too, or there are none
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
 SPIKE_DIAGONAL_SHARE = 0.35  # both arms together; a trail as short rarely has a bright star in its middle
 SPIKE_FADING = 1.8  # brightness of the half near the star over that of the far half
@@ -31,6 +39,9 @@ BORDER_FADING = 1.25
 BORDER_SPIKE_FWHM = 2.0  # spikes are as wide as their star
 SHORT_SHARE, SHORT_SPINDLE_FWHM = 0.15, 2.5
 GALAXY_PX = 6.0  # discs are wider than star images
+CUSPED_FWHM = 1.5  # of the stars
+# seen exactly from the side they are twenty times as long as wide: what is longer, and as sharp as the stars, is none
+GALAXY_MAX_ASPECT, SHARP_FWHM = 40.0, 1.3
 GALAXY_SIGMA = 4.0
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
 SPINDLE_FWHM = 3.0  # an aircraft at 10 km is blurred to five pixels by a telescope of 200 mm at 1 m focal length
@@ -41,21 +52,33 @@ TRAILED_ANGLE_DEG = 6.0
 TRAILED_FREE_SNR = 40.0  # a trail among trailed stars must be far stronger than a chance row of them
 
 
-def veto(trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt: BurntStars) -> str | None:
-    """Why this line is no trail, in a few words, or ``None``. All in raw pixels."""
+def veto(
+    trail: TrailFit,
+    shape_px: tuple[int, int],
+    stars: StarList,
+    burnt: BurntStars,
+    has_other_arms: Callable[[float, float], bool],
+) -> str | None:
+    """Why this line is no trail, in a few words, or ``None``. All in raw pixels.
+
+    ``has_other_arms`` tells whether a star at (x, y) has spikes beside this line: it is asked where they must be plain.
+    """
     ends = (trail.x0, trail.y0, trail.x1, trail.y1)
     along_axis = _along_axis(trail, shape_px, burnt)
     if along_axis is not None:
         return along_axis
-    if _along_border(ends, shape_px):
-        return "border of the frame"
-    if _is_spike(trail, shape_px, stars, burnt) or _comes_in_from_border(trail, shape_px, stars):
-        return "diffraction spike"
-    if _is_galaxy(trail) or _is_wide_spindle(trail, ends, shape_px, stars):
-        return "edge-on galaxy"
-    if _is_row_of_trailed_stars(trail, ends, stars):
-        return "trailed stars in a row"
-    return None
+    ends = (trail.x0, trail.y0, trail.x1, trail.y1)
+    reasons: dict[str, Callable[[], bool]] = {
+        "border of the frame": lambda: _along_border(ends, shape_px),
+        "diffraction spike": lambda: (
+            _is_spike(trail, shape_px, (stars, burnt), has_other_arms) or _comes_in_from_border(trail, shape_px, stars)
+        ),
+        "edge-on galaxy": lambda: (
+            _is_galaxy(trail, star_fwhm_px(stars)) or _is_wide_spindle(trail, ends, shape_px, stars)
+        ),
+        "trailed stars in a row": lambda: _is_row_of_trailed_stars(trail, ends, stars),
+    }
+    return next((reason for reason, is_met in reasons.items() if is_met()), None)
 
 
 def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -> str | None:
@@ -69,7 +92,9 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
     leaning = AXIS_SLACK_SHARE * length if trail.snr < SURE_AXIS_SNR else 0.0
     if across < max(2 * AXIS_SLACK_PX, leaning, wide, faint):
         return "row or column of the sensor"
-    if across < BLEEDING_SHARE * length and len(_places_on(trail, burnt.x_px, burnt.y_px, burnt.reach_px)):
+    bleeding = _places_on(trail, burnt.x_px, burnt.y_px, burnt.reach_px)
+    beyond = STAR_BEYOND_SHARE
+    if across < BLEEDING_SHARE * length and ((bleeding > -beyond) & (bleeding < 1.0 + beyond)).any():
         return "charge that bleeds from a burnt-out star"
     return None
 
@@ -85,30 +110,58 @@ def _along_border(ends: tuple[float, float, float, float], shape_px: tuple[int, 
     return False
 
 
-def _is_spike(trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt: BurntStars) -> bool:
-    """The line goes through a bright star and is brightest beside it, or is short and has the star in its middle."""
+def _is_spike(
+    trail: TrailFit,
+    shape_px: tuple[int, int],
+    lights: tuple[StarList, BurntStars],
+    has_other_arms: Callable[[float, float], bool],
+) -> bool:
+    found = _stars_of_spike(trail, shape_px, *lights)
+    sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(lights[0]) or UNKNOWN_FWHM_PX)
+    if not found or trail.snr < PLAIN_SPIKE_SNR or not sharp:
+        return bool(found)
+    x, y = np.array(found).T
+    at = _places_on(trail, x, y, np.full(len(x), np.inf))
+    # what begins at a star, or is far brighter beside it, is a tail or a spike in any case
+    begins = (at < AT_END) | (at > 1.0 - AT_END)
+    steep = any(fades_from(trail.along, float(one), STEEP_FADING) for one in at)
+    return bool(begins.any()) or steep or any(has_other_arms(*star) for star in found)
+
+
+def _stars_of_spike(
+    trail: TrailFit, shape_px: tuple[int, int], stars: StarList, burnt: BurntStars
+) -> list[tuple[float, float]]:
+    """The bright stars through which the line goes and beside which it is brightest, or which it has in its middle."""
     bright = stars.snr > SPIKE_STAR_SNR
     reach = np.full(np.count_nonzero(bright), SPIKE_REACH_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX))
     x = np.concatenate([stars.x_px[bright], burnt.x_px])
     y = np.concatenate([stars.y_px[bright], burnt.y_px])
-    on_line = _places_on(trail, x, y, np.concatenate([reach, burnt.reach_px]))
+    beyond = np.repeat([STAR_BEYOND_SHARE, BURNT_BEYOND_SHARE], [len(reach), len(burnt.x_px)])
+    at = _places_on(trail, x, y, np.concatenate([reach, burnt.reach_px]))
     length = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0)
     short = length < SPIKE_DIAGONAL_SHARE * np.hypot(*shape_px)
-    fading = np.where(short & (np.abs(on_line - 0.5) < 0.2), SHORT_SPIKE_FADING, SPIKE_FADING)
+    fading = np.where(short & (np.abs(at - 0.5) < 0.2), SHORT_SPIKE_FADING, SPIKE_FADING)
     if length > CROSSING_SHARE * np.hypot(*shape_px):
         fading[:] = CROSSING_SPIKE_FADING
-    return any(fades_from(trail.along, float(at), float(much)) for at, much in zip(on_line, fading, strict=True))
+    near = np.flatnonzero((at > -beyond) & (at < 1.0 + beyond))
+    # of a faint line it cannot be told whether it fades: one that begins at a burnt-out star is taken for its spike
+    begins = (np.abs(at - np.rint(at)) < AT_END) & (beyond == BURNT_BEYOND_SHARE) & (trail.snr < FAINT_SPIKE_SNR)
+    return [
+        (float(x[one]), float(y[one]))
+        for one in near
+        if begins[one] or fades_from(trail.along, float(at[one]), float(fading[one]))
+    ]
 
 
 def _places_on(
     trail: TrailFit, x: NDArray[np.floating], y: NDArray[np.floating], reach: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Where along the trail, or a little beyond its ends, the stars lie that it passes within ``reach``; 0..1 on it."""
+    """Where along the line the stars lie that it passes within ``reach``, 0..1 on it; NaN for the others."""
     run, rise = trail.x1 - trail.x0, trail.y1 - trail.y0
     length = np.hypot(run, rise)
     distance = np.abs((x - trail.x0) * rise - (y - trail.y0) * run) / length
     position = ((x - trail.x0) * run + (y - trail.y0) * rise) / length**2
-    return np.asarray(position[(distance < reach) & (position > -0.3) & (position < 1.3)])
+    return np.asarray(np.where(distance < reach, position, np.nan))
 
 
 def star_fwhm_px(stars: StarList) -> float:
@@ -135,12 +188,18 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
     sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX)
     if share > BORDER_FADING_SHARE or max(to_border) < BORDER_PX or not sharp:
         return False
+    if trail.snr >= PLAIN_SPIKE_SNR and is_concave(trail.along, near):
+        return False
     return fades_from(trail.along, near, BORDER_FADING) and trail.drop > 0.0
 
 
-def _is_galaxy(trail: TrailFit) -> bool:
+def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
     """Wide, and brightest in the middle (or covered there) with both halves fading outwards alike."""
-    if trail.fwhm < GALAXY_PX:
+    length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
+    if trail.fwhm > CUSPED_FWHM * fwhm_px > 0.0 and is_cusped(trail.along):
+        return True
+    as_sharp = trail.fwhm < SHARP_FWHM * fwhm_px and length > GALAXY_MAX_ASPECT * trail.fwhm
+    if trail.fwhm < GALAXY_PX or as_sharp:
         return False
     place = np.abs((np.arange(len(trail.along)) + 0.5) / len(trail.along) - 0.5)
     known = np.isfinite(trail.along)

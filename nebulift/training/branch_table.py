@@ -1,7 +1,7 @@
 """The witnesses side by side on held-out frames: CV alone, numbers alone, planes alone, network, both, fusion."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -9,32 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.training.metrics import log_loss, roc_auc, with_interval
-from nebulift.training.sample import Lessons, Sample
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanesOnly:
-    """``lessons`` whose numbers are all at the mean of ``shown_at``: what the network sees in the planes alone."""
-
-    lessons: Lessons
-    mean: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.lessons)
-
-    def sample(self, index: int) -> Sample:
-        return self.lessons.sample(index)._replace(features=self.mean)
-
-    def targets(self) -> NDArray[np.float64]:
-        return self.lessons.targets()
-
-    def weights(self) -> NDArray[np.float64]:
-        return self.lessons.weights()
-
-    def features(self) -> NDArray[np.float32]:
-        return np.tile(self.mean, (len(self), 1))
 
 
 def witness_table(scores: dict[str, Floats], clean: Floats, groups: Sequence[str]) -> dict[str, Any]:

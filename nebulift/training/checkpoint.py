@@ -4,6 +4,8 @@ Both load with ``torch.load(path, weights_only=True)``. Needs torch.
 """
 
 import json
+import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +92,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise TrainingError(f"{path}: its weights do not fit the network ({str(error).splitlines()[0]})") from error
+        raise TrainingError(
+            f"{path}: its weights are of another architecture than size {size!r} of this version; train it anew"
+        ) from error
     network.eval()
     return Checkpoint(network, about, _trees(path, content))
 
@@ -158,9 +162,16 @@ def _save_at_once(path: Path, content: Mapping[str, Any]) -> None:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch's advice on foreign pickles: they are refused anyway
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise TrainingError(f"{path}: no such file; train a model first (train-from-fits)") from error
+    except pickle.UnpicklingError as error:
+        raise TrainingError(
+            f"{path}: not a checkpoint of weights alone, and whatever else a file may hold is never run; "
+            f"train one (train-from-fits)"
+        ) from error
     except Exception as error:  # barrier: torch raises a dozen unrelated classes for files that are no checkpoints
         raise TrainingError(f"{path}: not a checkpoint ({str(error).splitlines()[0][:120]})") from error
     if not isinstance(content, dict):

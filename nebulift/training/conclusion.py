@@ -14,12 +14,14 @@ import torch
 
 from nebulift import __version__
 from nebulift.training.augment import idle_augmentations
-from nebulift.training.branch_table import PlanesOnly, witness_table
+from nebulift.training.branch_table import witness_table
 from nebulift.training.checkpoint import save_checkpoint
+from nebulift.training.cross_fit import OutOfFold
 from nebulift.training.dataset import AstroImageDataset
 from nebulift.training.frame_label import CLEAN, SOURCE_WEIGHTS, FrameLabel
 from nebulift.training.fusion import Branches, FusionFit, fit_branches, fit_fusion
 from nebulift.training.labels import CvLabels
+from nebulift.training.lesson_views import PlanesOnly
 from nebulift.training.logistic import logits, sigmoid
 from nebulift.training.network import FrameNetwork
 from nebulift.training.splits import Split, united_groups
@@ -30,7 +32,9 @@ from nebulift.verdict import Thresholds
 
 @dataclass(frozen=True, slots=True, eq=False)
 class School:
-    """A trained network and what it learned from; ``numbers``: what the numbers alone say about the data."""
+    """A trained network and what it learned from; ``numbers``: what the numbers alone say about the data;
+    ``held_out``: of the training frames, by copies that had not learned from their group.
+    """
 
     network: FrameNetwork
     trained: Trained
@@ -38,6 +42,18 @@ class School:
     validation: AstroImageDataset
     plan: TrainingPlan
     numbers: Mapping[str, Any]
+    held_out: OutOfFold | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weighing:
+    """Frames that both branches judge without having learned from their group."""
+
+    network: Any
+    trees: Any
+    clean: Any
+    weight: Any
+    about: list[FrameLabel]
 
 
 def conclude_training(
@@ -50,12 +66,11 @@ def conclude_training(
         school.lessons.features(), school.lessons.targets(), school.lessons.weights(), seed=school.plan.seed
     )
     trees_logit = trees.logit(validation.features())
-    groups = united_groups(validation.about)
-    branches = fit_branches(
-        trained.logits[:, 0], trees_logit, validation.targets(), groups, weight=validation.weights()
-    )
+    weighing = _weighing(school, trees_logit)
+    groups = united_groups(weighing.about)
+    branches = fit_branches(weighing.network, weighing.trees, weighing.clean, groups, weight=weighing.weight)
     score = branches.score(trained.logits[:, 0], trees_logit)
-    fusion = _weigh(validation.about, score)
+    fusion = _weigh(weighing.about, branches.score(weighing.network, weighing.trees))
     results = {
         "final_metrics": _final_metrics(trained, validation, score),
         "dataset_stats": _dataset_stats(labels, parts, limits),
@@ -64,6 +79,7 @@ def conclude_training(
         "fusion": {**asdict(fusion.fusion), "reason": fusion.reason},
         "calibration": {name: getattr(branches, name) for name in ("offset", "slope", "trees_slope")},
         "branches": _branches_told(branches),
+        "weighed_on": _weighed_on(school),
         "witnesses": _witnesses(school, trees_logit, score, fusion),
         "numbers": dict(school.numbers),
         "sampler": school.plan.sampler,
@@ -75,6 +91,32 @@ def conclude_training(
     about = _about(results, fusion, school.plan, limits, model_output)
     save_checkpoint(model_output, school.network, about, trees if branches.trees_slope > 0.0 else None)
     return results
+
+
+def _weighing(school: School, trees_logit: Any) -> _Weighing:
+    """The validation frames, and with folds the training frames by copies that had not seen their group."""
+    validation, held_out = school.validation, school.held_out
+    assert validation.about is not None
+    network, clean, weight = school.trained.logits[:, 0], validation.targets(), validation.weights()
+    if held_out is None:
+        return _Weighing(network, trees_logit, clean, weight, list(validation.about))
+    lessons = school.lessons
+    assert lessons.about is not None
+    return _Weighing(
+        np.concatenate([network, held_out.network]),
+        np.concatenate([trees_logit, held_out.trees]),
+        np.concatenate([clean, lessons.targets()]),
+        np.concatenate([weight, lessons.weights()]),
+        [*validation.about, *lessons.about],
+    )
+
+
+def _weighed_on(school: School) -> str:
+    validation = f"{len(school.validation)} validation frames"
+    if school.held_out is None:
+        return f"{validation} (--folds adds the training frames, out of their fold)"
+    folds = len(set(school.held_out.fold.tolist()))
+    return f"{validation} and {len(school.lessons)} training frames, out of their fold ({folds} folds of whole groups)"
 
 
 def _warnings(school: School) -> list[str]:
@@ -118,7 +160,7 @@ def _witnesses(school: School, trees_logit: Any, score: Any, fusion: FusionFit) 
 
 
 def _weigh(about: Sequence[FrameLabel], score: Any) -> FusionFit:
-    """The fusion, on the validation frames whose truth is known: the filter's own labels prove nothing.
+    """The fusion, on the held-out frames whose truth is known: the filter's own labels prove nothing.
 
     Frames that the filter calls clean count beside injected twins, though it cannot be wrong about them by the way
     they were chosen: that speaks for the filter, so the model gets rather too little say.
@@ -211,6 +253,8 @@ def _about(
             "data": {name: stats[name] for name in kept} | {"cameras": sorted(stats["cameras"])},
             "labels": f"CV limits {limits.clean} and {limits.contaminated}; human labels where given",
             "branches": results["branches"],
+            "weighed_on": results["weighed_on"],
+            "numbers": results["numbers"],
             "fusion": fusion.reason,
             "versions": {"nebulift": __version__, "torch": torch.__version__, "numpy": np.__version__},
         },

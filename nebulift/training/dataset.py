@@ -43,6 +43,7 @@ class AstroImageDataset:
         self.labels = [int(label) for label in labels]
         self.cache = cache
         self.about = list(about) if about is not None else None
+        self._features: NDArray[np.float32] | None = None  # of all frames, once asked for
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> "AstroImageDataset":
@@ -107,7 +108,9 @@ class AstroImageDataset:
         return np.array([one.weight for one in self.about])
 
     def features(self) -> NDArray[np.float32]:
-        return np.stack([self.sample(index).features for index in range(len(self))])
+        if self._features is None:
+            self._features = np.stack([self.sample(index).features for index in range(len(self))])
+        return self._features
 
 
 def read_metadata(folder: Path) -> list[FrameLabel]:

@@ -17,7 +17,7 @@ from nebulift.training.input_cache import InputCache
 from nebulift.training.labels import CvLabels, label_frames, thresholds_of
 from nebulift.training.splits import Split, split
 
-TRAIN, VALIDATION, REVIEW, UNUSED, INPUTS = "train", "val", "review", "unused", "inputs"
+TRAIN, VALIDATION, REVIEW, UNUSED, INPUTS, FOLDS = "train", "val", "review", "unused", "inputs", "folds"
 HASH_SIGNS = 16  # of the SHA-256, before a frame's name: two nights have frames of the same name
 
 

@@ -78,7 +78,8 @@ def _targets(witness: Mapping[str, Any]) -> list[str]:
         )
     for title, spread in witness.get("folds", {}).items():
         values = ", ".join(_number(value) for value in spread["folds"])
-        lines.append(f"- {title} by fold: {values}; mean {_number(spread['mean'])}, sd {_number(spread['sd'])}")
+        name = title.upper().replace("_", "-")  # ROC-AUC, PR-AUC
+        lines.append(f"- {name} by fold: {values}; mean {_number(spread['mean'])}, sd {_number(spread['sd'])}")
     if witness["trails_by_snr"]:
         rows = [[band, interval_text(one)] for band, one in witness["trails_by_snr"].items()]
         lines += ["", *_table(["trail, height over noise", "caught at 1 % false rejection"], rows)]

@@ -11,14 +11,16 @@ from nebulift.batch import find_frames
 from nebulift.errors import TrainingError
 from nebulift.training.checkpoint import save_checkpoint
 from nebulift.training.conclusion import School, conclude_training
+from nebulift.training.cross_fit import OutOfFold, out_of_fold
 from nebulift.training.dataset import AstroImageDataset
-from nebulift.training.dataset_folders import INPUTS, TRAIN, VALIDATION, write_dataset
+from nebulift.training.dataset_folders import FOLDS, INPUTS, TRAIN, VALIDATION, write_dataset
 from nebulift.training.imagenet import load_imagenet
 from nebulift.training.injection import chosen_for_twins, injected_twins
 from nebulift.training.input_cache import InputCache
 from nebulift.training.labels import CvLabels, label_frames
 from nebulift.training.manifest import ManifestRow, read_manifest, with_manifest
 from nebulift.training.network import new_network
+from nebulift.training.network_choices import cameras_left_out, sampler_by_network
 from nebulift.training.numbers_alone import (
     SHARES,
     Numbers,
@@ -29,7 +31,7 @@ from nebulift.training.numbers_alone import (
 )
 from nebulift.training.ranks import Ranks, precision_for, process_group, use_cores
 from nebulift.training.reviews import Review, with_reviews
-from nebulift.training.splits import Split, check_trainable, split, united_groups
+from nebulift.training.splits import Split, check_trainable, folds_of, split, united_groups
 from nebulift.training.trainer import Trained, TrainingPlan, train
 from nebulift.training.training_report import write_report
 from nebulift.verdict import Thresholds
@@ -78,6 +80,8 @@ class Recipe:
     keep_every: int = 0  # epochs between checkpoints that stay beside the model; 0: none
     hold_out_camera: str | None = None  # whose frames validate, all of them
     learning_curve: bool = False  # also train the network on a quarter and a half of the groups
+    folds: int = 0  # of whole groups: copies trained without one weigh branches and fusion on it; 0: none
+    ask_network: bool = False  # sampler and cameras left out are asked of small networks, too, not of trees alone
     manifest: Path | None = None  # labels (and without a folder the frames themselves) from nebulift labels
 
 
@@ -99,7 +103,10 @@ def train_from_fits(
         lessons, validation = (AstroImageDataset.from_folder(dataset_dir / name) for name in (TRAIN, VALIDATION))
         plan = replace(recipe.plan, precision=precision_for(recipe.plan.precision, ranks.device))
         plan, numbers = _planned(plan, lessons, validation)
+        if recipe.ask_network:
+            plan, numbers["network"] = _asked(recipe, plan, lessons, listener if ranks.is_first else Silence())
         recipe = replace(recipe, plan=plan)
+        held_out = _held_out(recipe, lessons, dataset_dir, ranks, listener)
         network = new_network(recipe.size, plan.seed)
         goes_on = recipe.resume and snapshot_path(model_output).exists()
         if recipe.pretrained and ranks.is_first and not goes_on:
@@ -109,7 +116,7 @@ def train_from_fits(
             ranks.wait()
             return {}
         network.to("cpu")
-        school = School(network, trained, lessons, validation, plan, numbers)
+        school = School(network, trained, lessons, validation, plan, numbers, held_out)
         results = conclude_training(school, labels, parts, recipe.limits, model_output)
         if recipe.learning_curve:
             results["network_curve"] = _network_curve(recipe, lessons, validation, trained, listener)
@@ -131,6 +138,40 @@ def _planned(
         sampler, found["sampler_losses"] = sampler_choice(own)
         plan = replace(plan, sampler=sampler)
     return plan, found
+
+
+def _asked(
+    recipe: Recipe, plan: TrainingPlan, lessons: AstroImageDataset, listener: Listener
+) -> tuple[TrainingPlan, dict[str, Any]]:
+    """The plan with the sampler that small networks prefer, where it may be chosen; and what they say of the data."""
+    assert lessons.about is not None
+    groups, cameras = united_groups(lessons.about), [one.camera for one in lessons.about]
+    found: dict[str, Any] = {"sampler_losses": {}}
+    if recipe.plan.sampler == "auto":
+        sampler, losses = sampler_by_network(lessons, groups, plan, listener.say)
+        plan = replace(plan, sampler=sampler)
+        found["sampler_losses"] = {name: float(np.mean(each)) for name, each in losses.items()}
+    found["leave_one_camera_out"] = cameras_left_out(lessons, cameras, groups, plan, listener.say)
+    return plan, found
+
+
+def _held_out(
+    recipe: Recipe, lessons: AstroImageDataset, dataset_dir: Path, ranks: Ranks, listener: Listener
+) -> OutOfFold | None:
+    """Scores of the training frames by copies that have not learned from their group, where folds are wanted."""
+    assert lessons.about is not None
+    if recipe.folds < 2:
+        return None
+    fold, tell = np.array(folds_of(lessons.about, recipe.folds)), listener.say if ranks.is_first else None
+    clean = lessons.targets() > 0.5
+    if any(len(set(clean[fold != number].tolist())) < 2 for number in set(fold.tolist())):
+        if tell is not None:
+            tell(
+                f"note: --folds {recipe.folds} is left out: without one of the folds no clean or no contaminated "
+                f"frames are left to learn from; add nights that have both"
+            )
+        return None
+    return out_of_fold(lessons, fold, recipe.size, recipe.plan, ranks=ranks, tell=tell, kept=dataset_dir / FOLDS)
 
 
 def numbers_of(side: AstroImageDataset, seed: int) -> Numbers:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nebulift.assessment import findings_of
 from nebulift.exposure import Exposure, FrameKind
 from nebulift.judgement import plain
-from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
+from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sensor, Sky, Stars, Streak
 from nebulift.pipeline import Measured
 from nebulift.session import Glimpse
 
@@ -85,7 +85,13 @@ def _measurements(record: dict[str, Any]) -> Measurements:
         _sensor(record["sensor"]),
         coverage,
         record["detector_version"],
+        _dark_line(record.get("dark_line")),
+        record.get("halo_share"),
     )
+
+
+def _dark_line(record: dict[str, Any] | None) -> DarkLine | None:
+    return None if record is None else DarkLine(**{**record, "box_px": tuple(record["box_px"])})
 
 
 def _sensor(record: dict[str, Any]) -> Sensor:

@@ -1,6 +1,6 @@
 """What the measured numbers alone can teach, by small boosted trees in seconds: which sampler, how many frames, and how
-it goes with a camera that was left out. The same questions to the network would cost hours, and mostly the answers are
-about the data. Needs scikit-learn.
+it goes with a camera that was left out. Mostly the answers are about the data; the same questions to small networks
+take minutes (``network_choices``). Needs scikit-learn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.training.batches import SAMPLERS, class_balance, epoch_frames
+from nebulift.training.grouped_choice import balanced_loss, chosen_sampler, folds_of_groups
 from nebulift.training.logistic import sigmoid
-from nebulift.training.metrics import log_loss, roc_auc
+from nebulift.training.metrics import roc_auc
 from nebulift.training.trees import fit_trees
 
 Floats = NDArray[np.float64]
@@ -37,17 +38,14 @@ class Numbers:
 def sampler_choice(numbers: Numbers) -> tuple[str, dict[str, float]]:
     """(the sampler that validates best on groups left out, balanced log-loss a frame of each).
 
-    The usual one, ``weights``, stays unless another is better by more than noise of the folds.
+    By the rule of ``chosen_sampler``.
     """
-    fold = _folds(numbers.groups)
+    fold = folds_of_groups(numbers.groups, FOLDS)
     if len(set(fold.tolist())) < 2:
         return "weights", {}
     losses = {sampler: _held_out(numbers, fold, sampler) for sampler in SAMPLERS}
     means = {sampler: float(np.mean(values)) for sampler, values in losses.items()}
-    best = min(means, key=lambda sampler: means[sampler])
-    gained = np.array(losses["weights"]) - np.array(losses[best])
-    noise = float(gained.std(ddof=1)) / np.sqrt(len(gained))
-    return (best if float(gained.mean()) > 2.0 * noise else "weights"), means
+    return chosen_sampler(losses), means
 
 
 def learning_curve(numbers: Numbers, validation: Numbers) -> list[dict[str, float | None]]:
@@ -65,7 +63,7 @@ def learning_curve(numbers: Numbers, validation: Numbers) -> list[dict[str, floa
             {
                 "share": share,
                 "frames": int(chosen.sum()),
-                "loss": _balanced_loss(p, validation.clean, validation.weight),
+                "loss": balanced_loss(p, validation.clean, validation.weight),
                 "auc": roc_auc(p, validation.clean > 0.5),
             }
         )
@@ -90,15 +88,9 @@ def leave_one_camera_out(numbers: Numbers) -> dict[str, dict[str, float | None]]
         found[camera] = {
             "frames": float(out.sum()),
             "auc": roc_auc(p, numbers.clean[out] > 0.5),
-            "loss": _balanced_loss(p, numbers.clean[out], numbers.weight[out]),
+            "loss": balanced_loss(p, numbers.clean[out], numbers.weight[out]),
         }
     return found
-
-
-def _folds(groups: Sequence[str]) -> NDArray[np.intp]:
-    _, member = np.unique(np.array(groups, dtype=str), return_inverse=True)
-    order = np.random.default_rng(0).permutation(int(member.max()) + 1)
-    return np.asarray(order[member] % FOLDS, dtype=np.intp)
 
 
 def _held_out(numbers: Numbers, fold: NDArray[np.intp], sampler: str) -> list[float]:
@@ -107,7 +99,7 @@ def _held_out(numbers: Numbers, fold: NDArray[np.intp], sampler: str) -> list[fl
         mine, rest = np.flatnonzero(fold == one), np.flatnonzero(fold != one)
         if len(set((numbers.clean[rest] > 0.5).tolist())) == 2:
             p = _fitted(numbers, rest, sampler, numbers.features[mine])
-            losses.append(_balanced_loss(p, numbers.clean[mine], numbers.weight[mine]))
+            losses.append(balanced_loss(p, numbers.clean[mine], numbers.weight[mine]))
     return losses
 
 
@@ -119,8 +111,3 @@ def _fitted(numbers: Numbers, chosen: NDArray[np.intp], sampler: str, asked: NDA
     weight = weight * (clean * balance[1] + (1.0 - clean) * balance[0])
     trees = fit_trees(numbers.features[drawn], clean, weight, seed=numbers.seed, trees=TREES)
     return sigmoid(trees.logit(asked))
-
-
-def _balanced_loss(p: Floats, clean: Floats, weight: Floats) -> float:
-    balance = class_balance(clean, weight, "weights")
-    return float(np.average(log_loss(p, clean), weights=weight * (clean * balance[1] + (1.0 - clean) * balance[0])))

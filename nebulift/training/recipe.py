@@ -9,30 +9,25 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from nebulift import __version__
 from nebulift.model_card import default_model_path
-from nebulift.preprocess import FEATURES, FIRST_OF_SESSION
 from nebulift.training.batches import SAMPLERS
 from nebulift.training.checkpoint import load_checkpoint, save_checkpoint
-from nebulift.training.fusion import fit_branches, fit_fusion
+from nebulift.training.grouped_choice import USUAL_SAMPLER
 from nebulift.training.network import SIZES, new_network
 from nebulift.training.ranks import Ranks, check_device, precision_for, use_cores
+from nebulift.training.recipe_conclusion import Schooling, about_model
 from nebulift.training.recipe_export import export_and_measure
+from nebulift.training.recipe_folds import Folding, chosen_by_network, made_of, read_folds, train_folds
 from nebulift.training.simulated_lessons import SimulatedLessons
-from nebulift.training.simulated_sessions import Course, SimulatedLesson, make_sessions, read_sessions
-from nebulift.training.trainer import Trained, TrainingPlan, train
-from nebulift.training.trees import Trees, fit_trees
-from nebulift.verdict import Thresholds
+from nebulift.training.simulated_sessions import Course, SimulatedLesson, chunk_paths, make_sessions, read_sessions
+from nebulift.training.trainer import TrainingPlan, train
+from nebulift.training.trees import fit_trees
 
 # Every side has mono and colour; training has eight bodies of all converter widths, the others are strange to it
 TRAINING_CAMERAS = (
@@ -42,7 +37,9 @@ CALIBRATION_CAMERAS = ("ASI183MM", "Seestar S50")
 TEST_CAMERAS = ("QHY533C", "STF-8300M", "ASI2600MC")
 SHARES = {"train": 0.73, "calibrate": 0.16, "test": 0.11}
 EPOCHS = 14
-DOMAIN_MARGIN = 0.1  # of the range: the next camera is a little different
+# Folds of two cameras each. Half of the epochs: they are trained to the end of their own schedule, and what they are
+# asked for, how far a branch is to be trusted on a strange camera, changes little in the other half
+FOLDS, FOLD_EPOCHS = 4, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,13 @@ class Making:
     frames: int
     seed: int = 1
     size: str = "optimal"
-    workers: int = 1  # processes that simulate
+    workers: int = 1  # processes that simulate, and that train folds
     cluster: str | None = None
     device: str = "auto"
     plan: TrainingPlan = field(default_factory=lambda: TrainingPlan(epochs=EPOCHS, patience=8, batch_size=64))
+    folds: int = FOLDS  # 0: branches and fusion are weighed on the calibration cameras alone
+    fold_epochs: int = FOLD_EPOCHS
+    against: str | None = "default"  # the model that the new one is compared with on the test cameras
 
 
 def simulate_all(folder: Path, making: Making, shard: tuple[int, int] = (0, 1)) -> list[list[Path]]:
@@ -84,22 +84,37 @@ def simulate_all(folder: Path, making: Making, shard: tuple[int, int] = (0, 1)) 
     ]
 
 
+def make_folds(folder: Path, making: Making, shard: tuple[int, int] = (0, 1)) -> Folding:
+    """Train the folds that are not there yet, or of a shard its own; the sessions must be there."""
+    return _folded(folder, making, chunks_of(folder, making)["train"], shard)[0]
+
+
+def chunks_of(folder: Path, making: Making) -> dict[str, list[Path]]:
+    """The files of the sessions of every course, made or not."""
+    return {
+        name: chunk_paths(course, folder / "sessions") for name, course in courses(making.frames, making.seed).items()
+    }
+
+
 def make_model(folder: Path, output: Path, making: Making) -> dict[str, Any]:
     """Write the model to ``output`` with manifest and card beside it; returns its figures on the test cameras."""
     started = time.monotonic()
     check_device(making.device)
     ranks = Ranks(wanted=making.device)
     use_cores(ranks)
-    schools = Schools(*map(read_sessions, simulate_all(folder, making)))
-    checkpoint = folder / f"{making.size}-{making.frames}-{making.seed}.pth"
+    train_chunks, calibrate_chunks, test_chunks = simulate_all(folder, making)
+    _say(f"simulated after {_minutes(started)}")
+    folding, sampler_losses = _folded(folder, making, train_chunks)
+    _say(f"folds trained after {_minutes(started)}")
+    schools = Schools(*map(read_sessions, (train_chunks, calibrate_chunks, test_chunks)))
     lessons, validation = SimulatedLessons(schools.train), SimulatedLessons(schools.calibrate)
     plan = replace(
-        making.plan,
-        seed=making.seed,
-        precision=precision_for(making.plan.precision, ranks.device),
+        folding.plan,
+        epochs=making.plan.epochs,
         loader_workers=min(8, (os.cpu_count() or 1) - 1) if ranks.device.type == "cuda" else 0,
     )
-    _say(f"training on {len(lessons)} frames, {ranks.device.type}, {plan.precision}")
+    _say(f"training on {len(lessons)} frames, {ranks.device.type}, {plan.precision}, sampler {plan.sampler}")
+    checkpoint = folder / f"{making.size}-{making.frames}-{making.seed}.pth"
     network = new_network(making.size, making.seed)
     trained = train(
         network,
@@ -107,18 +122,42 @@ def make_model(folder: Path, output: Path, making: Making) -> dict[str, Any]:
         validation,
         plan,
         ranks=ranks,
-        snapshot_path=checkpoint.with_suffix(".snapshot.pth"),
+        snapshot_path=folder / f"model-{made_of(making.size, plan, (*train_chunks, *calibrate_chunks))}.snapshot.pth",
         resume=True,
         on_epoch=_say_epoch,
     )
     network.to("cpu")
-    _say(f"trained after {(time.monotonic() - started) / 60.0:.1f} minutes")
+    _say(f"trained after {_minutes(started)}")
     trees = fit_trees(lessons.features(), lessons.targets(), lessons.weights(), seed=making.seed)
-    about = _about(lessons, validation, trained, trees, plan, courses(making.frames, making.seed), making.size)
+    held_out = read_folds(folding, lessons) if making.folds else None
+    schooling = Schooling(lessons, validation, trained, trees, plan, held_out, sampler_losses)
+    about = about_model(schooling, courses(making.frames, making.seed), making.size, _say)
     save_checkpoint(checkpoint, network, about, trees)
-    figures = export_and_measure(load_checkpoint(checkpoint), lessons, validation, schools.test, output)
-    _say(f"done in {(time.monotonic() - started) / 60.0:.1f} minutes")
+    figures = export_and_measure(
+        load_checkpoint(checkpoint), lessons, validation, schools.test, output, against=making.against
+    )
+    _say(f"done in {_minutes(started)}")
     return figures
+
+
+def _folded(
+    folder: Path, making: Making, chunks: list[Path], shard: tuple[int, int] = (0, 1)
+) -> tuple[Folding, dict[str, list[float]]]:
+    """The folds of the training course, trained; and what the samplers cost, where one was to be chosen."""
+    device = Ranks(wanted=making.device).device
+    plan = replace(making.plan, seed=making.seed, precision=precision_for(making.plan.precision, device))
+    losses: dict[str, list[float]] = {}
+    if plan.sampler == "auto":
+        sampler, losses = chosen_by_network(folder / "folds", chunks, replace(plan, sampler=USUAL_SAMPLER))
+        plan = replace(plan, sampler=sampler)
+    plan = replace(plan, epochs=making.fold_epochs)
+    folding = Folding(folder / "folds", tuple(chunks), making.size, plan, making.folds, device.type)
+    train_folds(folding, workers=making.workers or os.cpu_count() or 1, shard=shard)
+    return folding, losses
+
+
+def _minutes(started: float) -> str:
+    return f"{(time.monotonic() - started) / 60.0:.1f} minutes"
 
 
 def _simulated(course: Course, folder: Path, making: Making, shard: tuple[int, int]) -> list[Path]:
@@ -130,59 +169,6 @@ def _simulated(course: Course, folder: Path, making: Making, shard: tuple[int, i
         _say(f"{course.name}: {made} of {course.frames} frames, {time.monotonic() - started:.0f} s")
 
     return make_sessions(course, folder, workers=making.workers, cluster=making.cluster, shard=shard, progress=tell)
-
-
-def _about(
-    lessons: SimulatedLessons,
-    validation: SimulatedLessons,
-    trained: Trained,
-    trees: Trees,
-    plan: TrainingPlan,
-    wanted: Mapping[str, Course],
-    size: str,
-) -> dict[str, Any]:
-    """Calibration and fusion from the cameras that training did not see, and where everything comes from."""
-    targets, sessions, taught = validation.targets(), validation.sessions, validation.weights() > 0.0
-    network_logit, trees_logit = trained.logits[:, 0], trees.logit(validation.features())
-    taught_sessions = [session for session, counts in zip(sessions, taught, strict=True) if counts]
-    branches = fit_branches(network_logit[taught], trees_logit[taught], targets[taught], taught_sessions)
-    score = branches.score(network_logit, trees_logit)
-    fusion = fit_fusion(validation.cv_scores, score, targets, sessions, has_cause=validation.has_cause)
-    gains = "; ".join(f"{name} beside the other branch: gain {gain}" for name, gain in branches.gains.items())
-    _say(f"{branches}; {fusion.reason}; {fusion.fusion}")
-    return {
-        "name": f"nebulift-{size} {__version__}",
-        "architecture": f"torchvision ResNet18, width {SIZES[size]}, with perceptron and boosted trees over features",
-        "calibration": {name: getattr(branches, name) for name in ("offset", "slope", "trees_slope")},
-        "fusion": asdict(fusion.fusion),
-        "thresholds": asdict(Thresholds()),
-        "domain": domain_of(lessons.features()),
-        "provenance": {
-            "recipe": "nebulift.training.recipe",
-            "date": datetime.now(UTC).date().isoformat(),
-            "data": "simulated by nebulift.simulate; no real frame was used",
-            "courses": {name: asdict(course) for name, course in wanted.items()},
-            "frames": {"train": len(lessons), "calibrate": len(validation)},
-            "labels": "the simulator's truth; marginal frames have targets between 0 and 1",
-            "plan": asdict(plan),
-            "best_epoch": trained.best_epoch,
-            "history": [{name: round(value, 5) for name, value in one.items()} for one in trained.history],
-            "branches": gains,
-            "fusion": fusion.reason,
-            "calibrated_on": "cameras that training did not see; the same frames chose the epoch",
-            "versions": {"nebulift": __version__, "torch": torch.__version__, "numpy": np.__version__},
-        },
-    }
-
-
-def domain_of(features: NDArray[np.float32]) -> dict[str, tuple[float, float]]:
-    """How far each number of single frames went in training, and a tenth more."""
-    low, high = features.min(axis=0), features.max(axis=0)
-    margin = DOMAIN_MARGIN * (high - low)
-    return {
-        name: (float(low[index] - margin[index]), float(high[index] + margin[index]))
-        for index, name in enumerate(FEATURES[:FIRST_OF_SESSION])
-    }
 
 
 def _say(text: str) -> None:
@@ -201,8 +187,16 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, 
     return int(number) - 1, int(count)
 
 
+def _folds(ctx: click.Context, param: click.Parameter, count: int) -> int:
+    if count == 1:
+        raise click.BadParameter(
+            "1: without its only fold nothing is left to learn from; write 2 or more, or 0", ctx, param
+        )
+    return count
+
+
 @click.command()
-@click.option("--frames", default=30_000, show_default=True, type=click.IntRange(500))
+@click.option("--frames", default=30_000, show_default=True, type=click.IntRange(200))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--size", default="optimal", show_default=True, type=click.Choice(list(SIZES)))
 @click.option("--epochs", default=EPOCHS, show_default=True, type=click.IntRange(1))
@@ -210,12 +204,11 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, 
     "--folder", type=click.Path(path_type=Path), help="Where sessions and snapshots are kept. Default: in /tmp."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Default: the bundled model's place.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="That simulate; 0: one a core.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(0), help="0: one a core.")
 @click.option("--cluster", metavar="ADDRESS", help="Simulate on the machines of a dask scheduler.")
 @click.option("--only-simulate", is_flag=True, help="Make the sessions, and stop: training is for another machine.")
-@click.option(
-    "--shard", default="1/1", callback=_shard, metavar="I/N", help="With --only-simulate: the I-th of N parts."
-)
+@click.option("--only-folds", is_flag=True, help="Train the folds on sessions that are there, and stop.")
+@click.option("--shard", default="1/1", callback=_shard, metavar="I/N", help="With --only-...: the I-th of N parts.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option(
     "--precision",
@@ -224,7 +217,23 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, 
     type=click.Choice(["auto", "float32", "bfloat16"]),
     help="bfloat16 trains twice as fast where the processor knows it; auto: on a graphics card.",
 )
-@click.option("--sampler", default="weights", show_default=True, type=click.Choice(SAMPLERS))
+@click.option(
+    "--sampler",
+    default="weights",
+    show_default=True,
+    type=click.Choice([*SAMPLERS, "auto"]),
+    help="auto: what small networks validate best with, sessions left out.",
+)
+@click.option(
+    "--folds",
+    default=FOLDS,
+    show_default=True,
+    type=click.IntRange(0, len(TRAINING_CAMERAS)),
+    callback=_folds,
+    help="Of whole cameras; as many as cameras: each is left out alone; 0: none.",
+)
+@click.option("--fold-epochs", default=FOLD_EPOCHS, show_default=True, type=click.IntRange(1))
+@click.option("--against", default="default", show_default=True, help="The model that the new one has to beat.")
 @click.option("--mean-decay", default=0.0, show_default=True, type=click.FloatRange(0.0, 0.9999))
 def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     frames: int,
@@ -236,21 +245,27 @@ def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     workers: int,
     cluster: str | None,
     only_simulate: bool,
+    only_folds: bool,
     shard: tuple[int, int],
     device: str,
     precision: str,
     sampler: str,
+    folds: int,
+    fold_epochs: int,
+    against: str,
     mean_decay: float,
 ) -> None:
-    """Make the bundled model anew: simulate, train, calibrate, weigh, export, measure."""
+    """Make the bundled model anew: simulate, train folds and model, calibrate, weigh, export, measure."""
     folder = folder or Path(tempfile.gettempdir()) / "nebulift-school"
     output = output or default_model_path()
     plan = TrainingPlan(
         epochs=epochs, patience=8, batch_size=64, precision=precision, sampler=sampler, mean_decay=mean_decay
     )
-    making = Making(frames, seed, size, workers, cluster, device, plan)
+    making = Making(frames, seed, size, workers, cluster, device, plan, folds, fold_epochs, against)
     if only_simulate:
         simulate_all(folder, making, shard)
+    elif only_folds:
+        make_folds(folder, making, shard)
     else:
         make_model(folder, output, making)
 

@@ -59,11 +59,11 @@ class Run:
                     kept.copy_(now[name])
 
     def note(self, figures: Mapping[str, float]) -> None:
-        """An epoch is over; the weights are kept if none validated better."""
+        """An epoch is over; the weights are kept if none validated better, or if nothing validates."""
         self.epoch += 1
-        best = min((one["val_loss"] for one in self.history), default=math.inf)
+        best = min((one["val_loss"] for one in self.history if "val_loss" in one), default=math.inf)
         self.history.append({"epoch": self.epoch, **figures})
-        if figures["val_loss"] < best:
+        if "val_loss" not in figures or figures["val_loss"] < best:
             self.best, self.best_epoch = _copied(self.candidate), self.epoch
 
     def snapshot(self) -> Snapshot:

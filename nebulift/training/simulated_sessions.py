@@ -22,7 +22,7 @@ from nebulift.preprocess import PREPROCESS_VERSION, planes_of
 from nebulift.training.measured_record import as_record, from_record
 from nebulift.verdict import NOTICEABLE_SEVERITY
 
-CHUNK_VERSION = 1  # raised when a chunk of the same number holds other frames
+CHUNK_VERSION = 2  # raised when a chunk of the same number holds other frames
 FRAMES_A_SESSION = (8, 18)
 # A block of the grid covers the more pixels the larger the frame, so every size that people own must occur
 SMALL_MEGAPIXELS, LARGE_MEGAPIXELS = (0.7, 6.0), (6.0, 26.0)
@@ -31,8 +31,8 @@ LARGE_SHARE = 0.15  # they cost the most
 # not, and in a small window of the sensor a bleed looks longer than it is. So it makes a frame marginal at most.
 WORST_BLOOM = 0.5
 SCENARIO_WEIGHTS = {
-    "random": 0.34, "clear": 0.10, "clouds": 0.10, "focus_drift": 0.07, "wind": 0.08, "moonrise": 0.06,
-    "twilight": 0.04, "occlusion": 0.07, "satellites": 0.09, "dew": 0.05,
+    "random": 0.31, "clear": 0.10, "clouds": 0.10, "focus_drift": 0.07, "wind": 0.08, "moonrise": 0.06,
+    "twilight": 0.04, "occlusion": 0.07, "satellites": 0.09, "dew": 0.05, "window": 0.03,
 }  # fmt: skip
 
 
@@ -99,8 +99,7 @@ def make_sessions(
     chunks are put into one folder afterwards. ``progress`` is told the number of frames after each session.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = session_sizes(course)
-    paths = [folder / _chunk_name(course, number) for number in range(len(sizes))]
+    sizes, paths = session_sizes(course), chunk_paths(course, folder)
     first, step = shard
     mine = range(first, len(sizes), step)
     jobs = [(course, number, sizes[number], paths[number]) for number in mine if not paths[number].exists()]
@@ -116,6 +115,11 @@ def make_sessions(
 def read_sessions(paths: Sequence[Path]) -> list[SimulatedLesson]:
     """All frames of the chunks, in order of time within each session; planes stay float16."""
     return [lesson for path in paths for lesson in _read_chunk(path)]
+
+
+def chunk_paths(course: Course, folder: Path) -> list[Path]:
+    """The files of all sessions of ``course``, made or not."""
+    return [folder / _chunk_name(course, number) for number in range(len(session_sizes(course)))]
 
 
 def _chunk_name(course: Course, number: int) -> str:

@@ -70,7 +70,7 @@ class Trained:
 def train(  # noqa: PLR0913  (all that can be watched of the one loop)
     network: FrameNetwork,
     lessons: Lessons,
-    validation: Lessons,
+    validation: Lessons | None,
     plan: TrainingPlan,
     *,
     ranks: Ranks | None = None,
@@ -79,11 +79,12 @@ def train(  # noqa: PLR0913  (all that can be watched of the one loop)
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
     keep: Callable[[int, FrameNetwork], None] | None = None,
 ) -> Trained:
-    """Train ``network`` in place; it ends with the weights of the epoch that validated best.
+    """Train ``network`` in place; it ends with the weights of the epoch that validated best, or without frames to
+    validate on with those of the last.
 
     After each epoch the first process writes a snapshot to ``snapshot_path``, from which ``resume`` goes on;
-    ``on_epoch`` is told epoch, loss, validation loss, accuracy and AUC, and ``keep`` gets the network, to put it away
-    if that is wanted. Raises ``TrainingError``.
+    ``on_epoch`` is told epoch, loss, and of the validation frames loss, accuracy and AUC; ``keep`` gets the network, to
+    put it away if that is wanted. Raises ``TrainingError``.
     """
     ranks = ranks or Ranks()
     _check(network, lessons, validation, plan, ranks)
@@ -99,7 +100,7 @@ def train(  # noqa: PLR0913  (all that can be watched of the one loop)
     balance = class_balance(lessons.targets(), lessons.weights(), plan.sampler)
     while run.epoch < plan.epochs and run.epoch - run.best_epoch < plan.patience:
         loss = _train_one_epoch(parallel, lessons, run, plan, ranks, balance)
-        run.note({"loss": loss, **_figures(scored(run.candidate, validation, ranks), validation, plan.sampler)})
+        run.note({"loss": loss, **_figures(run.candidate, validation, plan.sampler, ranks)})
         if keep is not None and ranks.is_first:
             keep(run.epoch, run.candidate)
         if snapshot_path is not None and ranks.is_first:
@@ -110,7 +111,7 @@ def train(  # noqa: PLR0913  (all that can be watched of the one loop)
     network.load_state_dict(run.best)
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.eval()
-    logits = scored(network, validation, ranks)
+    logits = np.zeros((0, network.outputs)) if validation is None else scored(network, validation, ranks)
     changed = changes(run.start, network)
     stopped_early = run.epoch < plan.epochs
     return Trained(tuple(run.history), run.best_epoch, logits, stopped_early, changed, tuple(idle_parts(changed)))
@@ -229,7 +230,10 @@ def _feature_statistics(lessons: Lessons) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(features.mean(axis=0)), torch.from_numpy(features.std(axis=0))
 
 
-def _figures(logits: NDArray[np.float64], validation: Lessons, sampler: str) -> dict[str, float]:
+def _figures(network: FrameNetwork, validation: Lessons | None, sampler: str, ranks: Ranks) -> dict[str, float]:
+    if validation is None:
+        return {}
+    logits = scored(network, validation, ranks)
     p, targets, weights = 1.0 / (1.0 + np.exp(-logits[:, 0])), validation.targets(), validation.weights()
     counted = weights > 0.0
     decided = counted & ((targets < 0.3) | (targets > 0.7))  # marginal frames are right either way
@@ -244,21 +248,26 @@ def _figures(logits: NDArray[np.float64], validation: Lessons, sampler: str) -> 
     }
 
 
-def _fingerprint(plan: TrainingPlan, lessons: Lessons, validation: Lessons) -> str:
+def _fingerprint(plan: TrainingPlan, lessons: Lessons, validation: Lessons | None) -> str:
     digest = hashlib.sha256(repr(plan).encode())
-    for part in (lessons, validation):
+    for part in (lessons,) if validation is None else (lessons, validation):
         digest.update(part.features().tobytes() + part.targets().tobytes() + part.weights().tobytes())
     return digest.hexdigest()
 
 
-def _check(network: FrameNetwork, lessons: Lessons, validation: Lessons, plan: TrainingPlan, ranks: Ranks) -> None:
+def _check(
+    network: FrameNetwork, lessons: Lessons, validation: Lessons | None, plan: TrainingPlan, ranks: Ranks
+) -> None:
     """What would fail after hours fails here."""
     trainable_parameters(network)
     for name, part in (("training", lessons), ("validation", validation)):
+        if part is None:
+            continue
         targets = part.targets()[part.weights() > 0.0]
         if not (targets > 0.5).any() or not (targets < 0.5).any():
             raise TrainingError(f"the {name} frames are all of one class; there must be clean and contaminated ones")
-    if min(plan.batch_size, len(lessons)) < 2 * ranks.world or len(validation) < ranks.world:
+    held_out = ranks.world if validation is None else len(validation)
+    if min(plan.batch_size, len(lessons)) < 2 * ranks.world or held_out < ranks.world:
         raise TrainingError(
             f"{len(lessons)} frames in batches of {plan.batch_size} are too few for {ranks.world} processes; "
             f"take a larger batch or fewer processes"

@@ -42,8 +42,9 @@ def as_markdown(results: Mapping[str, Any], picture: str | None = None) -> str:
             "",
             *_data(results["dataset_stats"]),
             *_metrics(results["final_metrics"], results["fusion"]),
-            *_witnesses(results.get("witnesses", {}), results.get("branches", {})),
+            *_witnesses(results.get("witnesses", {}), results.get("branches", {}), results.get("weighed_on")),
             *_numbers(results.get("numbers", {}), results.get("sampler", "weights")),
+            *_networks(results.get("numbers", {}).get("network", {})),
             *_shares("Network by share of the groups", results.get("network_curve", [])),
             *_curve(results["history"], picture),
             *_changes(results.get("changes", {})),
@@ -117,7 +118,7 @@ def _epoch(one: Mapping[str, float]) -> str:
     return f"| {one['epoch']:.0f} | " + " | ".join(cells) + " |"
 
 
-def _witnesses(tables: Mapping[str, Any], branches: Mapping[str, str]) -> list[str]:
+def _witnesses(tables: Mapping[str, Any], branches: Mapping[str, str], weighed_on: str | None) -> list[str]:
     lines: list[str] = []
     for name, table in tables.items():
         note = ["Where the CV filter gave the labels, this is agreement with it, no accuracy.", ""]
@@ -132,6 +133,7 @@ def _witnesses(tables: Mapping[str, Any], branches: Mapping[str, str]) -> list[s
             lines.append(f"| {witness} | {interval_text(one['roc_auc'])} | {interval_text(one['log_loss'])} |")
         lines.append("")
     lines += [f"- {branch}: {told}" for branch, told in branches.items()]
+    lines += [f"- weighed on {weighed_on}"] if weighed_on is not None else []
     return [*lines, ""] if lines else []
 
 
@@ -140,14 +142,25 @@ def _numbers(numbers: Mapping[str, Any], sampler: str) -> list[str]:
     if not numbers:
         return []
     lines = ["## The numbers alone, by small trees", "", f"- sampler: {sampler}"]
-    losses = numbers["sampler_losses"]
+    lines += _choices(numbers)
+    return [*lines, "", *_shares("By share of the groups", numbers["learning_curve"])]
+
+
+def _networks(found: Mapping[str, Any]) -> list[str]:
+    """What small networks say to the same questions."""
+    return ["## The same asked of small networks", "", *_choices(found), ""] if found else []
+
+
+def _choices(found: Mapping[str, Any]) -> list[str]:
+    lines = []
+    losses = found["sampler_losses"]
     if losses:
         told = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
-        lines.append(f"- chosen by grouped validation, balanced log-loss a frame: {told}")
-    for camera, one in numbers["leave_one_camera_out"].items():
-        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
-        lines.append(f"- camera {camera} left out: AUC {auc}, loss {one['loss']:.4f}, n={one['frames']:.0f}")
-    return [*lines, "", *_shares("By share of the groups", numbers["learning_curve"])]
+        lines.append(f"- sampler by grouped validation, balanced log-loss a frame: {told}")
+    for camera, one in found["leave_one_camera_out"].items():
+        auc, loss = ("-" if one[name] is None else f"{one[name]:.3f}" for name in ("auc", "loss"))
+        lines.append(f"- camera {camera} left out: AUC {auc}, loss {loss}, n={one['frames']:.0f}")
+    return lines
 
 
 def _shares(title: str, curve: list[Mapping[str, Any]]) -> list[str]:

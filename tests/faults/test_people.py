@@ -34,12 +34,13 @@ def test_a_person_who_sorts_along_loses_nothing(tmp_path, figures, frames):
     dice, taken = random.Random(7), tmp_path / "taken"
     taken.mkdir()
     deeds = 0
+    words = [b"CLEAN", b"TRAIL", b"DOUBT"]
+    night = tmp_path / "night"
+    make_files(night, {f"{number}.fits": frame(words[number % 3] + b" %d" % number) for number in range(frames)})
+    before = census(night)  # before the daemon gets to see them, or the first are on their way already
     with Daemon(tmp_path, filing=dict.fromkeys(("clean", "contaminated", "review"), "move")) as daemon:
-        words = [b"CLEAN", b"TRAIL", b"DOUBT"]
-        make_files(
-            daemon.capture, {f"{number}.fits": frame(words[number % 3] + b" %d" % number) for number in range(frames)}
-        )
-        before = census(daemon.capture)
+        for path in night.iterdir():
+            path.rename(daemon.capture / path.name)
         started = time.monotonic()
         while any(daemon.capture.iterdir()) and seconds_since(started) < 60:
             meddle(daemon, dice, taken)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nebulift_daemon.ledger.database import Database, Row, Value
+from nebulift_daemon.ledger.frames import OUT_OF_ORDER
 from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, unpacked
 
 HERE = "f.state IN ('judged', 'filed', 'reviewed', 'undone')"  # frames with a verdict that have not vanished
@@ -17,6 +18,9 @@ LISTS = {
     "all": f"{HERE} AND f.label IS NOT NULL",
     "decided": f"{HERE} AND l.id IS NOT NULL",
 }
+
+
+RECORD = ", (SELECT record FROM records WHERE frame_id = f.id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,13 @@ class Browsing:
 
     def taken_between(self, begin: str, end: str) -> Iterator[Recorded]:
         """Every frame of that stretch of time that was judged, skipped ones and vanished ones too, in order of time."""
-        rows = self._rows(", f.record", "f.judged_at IS NOT NULL AND f.taken_at >= ? AND f.taken_at < ?", (begin, end))
+        rows = self._rows(RECORD, "f.judged_at IS NOT NULL AND f.taken_at >= ? AND f.taken_at < ?", (begin, end))
         return (Recorded(*_shown(row[:-1]), record=_record(row[-1])) for row in rows)
 
     def of_group(self, group: str, begin: str, end: str) -> Iterator[Recorded]:
         """The light frames of one session group in that stretch of time, in order of time."""
         where = f"{HERE} AND f.session_group = ? AND f.taken_at >= ? AND f.taken_at < ?"
-        rows = self._rows(", f.record", where, (group, begin, end))
+        rows = self._rows(RECORD, where, (group, begin, end))
         return (Recorded(*_shown(row[:-1]), record=_record(row[-1])) for row in rows)
 
     def around(self, frame: FrameRow, each_side: int) -> list[Recorded]:
@@ -93,10 +97,10 @@ class Browsing:
         where = f"{HERE} AND f.label IS NOT NULL AND f.session_group IS ? AND (f.taken_at, f.id)"
         values = (frame.session_group, frame.taken_at, frame.id)
         earlier, later = (
-            self._rows(", f.record", f"{where} {test} (?, ?)", values, f"{order} LIMIT {each_side:d}")
+            self._rows(RECORD, f"{where} {test} (?, ?)", values, f"{order} LIMIT {each_side:d}")
             for test, order in (("<", "f.taken_at DESC, f.id DESC"), (">", "f.taken_at, f.id"))
         )
-        itself = self._rows(", f.record", "f.id = ?", (frame.id,))
+        itself = self._rows(RECORD, "f.id = ?", (frame.id,))
         rows = (*reversed(earlier), *itself, *later)
         return [Recorded(*_shown(row[:-1]), record=_record(row[-1])) for row in rows]
 
@@ -156,13 +160,19 @@ class Browsing:
 
     def last_judged(self) -> str | None:
         """When the newest verdict was given."""
-        rows = self._database.rows("SELECT max(judged_at) FROM frames WHERE state != 'skipped'")
+        rows = self._database.rows(
+            "SELECT max(judged_at) FROM (SELECT judged_at FROM frames"
+            " WHERE state != 'skipped' AND judged_at IS NOT NULL ORDER BY id DESC LIMIT ?)",
+            (OUT_OF_ORDER,),
+        )
         return None if rows[0][0] is None else str(rows[0][0])
 
     def newest_records(self, number: int) -> list[dict[str, Any]]:
         """The judgements of the frames that were taken last."""
         rows = self._database.rows(
-            "SELECT record FROM frames WHERE record IS NOT NULL ORDER BY taken_at DESC LIMIT ?", (number,)
+            "SELECT record FROM frames JOIN records ON frame_id = id WHERE taken_at IS NOT NULL"
+            " ORDER BY taken_at DESC LIMIT ?",
+            (number,),
         )
         return [unpacked(record) for (record,) in rows]
 

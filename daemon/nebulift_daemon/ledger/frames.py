@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nebulift_daemon.ledger.database import Database, as_path, as_value
+from nebulift_daemon.folders import AT_ONCE
+from nebulift_daemon.ledger.database import Database, Row, as_path, as_value
 from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, signature_of, unpacked
 from nebulift_daemon.sighting import Sighting
+
+OUT_OF_ORDER = 1000  # rows among which the order of the ids need not be that of the verdicts
 
 
 class Frames:
@@ -17,18 +20,16 @@ class Frames:
 
     def unknown(self, folder: Path, sightings: Sequence[Sighting], *, undone_too: bool = False) -> list[Sighting]:
         """Those of ``sightings``, all in ``folder``, that still have to be judged."""
-        if not sightings:
-            return []
-        condition, values = "", [as_value(folder)]
-        if len(sightings) == 1:
-            condition = "AND name = ?"
-            values.append(as_value(Path(sightings[0].path.name)))
-        values.append("undone" if undone_too else "")
-        rows = self._database.rows(
-            f"SELECT name, signature FROM frames WHERE folder = ? {condition} AND state NOT IN ('seen', 'failed', ?)",  # noqa: S608
-            values,
-        )
-        known = set(rows)
+        known: set[Row] = set()
+        for first in range(0, len(sightings), AT_ONCE):
+            names = [as_value(Path(seen.path.name)) for seen in sightings[first : first + AT_ONCE]]
+            known |= set(
+                self._database.rows(
+                    f"SELECT name, signature FROM frames WHERE folder = ? AND name IN ({', '.join('?' * len(names))})"  # noqa: S608
+                    " AND state NOT IN ('seen', 'failed', ?)",
+                    (as_value(folder), *names, "undone" if undone_too else ""),
+                )
+            )
         return [seen for seen in sightings if (as_value(Path(seen.path.name)), signature_of(seen)) not in known]
 
     def get(self, frame_id: int) -> FrameRow | None:
@@ -36,8 +37,8 @@ class Frames:
 
     def record(self, frame_id: int) -> dict[str, Any] | None:
         """The judgement as ``judgement.as_record`` gave it."""
-        rows = self._database.rows("SELECT record FROM frames WHERE id = ?", (frame_id,))
-        return unpacked(rows[0][0]) if rows and rows[0][0] is not None else None
+        rows = self._database.rows("SELECT record FROM records WHERE frame_id = ?", (frame_id,))
+        return unpacked(rows[0][0]) if rows else None
 
     def moved_since(self, moment: str) -> list[FrameRow]:
         """Frames that were moved away from where they appeared since then, and lie in the output tree."""
@@ -62,9 +63,13 @@ class Frames:
         where = "destination_folder = ? AND destination_name = ? AND state IN ('filed', 'reviewed')"
         return next(self._select(where, values, "id DESC"), None)
 
-    def filed_in(self, folder: Path) -> list[FrameRow]:
-        """The frames that lie in this folder of the output tree."""
-        return list(self._select("destination_folder = ? AND state IN ('filed', 'reviewed')", (as_value(folder),)))
+    def names_filed_in(self, folder: Path) -> set[str]:
+        """The names of the frames that lie in this folder of the output tree."""
+        rows = self._database.rows(
+            "SELECT destination_name FROM frames WHERE destination_folder = ? AND state IN ('filed', 'reviewed')",
+            (as_value(folder),),
+        )
+        return {str(as_path(name)) for (name,) in rows}
 
     def destination_folders(self) -> list[Path]:
         """Every folder of the output tree in which a frame lies."""
@@ -100,13 +105,14 @@ class Frames:
 
     def newest(self, limit: int) -> list[FrameRow]:
         """The frames judged last, newest first."""
-        return list(self._select("judged_at IS NOT NULL", (), f"judged_at DESC, id DESC LIMIT {limit:d}"))
+        return list(self._select("judged_at IS NOT NULL", (), f"id DESC LIMIT {limit:d}"))
 
     def last_progress(self) -> str | None:
         """When a frame last got its verdict or its place."""
         ((progress,),) = self._database.rows(
             "SELECT max(max(judged_at, coalesce(filed_at, ''))) FROM"
-            " (SELECT judged_at, filed_at FROM frames WHERE judged_at IS NOT NULL ORDER BY judged_at DESC LIMIT 1000)"
+            " (SELECT judged_at, filed_at FROM frames WHERE judged_at IS NOT NULL ORDER BY id DESC LIMIT ?)",
+            (OUT_OF_ORDER,),
         )
         return None if progress is None else str(progress)
 
@@ -122,11 +128,14 @@ class Frames:
 
     def counts(self, since: str = "") -> dict[str, int]:
         """How many frames were judged since then, by label; ``skipped``, ``waiting`` and ``unreadable`` beside them."""
+        # without an index by time, which every frame would have to write: the rows are nearly in the order of the
+        # verdicts, a frame that failed at first or was sorted again comes late
         rows = self._database.rows(
             "SELECT CASE WHEN state = 'skipped' THEN 'skipped' ELSE label END, count(*),"
             " count(CASE WHEN state = 'judged' THEN 1 END), count(CASE WHEN kinds = 'unreadable' THEN 1 END)"
-            " FROM frames WHERE judged_at >= ? GROUP BY 1",
-            (since,),
+            " FROM frames WHERE judged_at >= ?"
+            " AND id > (SELECT coalesce(max(id), 0) FROM frames WHERE judged_at < ?) - ? GROUP BY 1",
+            (since, since, OUT_OF_ORDER),
         )
         counts = {str(label): number for label, number, _, _ in rows}
         counts["waiting"] = sum(waiting for _, _, waiting, _ in rows)

@@ -36,7 +36,7 @@ class HumanLabel:
     sha256: str | None
     label: str
     kind: str | None  # the cause, when the person named one
-    source: str  # ``hand``, ``terminal`` or ``web``
+    source: str  # ``hand``, ``terminal``, ``web`` or ``capture``
     at: str
 
 

@@ -110,7 +110,7 @@ class Progress:
             (signature,) = _one(writing.rows("SELECT signature FROM frames WHERE id = ?", (frame_id,)))
             changed = writing.change(
                 "UPDATE frames SET state = ?, error = ?, sha256 = ?, label = ?, score = ?, kinds = ?, reason = ?,"
-                " model = ?, session_group = ?, record = ?, judged_at = ?, file_by = ?, planned = ?, taken_at = ?"
+                " model = ?, session_group = ?, judged_at = ?, file_by = ?, planned = ?, taken_at = ?"
                 " WHERE id = ?",
                 (
                     state,
@@ -122,7 +122,6 @@ class Progress:
                     record.get("reason") or record.get("skipped"),
                     record.get("model"),
                     judged.session_group,
-                    packed(record),
                     utc_now(),
                     file_by,
                     None if planned is None else as_value(planned),
@@ -131,6 +130,7 @@ class Progress:
                 ),
             )
             _expect_one(changed)
+            keep_record(writing, frame_id, packed(record))
 
     def replan(self, frame_id: int, planned: Path) -> None:
         """Another destination than intended. Durable, like every intention."""
@@ -143,8 +143,9 @@ class Progress:
             row = frame_row(_one(writing.rows(f"SELECT {COLUMNS} FROM frames WHERE id = ?", (frame_id,))))  # noqa: S608
             if at is not None:
                 drop_adopted(writing, at)
+            # the intention is a fact now; a row that does not grow stays on its page
+            writing.change("UPDATE frames SET filed_at = ?, planned = NULL WHERE id = ?", (utc_now(), frame_id))
             place(writing, frame_id, at, "filed")
-            writing.change("UPDATE frames SET filed_at = ? WHERE id = ?", (utc_now(), frame_id))
             if act is not None and at is not None:
                 add_action(writing, frame_id, act, row.path, at.path)
 
@@ -189,6 +190,14 @@ def place(writing: Transaction, frame_id: int, at: Sighting | None, state: str) 
         ),
     )
     _expect_one(changed)
+
+
+def keep_record(writing: Transaction, frame_id: int, record: bytes | None) -> None:
+    """Have this judgement, or none, for the frame, inside a transaction of the caller's."""
+    if record is None:
+        writing.change("DELETE FROM records WHERE frame_id = ?", (frame_id,))
+    else:
+        writing.change("INSERT OR REPLACE INTO records VALUES (?, ?)", (frame_id, record))
 
 
 def drop_adopted(writing: Transaction, at: Sighting) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from nebulift_daemon.ledger.clock import utc_now
 from nebulift_daemon.ledger.database import Database, Row, Transaction, Value, as_path, as_value
-from nebulift_daemon.ledger.progress import Judged, add_action, drop_adopted, place
+from nebulift_daemon.ledger.progress import Judged, add_action, drop_adopted, keep_record, place
 from nebulift_daemon.ledger.rows import packed
 from nebulift_daemon.sighting import Sighting
 
 REGRADE = "regrade"  # the act of a frame that hindsight moved within the output tree, or left in its place
-EXCHANGED = ("label", "score", "kinds", "reason", "model", "session_group", "record", "file_by")
+EXCHANGED = ("label", "score", "kinds", "reason", "model", "session_group", "file_by")
 COLUMNS = "r.id, r.frame_id, r.night, r.state, r.label_before, r.label_after, r.score, r.reason, r.planned, r.act"
 UNDECIDED = "NOT EXISTS (SELECT 1 FROM labels WHERE frame_id = f.id AND withdrawn_at IS NULL)"
 STANDS = f"f.state = 'filed' AND f.label = r.label_before AND {UNDECIDED}"  # nobody was there before us
@@ -255,3 +255,9 @@ def _exchange(writing: Transaction, regrade_id: int, frame_id: int) -> None:
     settings = ", ".join(f"{column} = ?" for column in EXCHANGED)
     writing.change(f"UPDATE frames SET {settings} WHERE id = ?", (*kept, frame_id))  # noqa: S608
     writing.change(f"UPDATE regrades SET {settings} WHERE id = ?", (*valid, regrade_id))  # noqa: S608
+    ((kept_record,),) = writing.rows("SELECT record FROM regrades WHERE id = ?", (regrade_id,))
+    writing.change(
+        "UPDATE regrades SET record = (SELECT record FROM records WHERE frame_id = ?) WHERE id = ?",
+        (frame_id, regrade_id),
+    )
+    keep_record(writing, frame_id, kept_record)

@@ -1,5 +1,6 @@
 """One frame as the ledger keeps it, and how its parts are written in SQLite's types."""
 
+import functools
 import json
 import zlib
 from dataclasses import dataclass
@@ -74,10 +75,21 @@ def taken_at_of(record: dict[str, Any], signature: str) -> str | None:
 
 
 def packed(content: Any) -> bytes:
-    """JSON-ready content as the ledger stores it: compressed, since a card wears by the byte."""
-    return zlib.compress(json.dumps(content, separators=(",", ":")).encode("ascii"))
+    """JSON-ready content as the ledger stores it: compressed, since a card wears by the byte.
+
+    The words of a judgement are the same for every frame: told to the compressor beforehand, they are left out.
+    """
+    compressor = zlib.compressobj(9, zdict=_words())
+    return compressor.compress(json.dumps(content, separators=(",", ":")).encode("ascii")) + compressor.flush()
 
 
 def unpacked(stored: bytes) -> Any:
-    """The inverse of ``packed``."""
-    return json.loads(zlib.decompress(stored))
+    """The inverse of ``packed``, also for what was stored before there were words."""
+    decompressor = zlib.decompressobj(zdict=_words())
+    return json.loads(decompressor.decompress(stored) + decompressor.flush())
+
+
+@functools.cache
+def _words() -> bytes:
+    """Records of every kind without their numbers. Never change this file: what was packed with it needs it."""
+    return Path(__file__).with_name("record_words.txt").read_bytes()

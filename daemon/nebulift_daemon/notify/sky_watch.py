@@ -52,6 +52,11 @@ def is_bad(news: FrameNews) -> bool:
     return news.label == "contaminated" and news.cause not in PASSING
 
 
+def shows_good_sky(news: FrameNews) -> bool:
+    """Whether the frame says that the sky is good: it is clean, or only something passing has spoilt it."""
+    return news.label == "clean" or (news.label == "contaminated" and news.cause in PASSING)
+
+
 def _is_new_session(watch: SkyWatch, taken_at: datetime) -> bool:
     if watch.frames:
         return taken_at - datetime.fromisoformat(watch.frames[-1].taken_at) > GAP

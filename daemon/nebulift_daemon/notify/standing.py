@@ -7,10 +7,15 @@ from typing import Any
 
 from nebulift_daemon.notify.decisions import Decisions
 from nebulift_daemon.notify.options import NotifyOptions
+from nebulift_daemon.notify.sky_watch import SkyWatch, shows_good_sky
 
 
 class Sky(StrEnum):
-    """What the last frames say. ``unknown``: none has come for a while, or the daemon does not run."""
+    """What the last frames say.
+
+    ``unknown``: none has come for a while, or all of them are in review, or the daemon does not run. Nobody is to open
+    a roof because of frames that nobody could judge.
+    """
 
     GOOD = "good"
     BAD = "bad"
@@ -44,7 +49,7 @@ def standing_of(decisions: Decisions, now: datetime, options: NotifyOptions) -> 
     sky, status = decisions.sky, decisions.health.status
     last = sky.frames[-1] if sky.frames else None
     is_known = sky.heard_at is not None and (now - sky.heard_at).total_seconds() < options.safety_hold_s
-    state = Sky.UNKNOWN if not is_known else Sky.GOOD if sky.bad_since is None else Sky.BAD
+    state = _sky(sky) if is_known else Sky.UNKNOWN
     is_bad = state is Sky.BAD and sky.bad_since is not None
     free = None if status is None or status.disk_free_bytes is None else round(status.disk_free_bytes / 1e9, 1)
     return Standing(
@@ -61,6 +66,12 @@ def standing_of(decisions: Decisions, now: datetime, options: NotifyOptions) -> 
         free,
         () if status is None else status.problems,
     )
+
+
+def _sky(sky: SkyWatch) -> Sky:
+    if sky.bad_since is not None:
+        return Sky.BAD
+    return Sky.GOOD if any(map(shows_good_sky, sky.frames)) else Sky.UNKNOWN
 
 
 def changes_in_s(decisions: Decisions, now: datetime, options: NotifyOptions) -> float | None:

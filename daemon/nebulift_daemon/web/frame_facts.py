@@ -17,7 +17,12 @@ from nebulift_daemon.report.words import kind_words
 from nebulift_daemon.web.previews import key_of
 from nebulift_daemon.web.sparkline import sparkline
 
-SOURCES = {"web": "on this page", "terminal": "in the terminal", "hand": "by moving the file"}
+SOURCES = {
+    "web": "on this page",
+    "terminal": "in the terminal",
+    "hand": "by moving the file",
+    "capture": "in the capture program",
+}
 
 
 @dataclass(frozen=True, slots=True)

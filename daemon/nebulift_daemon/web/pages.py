@@ -49,7 +49,7 @@ async def start(request: Request) -> Response:
     if ids:
         return RedirectResponse(f"/frame/{ids[0]}{selection.query}", 303)
     head = await site.desk.ask(lambda ledger: head_of(ledger, selection, site.desk.zone))
-    return site.page("nothing.html", head=head)
+    return site.page("nothing.html", head=head, reviews=await site.desk.ask(site.reviews.told))
 
 
 async def frame(request: Request) -> Response:
@@ -106,7 +106,8 @@ async def browse(request: Request) -> Response:
 
     head, cards, page, pages = await site.desk.ask(sheet)
     done = numbers_in(request.query_params.get("done", ""))[:CARDS_A_PAGE]
-    return site.page("browse.html", head=head, cards=cards, page=page, pages=pages, done=done)
+    reviews = await site.desk.ask(site.reviews.told) if selection.name == "decided" else None
+    return site.page("browse.html", head=head, cards=cards, page=page, pages=pages, done=done, reviews=reviews)
 
 
 def head_of(ledger: Ledger, selection: Selection, zone: Zone) -> Head:

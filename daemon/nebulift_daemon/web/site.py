@@ -13,6 +13,7 @@ from nebulift_daemon.report.words import KIND_WORDS, counted, evening, kind_word
 from nebulift_daemon.web.access import Access
 from nebulift_daemon.web.desk import Desk
 from nebulift_daemon.web.previews import Previews
+from nebulift_daemon.web.review_progress import ReviewProgress
 from nebulift_daemon.web.session_strip import SessionValues
 from nebulift_daemon.web.static_files import address_of
 
@@ -34,6 +35,7 @@ class Site:
     access: Access
     templates: jinja2.Environment
     values: SessionValues = field(default_factory=SessionValues)
+    reviews: ReviewProgress = field(default_factory=ReviewProgress)
 
     def page(self, name: str, status: int = 200, **facts: Any) -> HTMLResponse:
         """A template as an answer."""
