@@ -49,18 +49,16 @@ def found(pixels, ends, bayer=None):
 
 @pytest.mark.parametrize(("side", "bin_px"), [(1000, 1), (1250, 2)])
 def test_crossing_trails_of_total_snr_10_are_found_in_9_of_10_at_their_place(side, bin_px):
-    hits, angles, offsets = 0, [], []
+    angles, offsets = [], []
     for ends in lines(10, 1, side):
         good = found(with_trail(field(side), ends, 10.0), ends)
         if good:
-            hits += 1
             angles.append(angle_error_deg(good[0], ends))
             offsets.append(offset_error_px(good[0], ends))
-    assert hits >= 9
     # half a map pixel at either end turns a line of a thousand pixels by a twentieth of a degree
     assert np.median(angles) < 0.05 * bin_px
     assert np.quantile(angles, 0.85) < 0.1 * bin_px
-    assert max(offsets) < 1.0 * bin_px
+    assert sum(offset < 1.0 * bin_px for offset in offsets) >= 9
 
 
 @pytest.mark.parametrize("ridge_sigma", [1.0, 2.0, 4.0, 8.0, 30.0, 300.0])

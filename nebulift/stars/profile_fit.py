@@ -281,11 +281,13 @@ def _best_of(pixels: _Pixels, guess: NDArray[np.float64], tried: tuple[float, fl
     return weighted_median(vertex, np.sqrt(np.minimum(bend[clear], np.median(bend[clear]))))
 
 
-def weighted_median(values: NDArray[np.floating], weights: NDArray[np.floating]) -> float:
-    """The value at which half of the weight lies below. Weighted with brightness, stars outvote knots of nebulae."""
+def weighted_median(values: NDArray[np.floating], weights: NDArray[np.floating], below: float = 0.5) -> float:
+    """The value at which half of the weight, or the share ``below``, lies below. Weighted with brightness, stars outvote
+    knots of nebulae.
+    """
     order = np.argsort(values)
     passed = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(passed, passed[-1] / 2.0)])
+    return float(values[order][np.searchsorted(passed, passed[-1] * below)])
 
 
 def _ellipticity_variance(fit: _Fit, noise: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,13 +19,14 @@ def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -
 
     Compared is the light's square that either accounts for (least squares, white noise). ``noise``: of one pixel.
     """
-    pixels = around.reshape(len(around), around.shape[1] * around.shape[2])
+    # in units of the noise: squares of numbers in any other may leave the range of 32 bits
+    pixels = around.reshape(len(around), around.shape[1] * around.shape[2]) / noise[:, None].astype(np.float32)
     by_star = np.square(np.maximum(pixels @ _stars(around.shape[1]), 0.0).max(axis=1))
     brightest = np.partition(pixels, pixels.shape[1] - PIXELS, axis=1)[:, -PIXELS:]
     in_two = np.square(np.maximum(brightest, 0.0)).sum(axis=1)
     lit = np.maximum(pixels, 0.0)
-    light = np.square(lit).sum(axis=1) - 0.5 * pixels.shape[1] * noise**2
-    no_star = (light > np.square(TRACK_SIGMA * noise)) & (by_star < STAR_SHARE * light)
+    light = np.square(lit).sum(axis=1) - 0.5 * pixels.shape[1]
+    no_star = (light > TRACK_SIGMA**2) & (by_star < STAR_SHARE * light)
     no_star &= lit.sum(axis=1) < TRACK_LENGTH * lit.max(axis=1)
     return np.asarray((in_two > by_star) | no_star)
 

@@ -34,10 +34,12 @@ REACH_FWHM, REACH_PX = 1.0, 2.0  # of the pixels of a fit: peaks of the map lie 
 RAW_FWHM_PX = 8.0  # as the map shows them: wider images are measured on the map: they lose nothing there
 RAW_ELONGATION = 2.6  # beyond, an image is a trail without a core: second moments instead of a core fit
 SATURATED_SHARE = 0.85  # of the ceiling: above, converters are no longer linear
+SURELY_RESOLVED = 0.9  # of what the map can hold: the sky has been taken from it
 CORE_HALF = 3  # pixels about the peak in which a saturated one is of this star
 MANY_DONUTS = 0.2  # of the images: of fewer holes noise made some, and the images have cores
 GROWTH_STARS, MIN_GROWTH_STARS = 10, 3
 GROWTH_FWHM = 1.5  # within: nine tenths of the light and more
+GROWTH_QUANTILE = 0.3  # neighbours, galaxies, nebulae and flattened cores all add to what lies beyond a core
 GROWTH_LIMITS = (0.7, 3.0)  # beyond, the bright ones are no stars
 NARROWEST_PX = 2.0  # a profile that falls between pixels has no width of its own
 NOISE_MEDIAN = 2.0 * np.log(2.0)  # of the square of a vector with two normal components of variance 1
@@ -118,8 +120,11 @@ def measure_shapes(
     seen, is_trail = _first_look(level_map, x, y, peaks.snr[chosen])
     x_px, y_px = raw_position(x, scale).astype(np.float64), raw_position(y, scale).astype(np.float64)
     if scale * seen > RAW_FWHM_PX or is_trail:
+        x_map, y_map = (x_px + 0.5) / scan.bin_px - 0.5, (y_px + 0.5) / scan.bin_px - 0.5
+        local = noise_at(background, x_map, y_map)
+        whole = _unclipped(maps[0], x_map, y_map, SURELY_RESOLVED * _top_units(scan, ceiling_adu) / local)
+        x_px, y_px, chosen, local = x_px[whole], y_px[whole], chosen[whole], local[whole]
         fine = _from_map(maps, scan, x_px, y_px, scale * seen, is_trail)
-        local = noise_at(background, (x_px + 0.5) / scan.bin_px - 0.5, (y_px + 0.5) / scan.bin_px - 0.5)
         fine = replace(fine, flux_adu=fine.flux_adu * local)  # the map is in the noise of each place
     else:
         typical = scale * float(np.sqrt(max(seen**2 - MASK_BLUR_PX**2, NARROWEST_MAP_PX**2)))
@@ -151,6 +156,18 @@ def _unsaturated(stamps: NDArray[np.float32], ceiling_adu: float | None) -> NDAr
     middle = stamps.shape[1] // 2
     core = slice(middle - CORE_HALF, middle + CORE_HALF + 1)
     return np.asarray(np.fmax.reduce(stamps[:, core, core], axis=(1, 2)) < SATURATED_SHARE * ceiling_adu)
+
+
+def _unclipped(
+    finest: NDArray[np.int16], x: NDArray[np.float64], y: NDArray[np.float64], top_units: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which stars stay below the height that the finest map can hold: means of its pixels hide that one was clipped.
+
+    All, where none does.
+    """
+    tops = np.fmax.reduce(map_stamps(finest, x, y, CORE_HALF), axis=(1, 2))
+    below = np.asarray(tops < top_units)
+    return below if below.any() else ~below
 
 
 def _first_look(
@@ -259,7 +276,7 @@ def _fluxes(stamps: NDArray[np.float32], shapes: Shapes) -> NDArray[np.float64]:
     whole = circle_flux(stamps[bright], shapes.x[bright], shapes.y[bright], reach)
     # one star far brighter than all others must not decide: near full wells its core is flattened
     weight = np.minimum(core[bright], core[bright[MIN_GROWTH_STARS - 1]])
-    growth = weighted_median(whole / core[bright], weight)
+    growth = weighted_median(whole / core[bright], weight, GROWTH_QUANTILE)
     return np.asarray(core * np.clip(growth, *GROWTH_LIMITS))
 
 

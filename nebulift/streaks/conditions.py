@@ -8,6 +8,7 @@ from nebulift.streaks.profile import TrailFit
 MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows and edges of nebulae
 MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
 SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars are common: more is asked
+CROWDED_SHORT_SHARE = 0.25  # among crowded stars such rows are longer
 SHORT_TRAIL_SNR = 12.0
 SHORT_OPEN_SHARE = 0.5
 # what is as thin as a pixel, and thinner than the stars, did not come through the telescope: cosmic rays
@@ -35,6 +36,8 @@ STEADY_ENOUGH = 6.5  # scatter as large as the mean: a trail that flares, not ye
 CROWDED_COVER = 0.1  # of the frame covered by stars
 CROWDED_STEADY_SNR = 6.0
 CROWDED_STEADY_SHARE = 0.75
+# in a cluster chance rows of bright stars are strong, and no steadier than their number makes them
+CLUSTER_STEADY_SHARE, CLUSTER_STEADY_SNR = 0.3, 10.0
 RICH_SNR = 12.0  # where light is everywhere: twice the limit in noise
 RICH_UNSHARP_SNR = 30.0  # rows of clumps of unresolved stars are wider than stars
 # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
@@ -61,6 +64,7 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
     steady = min(max(STEADY_SNR, STEADY_SHARE * fit.snr), STEADY_ENOUGH)
     if crowded != "sparse":
         steady = max(steady, min(CROWDED_STEADY_SHARE * fit.snr, CROWDED_STEADY_SNR))
+        steady = max(steady, min(CLUSTER_STEADY_SHARE * fit.snr, CLUSTER_STEADY_SNR))
     least = TRAIL_SNR
     if crowded == "rich":
         least = RICH_UNSHARP_SNR if fit.fwhm > UNSHARP_STAR_FWHM * star_fwhm > 0.0 else RICH_SNR
@@ -98,10 +102,14 @@ def _begins_at_border(trail: TrailFit, shape_px: tuple[int, int]) -> bool:
     return min(min(x, y, width - 1 - x, height - 1 - y) for x, y in ends) < margin
 
 
-def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float) -> str | None:
+def malformation(
+    trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float, covered_share: float = 0.0
+) -> str | None:
     """Why this has not the form of a trail, in raw pixels, or ``None``: long against its width and the frame; short
-    ones must be bright and even, wide ones long, bright and even. ``star_fwhm_px`` 0: not known.
+    ones must be bright and even, wide ones long, bright and even. ``star_fwhm_px`` 0: not known; ``covered_share``: of
+    the frame, by stars.
     """
+    short_share = CROWDED_SHORT_SHARE if covered_share > CROWDED_COVER else SHORT_DIAGONAL_SHARE
     length, diagonal = np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0), np.hypot(*shape_px)
     may_fade = is_meteor_like(trail, star_fwhm_px) and not _begins_at_border(trail, shape_px)
     if length < max(MIN_ASPECT * trail.fwhm, MIN_DIAGONAL_SHARE * diagonal) or (trail.drop > MAX_DROP and not may_fade):
@@ -116,7 +124,7 @@ def malformation(trail: TrailFit, shape_px: tuple[int, int], star_fwhm_px: float
         short = length <= WIDE_DIAGONAL_SHARE * diagonal
         if short or hidden or trail.steady_snr < enough or trail.snr < WIDE_SNR:
             return "wide and short, faint or uneven"
-    elif length < SHORT_DIAGONAL_SHARE * diagonal and (
+    elif length < short_share * diagonal and (
         trail.fwhm < min(THIN_STAR_FWHM * star_fwhm_px, THIN_PX)
         or min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
         or (trail.drop > SHORT_MAX_DROP and not may_fade)

@@ -14,6 +14,8 @@ MIN_RAYS = 3  # two trails cross somewhere; three through one point do not happe
 MEETING_PX = 24.0  # in pixels of the map on which the lines were measured
 APART_DEG = 6.0  # lines nearer in angle are one ray found twice
 BEYOND_SHARE = 0.6  # the point lies on the line or this share of its length beyond an end
+# the glow's middle is too bright to be searched, so that of its rays only the far part is seen: then four must meet
+MIN_FAR_RAYS, FAR_BEYOND_SHARE = 4, 2.0
 RAY_SNR = 5.0
 ALIKE_SHARE = 0.35
 COMB_SHARE = 0.25
@@ -38,13 +40,14 @@ def rays(fits: Sequence[TrailFit], diagonal_px: float, star_fwhm_px: float = 0.0
             if one is None or other is None or _apart_deg(one, other) < APART_DEG:
                 continue
             point = meeting_of(one, other)
-            through = _through(point, lines)
-            for index in through:
-                wide = star_fwhm_px > 0.0 and fits[index].fwhm > WIDE_FWHM * star_fwhm_px
-                if not wide and _runs_past(fits[index], point, diagonal_px):
-                    continue
-                alike = [near for near in through if wide or fits[near].snr >= ALIKE_SHARE * fits[index].snr]
-                is_ray[index] |= len(_distinct(alike, fits)) >= MIN_RAYS
+            for beyond, least in ((BEYOND_SHARE, MIN_RAYS), (FAR_BEYOND_SHARE, MIN_FAR_RAYS)):
+                through = _through(point, lines, beyond)
+                for index in through:
+                    wide = star_fwhm_px > 0.0 and fits[index].fwhm > WIDE_FWHM * star_fwhm_px
+                    if not wide and _runs_past(fits[index], point, diagonal_px):
+                        continue
+                    alike = [near for near in through if wide or fits[near].snr >= ALIKE_SHARE * fits[index].snr]
+                    is_ray[index] |= len(_distinct(alike, fits)) >= least
     return is_ray
 
 
@@ -95,8 +98,8 @@ def _runs_past(fit: TrailFit, point: tuple[float, float], diagonal_px: float) ->
     return float(np.hypot(run, rise)) > LONG_SHARE * diagonal_px and not fades_from(fit.along, at, RAY_FADING)
 
 
-def _through(point: tuple[float, float], lines: Sequence[TrailFit | None]) -> list[int]:
-    """Indices of the lines that pass near the point and do not end far from it."""
+def _through(point: tuple[float, float], lines: Sequence[TrailFit | None], beyond: float) -> list[int]:
+    """Indices of the lines that pass near the point and end no more than ``beyond`` of their length away from it."""
     found = []
     for index, fit in enumerate(lines):
         if fit is None:
@@ -106,7 +109,7 @@ def _through(point: tuple[float, float], lines: Sequence[TrailFit | None]) -> li
         dx, dy = point[0] - fit.x0, point[1] - fit.y0
         along = (dx * run + dy * rise) / length**2
         across = abs(dx * rise - dy * run) / length
-        if across < MEETING_PX and -BEYOND_SHARE < along < 1.0 + BEYOND_SHARE:
+        if across < MEETING_PX and -beyond < along < 1.0 + beyond:
             found.append(index)
     return found
 

@@ -79,7 +79,8 @@ def find_streaks(
         for fit in fits:
             trail = in_raw_pixels(_drawn_out(fit, sight), sight.scale_px)
             arms = partial(_has_other_arms, fit, sight)
-            if malformation(trail, shape_px, fwhm_px) is None and veto(trail, shape_px, stars, burnt, arms) is None:
+            malformed = malformation(trail, shape_px, fwhm_px, float(sight.covered.mean()))
+            if malformed is None and veto(trail, shape_px, stars, burnt, arms) is None:
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
                 found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]

@@ -13,6 +13,7 @@ from nebulift.stars import StarList
 
 WING_EXPONENT = 2.5  # of a Moffat profile with the wide wings of real optics
 COVER_TO_SIGMA = 0.17  # discs reach to where a star's light is so faint: a line of a thousand pixels feels wings
+LEAST_SNR = 6.0  # fainter peaks hide no line, and some are pieces of a faint trail
 MAX_COVERED = 0.35  # of the frame: in the Milky Way only the brighter stars are covered, the rest is clipped
 PATCH_SIGMA = 6.0
 PATCH_STEP = 1.5  # by which the limit rises as long as patches cover too much
@@ -33,7 +34,7 @@ def star_cover(stars: StarList, shape: tuple[int, int], scale_px: int) -> NDArra
         return cover.astype(bool)
     radius = cover_radius_px(stars) / scale_px
     open_to_lines = stars.line_like if stars.line_like.mean() < LINE_LIKE_SHARE else np.zeros_like(stars.line_like)
-    chosen = np.flatnonzero(~open_to_lines)
+    chosen = np.flatnonzero(~open_to_lines & (stars.snr >= LEAST_SNR))
     area = np.cumsum(np.pi * np.maximum(radius[chosen], 0.6) ** 2)
     chosen = chosen[: int(np.searchsorted(area, MAX_COVERED * cover.size))]
     x, y = (stars.x_px + 0.5) / scale_px - 0.5, (stars.y_px + 0.5) / scale_px - 0.5
