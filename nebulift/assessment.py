@@ -82,11 +82,12 @@ UNPROVEN = 0.5  # where there are too few stars to say so: a person looks
 BRIGHT_PATCH_WEIGHT = 0.6  # bright and without stars may be a nebula, too: one frame alone does not condemn it
 BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a dark nebula hardly does
 # Depth of a dark line over the noise of a pixel: seen at once from about 1. Flats take it out where it lies in every
-# frame, which one frame cannot tell: it never condemns.
-DARK_LINE_SEVERITY: Table = ((0.1, 0.1), (0.5, 0.2), (1.0, 0.3), (4.0, 0.5))
+# frame, which one frame cannot tell: it is said, but a rig with a hair must not have a question at every frame.
+DARK_LINE_SEVERITY: Table = ((0.1, 0.1), (0.5, 0.2), (4.0, 0.29))
 # Light of stars in halos over that in their cores. Telescopes have up to 0.1, photographic lenses up to a quarter, soft
-# filters more, and every night, which one frame cannot tell from dew: it never condemns.
-HALO_SEVERITY: Table = ((0.25, 0.0), (0.4, 0.3), (0.8, 0.5), (1.5, 0.6))
+# filters more, and every night, which one frame cannot tell from dew: it never condemns. A crowd of faint stars
+# round the bright ones looks like a halo, too.
+HALO_SEVERITY: Table = ((0.25, 0.0), (0.8, 0.29), (1.2, 0.5), (2.0, 0.6))
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
 # stacks well; one frame cannot tell that slope from an accident, so alone it never condemns (the session does).
 GRADIENT_SEVERITY: Table = ((15.0, 0.0), (40.0, 0.3), (80.0, 0.5), (200.0, 0.6))

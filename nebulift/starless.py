@@ -12,7 +12,7 @@ from nebulift.exposure import Exposure
 from nebulift.findings import Finding, Kind
 from nebulift.measurements import Measurements, Sky, Stars
 
-FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.1  # pure noise gives one or two at 26 megapixels, none with a shape
+FALSE_STARS, FALSE_STARS_PER_MPX = 1.0, 0.3  # what pure noise gives (0.13, below 0.62), none with a shape
 FEW_STARS = 5  # glow and hot pixels of a covered sensor look like as many; a poor field, too
 ONE_PLACE = 0.15  # of the frame: where all that is taken for stars lies so close together, it is the amplifier's glow
 TOUCHING = 8.0  # neighbours of a pixel: hot ones that touch look like a star
@@ -24,7 +24,10 @@ FAINTEST_SURE, NO_STAR, HARDLY_A_STAR = 50.0, 0.95, 0.5  # S/N of one star that 
 # their own up to a tenth; a sky of ten electrons under 15 % of vignetting has a bowl of half of its noise.
 DARK_SLOPE, DARK_BOWL, DARK_PATCHES = 0.15, 0.2, 0.08
 BRIGHT_LEVEL = 0.15  # of the range of the numbers: no bias is so high
-SHORT_S = 1.0  # a sky of so short an exposure may be as dark as none
+SHORT_S = 1.0  # a sky of so short an exposure may show no star
+# A dark sky gives 0.3 to 1 electrons a second and pixel: under 15 % of vignetting it has no bowl over the read-out
+# noise in so short an exposure, and may look as dark as none.
+SHORT_IN_THE_DARK_S = 8.0
 NARROW_BAND = re.compile(r"(h[ _-]?(a|alpha|b|beta)|[osn][ _-]?(i{2,3}|[23]))([ _-]?\d.*)?", re.IGNORECASE)
 LIGHT_NOISE = 1.08  # variance where the sky is bright over that where it is dark: light, not read-out, makes the noise
 # Patches over slope and bowl: cloud without gaps is smooth, a nebula is not. Of eight simulated overcast skies at most
@@ -59,18 +62,20 @@ def starless(measured: Measurements, exposure: Exposure | None = None) -> Findin
         cause = "a smooth sky: thick cloud, or the dome is closed"
     else:
         certain = False
-    if certain and not may_hold_no_star(exposure):
+    if certain and not may_hold_no_star(exposure, SHORT_IN_THE_DARK_S if dark else SHORT_S):
         return Finding(Kind.EMPTY, NO_STAR, f"{how_many}; {cause}", evidence, strong=True)
     if not dark and _is_textured(sky) and may_hold_no_star(exposure):
         return Finding(Kind.EMPTY, A_REMARK, f"{how_many}, but a nebula or something else that shines", evidence)
     return Finding(Kind.EMPTY, HARDLY_A_STAR, f"{how_many}; {cause}", evidence)
 
 
-def may_hold_no_star(exposure: Exposure | None) -> bool:
-    """Whether the header says that so little light was let in that a clear sky may show no star."""
+def may_hold_no_star(exposure: Exposure | None, short_s: float = SHORT_S) -> bool:
+    """Whether the header says that so little light was let in that a clear sky may show no star: ``short_s`` seconds or
+    less, or one line of the spectrum.
+    """
     if exposure is None:
         return False
-    short = exposure.exposure_s is not None and exposure.exposure_s <= SHORT_S
+    short = exposure.exposure_s is not None and exposure.exposure_s <= short_s
     return short or is_narrow_band(exposure.filter_name)
 
 

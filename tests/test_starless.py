@@ -50,6 +50,8 @@ def test_a_smooth_cloud_stays_one():
 
 def test_a_short_exposure_may_be_as_dark_as_a_closed_cover():
     assert 0.3 <= severity_of(DARK, exposure_s=0.1) < 0.7
+    assert 0.3 <= severity_of(DARK, exposure_s=2.0) < 0.7
+    assert severity_of(FLAT, exposure_s=2.0) >= 0.7
     assert severity_of(DARK, exposure_s=None) >= 0.7
 
 

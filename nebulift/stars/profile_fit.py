@@ -282,8 +282,8 @@ def _best_of(pixels: _Pixels, guess: NDArray[np.float64], tried: tuple[float, fl
 
 
 def weighted_median(values: NDArray[np.floating], weights: NDArray[np.floating], below: float = 0.5) -> float:
-    """The value at which half of the weight, or the share ``below``, lies below. Weighted with brightness, stars outvote
-    knots of nebulae.
+    """The value at which half of the weight, or the share ``below``, lies below. Weighted with brightness, stars
+    outvote knots of nebulae.
     """
     order = np.argsort(values)
     passed = np.cumsum(weights[order])
