@@ -156,3 +156,10 @@ def test_a_mesh_is_drawn_out_linearly_within_and_beyond_its_cells():
     y, x = np.mgrid[0:64, 0:96]
     assert drawn == pytest.approx((x + 0.5) / 16 - 0.5 + 10.0 * ((y + 0.5) / 16 - 0.5), abs=0.4)
     assert np.array_equal(drawn[16:48], interpolated(mesh, (64, 96), 16, 48))
+
+
+@pytest.mark.parametrize("sigma", [1.75, 2.5, 30.0])
+def test_the_noise_of_each_place_is_known_where_it_is_not_much_more_than_the_converters_step(sigma):
+    seen = see(noise(900, 900, level=2000.0, sigma=sigma))
+    assert float(np.median(seen.background.noise)) * seen.scan.sigma_adu == pytest.approx(sigma, rel=0.08)
+    assert float(seen.flat.std()) / UNITS_PER_SIGMA == pytest.approx(1.0, abs=0.08)

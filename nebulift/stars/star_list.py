@@ -22,6 +22,7 @@ from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_position
 from nebulift.stars.standing import standing
 from nebulift.stars.star_shapes import Detected, StarShapes, measure_shapes
+from nebulift.stars.steps import ASKED_SNR, on_step
 
 LIMIT_SIGMA = 5.0
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
@@ -54,6 +55,8 @@ def find_stars(
     calm = without_pixels(maps[0], fine.x[test.hot], fine.y[test.hot]) if test.hot.any() else maps[0]
     stand = test.star & ~test.on_trail
     stand[:TESTED_PEAKS] &= standing(calm, fine, TESTED_PEAKS)
+    doubtful = np.flatnonzero(stand & ~test.firm & (fine.snr >= ASKED_SNR))[:TESTED_PEAKS]
+    stand[doubtful] &= ~on_step(calm, fine.x[doubtful], fine.y[doubtful])
     firm = test.firm & ~test.on_trail
     level = best_level(maps, Peaks(fine.x[firm], fine.y[firm], fine.snr[firm]), noise)
     if level != 0:
