@@ -15,6 +15,7 @@ SAMPLES_PER_SIDE = 16  # 256 of the 1024 map pixels of a cell: the median is the
 NOISE_SAMPLES_PER_SIDE = 10
 CLIP_SIGMA = 2.5
 CLIP_ROUNDS = 3
+MIN_SAMPLES = 16  # of a cell: its noise is then good to a sixth
 SMALLER_SHARE, SMALLER_MEAN = 0.6, 0.3966  # of the absolute values of normal noise; their mean, standard deviations
 QUIETEST = 0.05  # of the map's noise: a cell may be quieter, a division by its noise may not
 LARGEST = np.iinfo(np.int16).max
@@ -46,11 +47,17 @@ def cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
     x = np.minimum(x, scan.units.shape[1] - 2)
     left, right = _samples(scan.units, y, x), _samples(scan.units, y, x + 1)
     cells = np.minimum(np.abs(left.astype(np.int32) - right), LARGEST).astype(np.int16)
+    known = np.full(cells.shape[:-1], cells.shape[-1])
+    if scan.valid is not None:  # two pixels without a number do not differ, which says nothing of the noise
+        both = _samples(scan.valid, y, x) & _samples(scan.valid, y, x + 1)
+        cells[~both] = LARGEST
+        known = both.sum(axis=-1)
     cells.sort(axis=-1)
-    kept = max(int(SMALLER_SHARE * cells.shape[-1]), 1)
-    mean = cells[..., :kept].mean(axis=-1, dtype=np.float64)
+    kept = np.maximum((SMALLER_SHARE * known).astype(int), 1)
+    sums = np.cumsum(cells, axis=-1, dtype=np.int64)
+    mean = np.take_along_axis(sums, kept[..., None] - 1, axis=-1)[..., 0] / kept
     noise = (mean / (SMALLER_MEAN * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
-    good = noise > 0.0
+    good = (noise > 0.0) & (known >= MIN_SAMPLES)
     return _filled(np.maximum(noise, QUIETEST), good) if good.any() else np.ones_like(noise)
 
 

@@ -163,3 +163,9 @@ def test_the_noise_of_each_place_is_known_where_it_is_not_much_more_than_the_con
     seen = see(noise(900, 900, level=2000.0, sigma=sigma))
     assert float(np.median(seen.background.noise)) * seen.scan.sigma_adu == pytest.approx(sigma, rel=0.08)
     assert float(seen.flat.std()) / UNITS_PER_SIGMA == pytest.approx(1.0, abs=0.08)
+
+
+def test_a_border_without_numbers_does_not_quieten_the_cells_that_it_lies_in():
+    image = noise(900, 900, level=2000.0, sigma=30.0).astype(np.float32)
+    image[:14] = np.nan
+    assert float(see(image).background.noise.min()) > 0.75

@@ -112,7 +112,13 @@ def measure_shapes(
     """Shapes of up to 250 stars."""
     level_map, scale, peaks = maps[stars.level], scan.bin_px * 2**stars.level, stars.peaks
     height = level_map[peaks.y.astype(int), peaks.x.astype(int)]
-    chosen = np.flatnonzero((peaks.snr >= SHAPE_SNR) & (height < _top_units(scan, ceiling_adu)))[:MEASURED_STARS]
+    bright = peaks.snr >= SHAPE_SNR
+    resolved = bright & (height < _top_units(scan, ceiling_adu))
+    if stars.level > 0 and not resolved.any():
+        resolved = (
+            bright  # a coarse map holds no more than a fine one: there, where they are measured, they may be whole
+        )
+    chosen = np.flatnonzero(resolved)[:MEASURED_STARS]
     if len(chosen) == 0:
         nothing = np.empty(0)
         return StarShapes(*(nothing,) * 6, np.empty(0, dtype=bool), nothing, nothing)
