@@ -185,7 +185,8 @@ def _first_look(
     masks = half_maximum_masks(stamps)
     fwhm = 2.0 * np.sqrt(masks.sum(axis=(1, 2)) / np.pi)
     coarse = moments(stamps, masks)
-    return weighted_median(fwhm, _weights(snr[few])), float(np.nanmedian(coarse.elongation)) > RAW_ELONGATION
+    known = coarse.elongation[np.isfinite(coarse.elongation)]
+    return weighted_median(fwhm, _weights(snr[few])), len(known) > 0 and float(np.median(known)) > RAW_ELONGATION
 
 
 def _weights(snr: NDArray[np.float32]) -> NDArray[np.float32]:
