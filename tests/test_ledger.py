@@ -1,13 +1,11 @@
 """The ledger: what it keeps, what becomes of it when it is damaged, locked, deleted."""
 
-import json
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-import zlib
 from pathlib import Path
 
 import pytest
@@ -21,10 +19,8 @@ from nebulift_daemon.ledger import (
     has_ledger,
     new_ledger_in_memory,
     remembered_folders,
-    rows,
     utc_now,
 )
-from nebulift_daemon.ledger.rows import packed, unpacked
 from nebulift_daemon.ledger.schema import MIGRATIONS
 from nebulift_daemon.sighting import Sighting
 
@@ -379,18 +375,6 @@ def test_migrations_are_applied_once_and_in_order(tmp_path, monkeypatch):
             "m999_later",
         ]
     plain.close()
-
-
-def test_what_all_records_have_in_common_is_not_stored_with_each():
-    words = (Path(rows.__file__).parent / "record_words.txt").read_text(encoding="ascii")
-    record = json.loads(words[words.rindex('{"path":') :])
-    record["path"], record["score"] = "/home/pi/Pictures/M 31/Light/M31_001.fits", 0.9124
-    assert unpacked(packed(record)) == record
-    assert len(packed(record)) < len(zlib.compress(json.dumps(record).encode(), 9)) / 5
-
-
-def test_the_words_never_change_since_every_ledger_was_packed_with_them():
-    assert zlib.adler32((Path(rows.__file__).parent / "record_words.txt").read_bytes()) == 1216230085
 
 
 def test_a_frame_that_failed_at_first_counts_when_it_gets_its_verdict(ledger):

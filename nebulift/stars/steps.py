@@ -8,7 +8,7 @@ from nebulift.stars.stamps import map_stamps
 
 HALF = 6  # pixels of the map: beyond the light of a star of twelve pixels
 STRIP = 3  # pixels deep; its median does not see a neighbouring star
-STEP_SIGMA = 6.0  # of one pixel of the map
+STEP_SIGMA = 6.0  # of one pixel of the map: stars wide enough to differ so from side to side are sought on coarser maps
 ASKED_SNR = 7.0  # the sides of fainter ones are noise
 
 
