@@ -5,7 +5,7 @@ DEV := .venv-dev/bin
 PI := /var/tmp/nebulift-pi
 FRAMES := 10000
 
-.PHONY: demo test test-all faults pi soak audit check lint types arrows format wheel wheel-check model bench clean
+.PHONY: demo test test-all search faults pi soak audit check lint types arrows format wheel wheel-check model bench clean
 
 demo: .venv/.ready  ## the whole product in a minute, on a night made for it
 	$(RUN)/nebulift demo
@@ -15,6 +15,9 @@ test: check  ## everything that CI runs, under ten minutes on two cores
 
 test-all: check  ## and the slow ones
 	$(DEV)/python -m pytest
+
+search: .venv-dev/.ready  ## tests of drawn examples with examples never drawn before
+	HYPOTHESIS_PROFILE=search $(DEV)/python -m pytest --no-header -q $$(grep -l "^from hypothesis" tests/test_*.py)
 
 faults: .venv-dev/.ready  ## every fault of tests/fault_lines.py, caused for real: one line each; some need root
 	$(DEV)/python -m pytest --no-header --fault-lines -m fault

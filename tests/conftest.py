@@ -1,5 +1,6 @@
 """Nothing but what all tests stand on."""
 
+import os
 import signal
 
 import pytest
@@ -9,6 +10,13 @@ from fault_lines import (  # noqa: F401 - hooks and a fixture, which pytest find
     pytest_collection_modifyitems,
     pytest_configure,
 )
+from hypothesis import settings
+
+# The same examples at every run, so that what is green stays green until somebody changes the code; `make search`
+# draws others, and what it finds becomes an @example.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from framefiles import INDI, fits_bytes
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from skies import noise
@@ -90,10 +90,20 @@ def test_an_unreadable_file_raises_one_sentence(folder):
 SIDES = arrays.array_shapes(min_dims=2, max_dims=2, min_side=16, max_side=90)
 WHOLE = arrays.arrays(st.sampled_from([np.uint8, np.uint16, np.int16, np.int32]), SIDES)
 REAL = arrays.arrays(np.float32, SIDES, elements=st.floats(-(2.0**40), 2.0**40, width=32))
+WILD = arrays.arrays(np.float32, SIDES, elements=st.floats(width=32))
+NEXT_TO_NOTHING = np.full((16, 16), 1.6e-15, dtype=np.float32)
+NEXT_TO_NOTHING[0, :2] = 20136.0, 0.0
+ENDLESS = np.zeros((16, 16), dtype=np.float32)
+ENDLESS[3], ENDLESS[9, :4] = np.inf, -np.inf
+GREATEST = np.full((16, 16), np.finfo(np.float32).max)
+GREATEST[5:9, 5:9] = 1.0
 
 
 @settings(max_examples=40, deadline=None)
-@given(WHOLE | REAL)
+@given(WHOLE | REAL | WILD)
+@example(NEXT_TO_NOTHING)
+@example(ENDLESS)
+@example(GREATEST)
 def test_any_array_of_numbers_is_measured_without_complaint(image):
     analysis = ArtifactDetector().analyse_array(image)
     assert 0.0 <= analysis.score <= 1.0

@@ -100,8 +100,9 @@ def _shift_between(source: NDArray[np.generic], given: NDArray[np.generic]) -> i
     """By how many pixels ``source`` must be rolled to be ``given``, exactly; ``None`` when it never is."""
     if np.array_equal(source, given):
         return 0
-    if float(np.sum(source, dtype=np.float64)) != float(np.sum(given, dtype=np.float64)):
-        return None
+    with np.errstate(invalid="ignore"):  # the sum of both infinities is no number, and equal to none
+        if float(np.sum(source, dtype=np.float64)) != float(np.sum(given, dtype=np.float64)):
+            return None
     start = given[:3]
     wrapped = np.concatenate([source, source[:2]])
     places = np.flatnonzero((wrapped[:-2] == start[0]) & (wrapped[1:-1] == start[1]) & (wrapped[2:] == start[2]))

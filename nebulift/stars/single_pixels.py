@@ -11,6 +11,7 @@ PIXELS = 2  # what lies in two pixels: hot ones that touch
 # Of the square of all light in 5 x 5 pixels: round profiles account for 0.9 and more of a star, 0.7 of one drawn out to
 # a dash of 1.6 pixels' width, 0.4 of a track one pixel wide.
 STAR_SHARE, TRACK_SIGMA = 0.6, 20.0
+MOST_SIGMA = 1e15  # one wild number in a frame of next to none: the squares of more leave the range of 32 bits
 TRACK_LENGTH = 8.0  # times the brightest pixel's light: of a wide image there is more than of any track through 5 x 5
 
 
@@ -20,7 +21,8 @@ def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -
     Compared is the light's square that either accounts for (least squares, white noise). ``noise``: of one pixel.
     """
     # in units of the noise: squares of numbers in any other may leave the range of 32 bits
-    pixels = around.reshape(len(around), around.shape[1] * around.shape[2]) / noise[:, None].astype(np.float32)
+    pixels = around.reshape(len(around), around.shape[1] * around.shape[2]) / noise[:, None]
+    pixels = pixels.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
     by_star = np.square(np.maximum(pixels @ _stars(around.shape[1]), 0.0).max(axis=1))
     brightest = np.partition(pixels, pixels.shape[1] - PIXELS, axis=1)[:, -PIXELS:]
     in_two = np.square(np.maximum(brightest, 0.0)).sum(axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.frame import Frame
+from nebulift.scan import is_number
 
 CUT_ROWS = 128  # rows read at once: in smaller strips the margins are read twice, larger ones leave the cache
 NOWHERE = np.empty(0, dtype=np.intp)
@@ -32,8 +33,8 @@ class Places:
 
 
 def raw_stamps(frame: Frame, *wanted: Places) -> list[NDArray[np.float32]]:
-    """The same from the raw pixels of a frame, in ADU, an array for each of ``wanted``; the file is read once, top to
-    bottom, and only where something is wanted.
+    """The same from the raw pixels of a frame, in ADU, an array for each of ``wanted``; NaN also where pixels hold no
+    number. The file is read once, top to bottom, and only where something is wanted.
     """
     stamps = [np.empty((len(some.x_px), 2 * some.half_px + 1, 2 * some.half_px + 1), np.float32) for some in wanted]
     columns = [np.rint(some.x_px).astype(np.intp) for some in wanted]
@@ -48,6 +49,9 @@ def raw_stamps(frame: Frame, *wanted: Places) -> list[NDArray[np.float32]]:
         for cut, column, row, some, places in zip(stamps, columns, rows, chosen, wanted, strict=True):
             if len(some):
                 cut[some] = _cut(pixels, column[some], row[some] - top, places.half_px, frame.pixels.adu)
+    if frame.pixels.dtype.kind == "f":
+        for cut in stamps:
+            cut[~is_number(cut)] = np.nan
     return stamps
 
 
