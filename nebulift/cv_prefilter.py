@@ -18,6 +18,7 @@ from nebulift.frame import Frame, frame_from_array
 from nebulift.hair import find_hair
 from nebulift.halos import halo_share
 from nebulift.measurements import Measurements
+from nebulift.parallel import end_with_owner
 from nebulift.readers import open_frame
 from nebulift.scan import Scan, scan_frame
 from nebulift.sensor import first_look, measure_saturation, measure_sensor, remove_stripes
@@ -134,7 +135,7 @@ def batch_analyze_images(
     if workers == 1:
         found: Iterable[BatchResult] = (analyse_one(path, detector) for path in paths)
         return _collected(found, results, progress)
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=end_with_owner) as pool:
         return _collected(pool.map(analyse_one, paths, [detector] * len(paths), chunksize=1), results, progress)
 
 

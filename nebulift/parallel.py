@@ -6,6 +6,7 @@ machines see the frames under the same paths (a shared file system) and have the
 
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -13,7 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,14 +101,28 @@ def _alone(function: Callable[[Given], Found], given: Given) -> Found:
 def _processes(workers: int) -> Iterator[tuple[Executor, int]]:
     count = workers or os.cpu_count() or 1
     # spawn: a fork of a process that runs threads (torch, OpenCV) may hang
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=begin_worker) as pool:
         yield pool, count
 
 
-def _one_thread() -> None:
+def begin_worker() -> None:
+    """First in each process of a pool: one thread for OpenCV, and no life beyond its owner's."""
     import cv2  # noqa: PLC0415  in the worker only
 
     cv2.setNumThreads(1)
+    end_with_owner()
+
+
+def end_with_owner() -> None:
+    """First in a process of a pool: its end when its owner is killed; else it waits for work for ever."""
+    owner = parent_process()
+    if owner is not None:
+        threading.Thread(target=_end_with, args=(owner.sentinel,), daemon=True).start()
+
+
+def _end_with(owner: int) -> None:
+    wait([owner])
+    os._exit(1)
 
 
 @contextmanager

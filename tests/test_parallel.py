@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,38 @@ def test_inputs_are_taken_only_as_they_are_needed():
 def test_a_process_that_dies_is_an_error_in_one_sentence():
     with pytest.raises(NebuliftError, match="a worker process died"):
         list(in_order(die, [3], Hands(workers=2)))
+
+
+OWNER = """
+import os, sys, time
+from nebulift.parallel import Hands, in_order
+sys.path.insert(0, sys.argv[1])
+from test_parallel import own_number
+
+if __name__ == "__main__":
+    for number in in_order(own_number, range(1000), Hands(workers=2)):
+        print(number, flush=True)
+"""
+
+
+def own_number(_):
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def test_the_processes_of_a_pool_end_when_their_owner_is_killed(tmp_path):
+    (tmp_path / "owner.py").write_text(OWNER)
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "owner.py"), str(Path(__file__).parent)], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        workers = set()
+        while len(workers) < 2:
+            workers.add(int(owner.stdout.readline()))
+        owner.kill()
+    until = time.monotonic() + 20.0
+    while any(Path(f"/proc/{number}").exists() for number in workers):
+        assert time.monotonic() < until, "they wait for work that never comes"
+        time.sleep(0.05)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):

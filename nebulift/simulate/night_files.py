@@ -7,9 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 
-import cv2
-
 from nebulift.errors import NebuliftError
+from nebulift.parallel import begin_worker
 from nebulift.simulate.camera import Camera
 from nebulift.simulate.file_names import frame_path
 from nebulift.simulate.headers import header_cards
@@ -84,12 +83,8 @@ def _each_job(jobs: Sequence[tuple[FramePlan, Path, str]], workers: int) -> Iter
         yield from map(write_frame, jobs)
         return
     chunk = max(1, len(jobs) // (workers * FEW_CHUNKS))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker) as pool:
         yield from pool.map(write_frame, jobs, chunksize=chunk)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def _claim(directory: Path, paths: Sequence[PurePosixPath]) -> None:
