@@ -48,7 +48,7 @@ def cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
     x = np.minimum(x, scan.units.shape[1] - 2)
     left, right = _samples(scan.units, y, x), _samples(scan.units, y, x + 1)
     cells = np.asarray(cv2.absdiff(left.ravel(), right.ravel()), np.int16).reshape(left.shape)  # at most ``LARGEST``
-    known = np.full(cells.shape[:-1], cells.shape[-1])
+    known = np.full(left.shape[:-1], left.shape[-1])
     if scan.valid is not None:  # two pixels without a number do not differ, which says nothing of the noise
         both = _samples(scan.valid, y, x) & _samples(scan.valid, y, x + 1)
         cells[~both] = LARGEST

@@ -60,12 +60,13 @@ def _growth(stamps: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.f
     share = (first - enters) / RADIUS_STEPS  # 0 .. 1/4
     wide = steps + RADIUS_STEPS + 1
     slot = (np.clip(first, 0, steps) + wide * np.arange(n)[:, None]).ravel()
-    at_once, whole = (
-        np.bincount(slot, part.ravel(), n * wide).reshape(n, wide)[:, :steps] for part in (flux * share, flux)
+    at_once, whole = (  # without stars numpy counts in whole numbers
+        np.bincount(slot, part.ravel(), n * wide).astype(np.float64).reshape(n, wide)[:, :steps]
+        for part in (flux * share, flux)
     )
-    added: NDArray[np.float64] = at_once.copy()
+    added = at_once.copy()
     for later in range(1, RADIUS_STEPS + 1):
-        added[:, later:] += np.asarray(whole[:, :-later] / RADIUS_STEPS, np.float64)
+        added[:, later:] += whole[:, :-later] / RADIUS_STEPS
     added[:, RADIUS_STEPS:] -= at_once[:, :-RADIUS_STEPS]
     return np.asarray(np.cumsum(added, axis=1))
 
