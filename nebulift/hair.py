@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.components import components
 from nebulift.measurements import DarkLine
 from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky import Background, interpolated
@@ -88,7 +89,7 @@ def _dark_lines(sky: NDArray[np.float32]) -> Iterator[_Line]:
 
 def _slender(dark: NDArray[np.float32], limit: float, shortest: float) -> Iterator[tuple[_Line, NDArray[np.bool_]]]:
     """Regions above ``limit`` that are lines of that length, in cells."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((dark > limit).astype(np.uint8), connectivity=8)
+    labels, stats, _ = components(np.asarray(dark > limit))
     long = 1 + np.flatnonzero(np.hypot(stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]) >= shortest)
     for label in long[np.argsort(-stats[long, cv2.CC_STAT_AREA], kind="stable")][:MOST_LINES]:
         region = labels == label

@@ -81,10 +81,11 @@ def _mean_rows(flat: NDArray[np.int16]) -> NDArray[np.float32]:
     """
     height, width = flat.shape
     edges = np.linspace(0.0, height, GRID + 1)
+    lowest, highest = np.int16(-CLIP_UNITS), np.int16(CLIP_UNITS)  # of a type: numpy thinks long about Python's numbers
     means = np.empty((GRID, width), dtype=np.float32)
     for number, (top, bottom) in enumerate(pairwise(edges)):
         first, last = math.floor(top), min(math.ceil(bottom), height)
-        rows = np.clip(flat[first:last], -CLIP_UNITS, CLIP_UNITS)
+        rows = flat[first:last].clip(lowest, highest)
         means[number] = np.add.reduce(rows, axis=0, dtype=np.int16)
         means[number] -= np.float32(top - first) * rows[0] + np.float32(last - bottom) * rows[-1]
     return means * np.float32(GRID / height)

@@ -18,6 +18,7 @@ from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky_cells import LARGEST, QUIETEST, cell_levels, cell_noise
 from nebulift.sky_structure import sky_structure
 
+HIGHEST, LOWEST = np.int16(LARGEST), np.int16(-LARGEST)
 CELL_MAP_PX = 32  # one mesh cell is 64 raw pixels: wide against stars, narrow against gradients
 BAND_MAP_ROWS = 16  # of the subtraction: its intermediates stay in cache
 DARK_SHARE = 0.25  # of the way from the darkest to the median cell: what lies outside a fisheye's image circle
@@ -117,7 +118,7 @@ def subtract_background(scan: Scan, background: Background) -> NDArray[np.int16]
         cv2.subtract(strip, by, dst=of_strip, dtype=cv2.CV_32F)
         np.matmul(weights, noise[upper : upper + 2], out=by)
         cv2.divide(of_strip, by, dst=strip, dtype=cv2.CV_16S)
-        np.maximum(strip, -LARGEST, out=strip)  # so that its negative fits, too
+        strip.clip(LOWEST, HIGHEST, strip)  # so that its negative fits; ``numpy.maximum`` takes three times as long
     _blank(units, scan, background)
     return units
 

@@ -6,6 +6,7 @@ next to nothing, and from a sorted cell every quantile and every clipped sum can
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,16 +47,19 @@ def cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
     y, x = _positions(scan.units.shape, rows, columns, NOISE_SAMPLES_PER_SIDE)
     x = np.minimum(x, scan.units.shape[1] - 2)
     left, right = _samples(scan.units, y, x), _samples(scan.units, y, x + 1)
-    cells = np.minimum(np.abs(left.astype(np.int32) - right), LARGEST).astype(np.int16)
-    known = np.full(cells.shape[:-1], cells.shape[-1])
+    cells = np.asarray(cv2.absdiff(left.ravel(), right.ravel()), np.int16).reshape(left.shape)  # at most ``LARGEST``
+    known = np.full(left.shape[:-1], left.shape[-1])
     if scan.valid is not None:  # two pixels without a number do not differ, which says nothing of the noise
         both = _samples(scan.valid, y, x) & _samples(scan.valid, y, x + 1)
         cells[~both] = LARGEST
         known = both.sum(axis=-1)
     cells.sort(axis=-1)
     kept = np.maximum((SMALLER_SHARE * known).astype(int), 1)
-    sums = np.cumsum(cells, axis=-1, dtype=np.int64)
-    mean = np.take_along_axis(sums, kept[..., None] - 1, axis=-1)[..., 0] / kept
+    if scan.valid is None:
+        mean = cells[..., : int(kept.min())].sum(axis=-1, dtype=np.int64) / kept
+    else:
+        sums = np.cumsum(cells, axis=-1, dtype=np.int64)
+        mean = np.take_along_axis(sums, kept[..., None] - 1, axis=-1)[..., 0] / kept
     noise = (mean / (SMALLER_MEAN * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
     good = (noise > 0.0) & (known >= MIN_SAMPLES)
     return _filled(np.maximum(noise, QUIETEST), good) if good.any() else np.ones_like(noise)

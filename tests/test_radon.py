@@ -139,7 +139,7 @@ def test_full_lines_above_the_floor_are_all_found(seed, width):
     """Though each start is held against its shortest line alone at first."""
     height, floor = 128, 30.0
     short = short_lines(noise_image(height, width, seed))
-    roots = _least_roots(short.rows // shifts_at_once(short.rows, height), height, width)
+    roots = _least_roots(short.rows // shifts_at_once(short.rows, height, width), height, width)
     found, all_of_them = 0, 0
     for part in line_sums(short, 0, (height,)):
         above = _full_lines_above(part, floor, roots, width)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from nebulift.scan import UNITS_PER_SIGMA
 
 CLIP_UNITS = 3 * UNITS_PER_SIGMA
+LOWEST, HIGHEST = np.int16(-CLIP_UNITS), np.int16(CLIP_UNITS)  # of a type: numpy thinks long about Python's numbers
 LARGEST_BLOCK_PX = 340  # clipped pixels whose sum, and the difference of two sums, int16 holds
 STRIP_PX = 64  # rows at a time, so that they stay in cache
 
@@ -30,4 +31,4 @@ def block_sums(flat: NDArray[np.int16], block: int, axis: int) -> NDArray[np.int
 
 
 def _clipped(strip: NDArray[np.int16]) -> NDArray[np.int16]:
-    return np.clip(strip, -CLIP_UNITS, CLIP_UNITS)
+    return strip.clip(LOWEST, HIGHEST)

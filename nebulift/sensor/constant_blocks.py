@@ -103,16 +103,15 @@ def _even_blocks(scan: Scan) -> NDArray[np.bool_]:
     height, width = units.shape[0] // BLOCK_ROWS * BLOCK_ROWS, units.shape[1] // BLOCK_COLUMNS * BLOCK_COLUMNS
     if not height or not width:
         return np.zeros((1, 1), dtype=bool)
-    quads = units[:height].reshape(-1, BLOCK_ROWS, units.shape[1])
-    high, low = np.maximum.reduce(quads, axis=1)[:, :width], np.minimum.reduce(quads, axis=1)[:, :width]
     # most columns of four pixels differ: one in each block says so
-    edges = np.arange(0, width, BLOCK_COLUMNS)
-    even = (high[:, edges] == low[:, edges]) & (high[:, edges] == high[:, edges + BLOCK_COLUMNS // 2])
+    probes = units[:height, :width:BLOCK_COLUMNS].reshape(height // BLOCK_ROWS, BLOCK_ROWS, width // BLOCK_COLUMNS)
+    even = np.asarray((probes == probes[:, :1]).all(axis=1))
     if scan.is_coarse:
-        even &= _off_the_sky(scan, high[:, edges])
+        even &= _off_the_sky(scan, probes[:, 0])
     for row, column in np.argwhere(even):
-        part = slice(column * BLOCK_COLUMNS, (column + 1) * BLOCK_COLUMNS)
-        even[row, column] = high[row, part].max() == low[row, part].min()
+        top, left = row * BLOCK_ROWS, column * BLOCK_COLUMNS
+        block = units[top : top + BLOCK_ROWS, left : left + BLOCK_COLUMNS]
+        even[row, column] = block.max() == block.min()
     return np.asarray(even)
 
 

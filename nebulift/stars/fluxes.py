@@ -59,12 +59,16 @@ def _growth(stamps: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.f
     first = np.floor(enters).astype(np.intp) + 1
     share = (first - enters) / RADIUS_STEPS  # 0 .. 1/4
     wide = steps + RADIUS_STEPS + 1
-    slot = np.clip(first, 0, steps) + wide * np.arange(n)[:, None]
-    added = np.zeros(n * wide)
-    for later in range(RADIUS_STEPS + 1):
-        part = share if later == 0 else 1.0 / RADIUS_STEPS - (share if later == RADIUS_STEPS else 0.0)
-        added += np.bincount((slot + later).ravel(), (flux * part).ravel(), n * wide)
-    return np.asarray(np.cumsum(added.reshape(n, wide), axis=1)[:, :steps])
+    slot = (np.clip(first, 0, steps) + wide * np.arange(n)[:, None]).ravel()
+    at_once, whole = (  # without stars numpy counts in whole numbers
+        np.bincount(slot, part.ravel(), n * wide).astype(np.float64).reshape(n, wide)[:, :steps]
+        for part in (flux * share, flux)
+    )
+    added = at_once.copy()
+    for later in range(1, RADIUS_STEPS + 1):
+        added[:, later:] += whole[:, :-later] / RADIUS_STEPS
+    added[:, RADIUS_STEPS:] -= at_once[:, :-RADIUS_STEPS]
+    return np.asarray(np.cumsum(added, axis=1))
 
 
 def core_flux(

@@ -59,9 +59,11 @@ def smoothed_noise(units: NDArray[np.int16]) -> float:
     else:
         height = len(units)
         tops = range(0, height - 3, max(min(height // NOISE_BANDS, units.size // NOISE_SAMPLE), 1))
-        bands = [cv2.GaussianBlur(units[top : top + 3].astype(np.float32), (3, 3), SMOOTHING) for top in tops]
-        values = np.concatenate([band[1] for band in bands])
-    values = values[values != 0] if np.count_nonzero(values) > values.size // 4 else values  # 0: outside the field
+        # one below the other: of each three rows the middle one sees only its own
+        bands = np.concatenate([units[top : top + 3] for top in tops]).astype(np.float32)
+        values = cv2.GaussianBlur(bands, (3, 3), SMOOTHING)[1::3].ravel()
+    known = np.count_nonzero(values)
+    values = values[values != 0] if values.size // 4 < known < values.size else values  # 0: outside the field
     median = float(np.median(values))
     below = median - values[values <= median]
     for _ in range(3):
@@ -87,7 +89,8 @@ def find_peaks(units: NDArray[np.int16], sigma: float = PEAK_SIGMA, noise: float
         highest = cv2.dilate(strip, np.ones((3, 3), np.uint8))
         own = slice(top - margin_top, bottom - margin_top)
         # of one dimension: numpy finds what is true in a plane ten times as slowly
-        at = np.flatnonzero(((strip == highest) & (strip > limit))[own])
+        at = np.flatnonzero(strip[own] > limit)
+        at = at[strip[own].ravel()[at] == highest[own].ravel()[at]]
         found.append(at + top * width)
         heights.append(strip[own].ravel()[at])
     position, height = np.concatenate(found), np.concatenate(heights).astype(np.float32)

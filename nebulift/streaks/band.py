@@ -46,25 +46,25 @@ def gather(
     """
     lattice = _along(chord, flat.shape, half_px)
     rows, columns = (lattice.u, lattice.v) if lattice.steep else (lattice.v, lattice.u)
-    # one number a pixel, not two: half the time of indexing by rows and columns
-    place = rows.astype(np.intp) * flat.shape[1] + columns
-    values = flat.reshape(-1).take(place)
-    usable = lattice.usable
+    # one number a pixel, not two: half the time of indexing by rows and columns; none is outside, so "clip" clips none
+    values = flat.reshape(-1).take(rows * np.int32(flat.shape[1]) + columns, mode="clip")
+    unusable = lattice.unusable
     if covered.size > 1:
         if covered_scale > 1:  # a power of two
             coarser = covered_scale.bit_length() - 1
             rows, columns = (
-                np.minimum(one >> coarser, side - 1) for one, side in zip((rows, columns), covered.shape, strict=True)
+                one >> coarser if side <= covers << coarser else np.minimum(one >> coarser, covers - 1)
+                for one, side, covers in zip((rows, columns), flat.shape, covered.shape, strict=True)
             )
-            place = rows * covered.shape[1] + columns
-        usable = usable & ~covered.reshape(-1).take(place)
-    limit = round(clip_sigma * UNITS_PER_SIGMA)
+        unusable |= covered.reshape(-1).take(rows * np.int32(covered.shape[1]) + columns, mode="clip")
+    limit = np.int16(round(clip_sigma * UNITS_PER_SIGMA))
     lines = len(lattice.u)
     segment = (np.arange(lines, dtype=np.intp) * segments // max(lines, 1)) * BINS
     index = segment[:, None] + lattice.bins
-    index[~usable] = segments * BINS  # a bin more: to leave pixels out of both arrays would take longer
+    # a bin more: to leave pixels out of both arrays would take longer
+    np.copyto(index, segments * BINS, where=unusable)
     # sums and counts in one go, as the sums stay below COUNT and all is exact in 53 bits
-    together = np.bincount(index.ravel(), np.clip(values, -limit, limit).ravel() + COUNT, segments * BINS + 1)[:-1]
+    together = np.bincount(index.ravel(), values.clip(-limit, limit).ravel() + COUNT, segments * BINS + 1)[:-1]
     counts = np.rint(together / COUNT)
     sums = (together - counts * COUNT) / UNITS_PER_SIGMA
     return Band(sums.reshape(segments, BINS), counts.reshape(segments, BINS))
@@ -77,7 +77,7 @@ class _Lattice:
     u: NDArray[np.int32]
     v: NDArray[np.int32]
     bins: NDArray[np.int32]  # (n, m) of the distance from the line
-    usable: NDArray[np.bool_]  # within the map and ``HALF_PX``
+    unusable: NDArray[np.bool_]  # (n, m) beyond the map or ``HALF_PX``
     steep: bool  # ``u`` counts rows
 
 
@@ -98,8 +98,8 @@ def _along(chord: Ends, shape: tuple[int, int], half_px: float) -> _Lattice:
     place = first.astype(np.float32)[:, None] + (aside * (cosine / BIN_PX)).astype(np.float32)
     v = middle[:, None] + aside
     outside = BINS / 2 - half_px / BIN_PX
-    usable = (place > outside) & (place < BINS - outside)
+    unusable = (place <= outside) | (place >= BINS - outside)
     if len(u) and (int(middle.min()) < reach or int(middle.max()) >= across - reach):
-        usable &= (v >= 0) & (v < across)
+        unusable |= (v < 0) | (v >= across)
         v = v.clip(0, across - 1)
-    return _Lattice(u[:, None], v, place.astype(np.int32), usable, bool(steep))
+    return _Lattice(u[:, None], v, place.astype(np.int32), unusable, bool(steep))

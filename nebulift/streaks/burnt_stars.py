@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.components import components
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.streaks.star_cover import second_moments
 
@@ -40,7 +41,7 @@ def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
     if not bright.any():
         nothing = np.empty(0)
         return BurntStars(nothing, nothing, nothing, nothing)
-    _, labels, stats, centres = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    labels, stats, centres = components(bright)
     area = stats[1:, cv2.CC_STAT_AREA]
     chosen = np.argsort(-area, kind="stable")[:MAX_STARS] + 1
     moments = second_moments(labels, len(stats))

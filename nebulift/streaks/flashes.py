@@ -61,11 +61,13 @@ class _Dots:
     def at(self, places: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """(number of the dot near each place or -1, its distance); places outside the map have none."""
         height, width = self.table.shape
-        cells = np.rint(places).astype(np.intp)
-        inside = np.asarray(((cells >= 0) & (cells < (width, height))).all(axis=-1))
-        cells = np.where(inside[..., None], cells, 0)
-        found = np.where(inside, self.table[cells[..., 1], cells[..., 0]], -1)
-        return found, np.hypot(*np.moveaxis(places - self.places[found], -1, 0))
+        columns, rows = np.moveaxis(np.rint(places).astype(np.intp), -1, 0)
+        inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+        found, distance = np.full(inside.shape, -1, dtype=np.int32), np.full(inside.shape, np.inf)
+        found[inside] = self.table[rows[inside], columns[inside]]
+        near = found >= 0  # few
+        distance[near] = np.hypot(*(places[near] - self.places[found[near]]).T)
+        return found, distance
 
 
 def find_flash_rows(maps: list[NDArray[np.int16]], bin_px: int) -> list[FlashRow]:
@@ -92,7 +94,9 @@ def _dots(level_map: NDArray[np.int16]) -> _Dots:
     smooth = np.asarray(cv2.GaussianBlur(level_map, (5, 5), SMOOTHING_PX), dtype=np.int16)
     highest = np.asarray(cv2.dilate(smooth, np.ones((3, 3), np.uint8)))
     limit = DOT_SIGMA * UNITS_PER_SIGMA / (2.0 * np.pi**0.5 * SMOOTHING_PX)  # what is left of white noise
-    rows, columns = np.divmod(np.flatnonzero((smooth == highest) & (smooth > limit)), smooth.shape[1])
+    at = np.flatnonzero(smooth > limit)  # few, so that the rest is asked of them alone
+    at = at[smooth.ravel()[at] == highest.ravel()[at]]
+    rows, columns = np.divmod(at, smooth.shape[1])
     inner = (rows > 0) & (rows < level_map.shape[0] - 1) & (columns > 0) & (columns < level_map.shape[1] - 1)
     rows, columns = _isolated(smooth, rows[inner], columns[inner])
     order = np.argsort(-smooth[rows, columns], kind="stable")[:MAX_DOTS]
@@ -121,8 +125,9 @@ def _isolated(
 
 def _tabled(places: NDArray[np.float64], heights: NDArray[np.float64], shape: tuple[int, int]) -> _Dots:
     table = np.full(shape, -1, dtype=np.int32)
+    nearest = np.rint(places).astype(int).tolist()
     for number in range(len(places) - 1, -1, -1):  # the brightest last: it stays on top
-        x, y = np.rint(places[number]).astype(int).tolist()
+        x, y = nearest[number]
         table[max(y - REACH_PX, 0) : y + REACH_PX + 1, max(x - REACH_PX, 0) : x + REACH_PX + 1] = number
     return _Dots(places, heights, table)
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 MAX_ROWS = 1024  # of a line: int16 then holds 1024 pixels of +-31 units
 SHORT_ROWS = 16  # of the lines from which longer ones are made
-ROWS_AT_ONCE = 64  # of the image: two copies of them stay in cache
-LINES_AT_ONCE = 64  # of each length: two copies of so many stay in cache
+PIXELS_AT_ONCE = 120_000  # of the image, or sums of each length: two copies of them stay in cache
 SAMPLED = slice(2, None, 8)  # of the shifts of short lines: even ones need every second column alone
 UPRIGHT = 1e-6  # a shift so small stands for none
 BUFFER_NUMBERS = 1024
@@ -105,7 +104,7 @@ def short_lines(image: NDArray[np.int16], rows: int = SHORT_ROWS, blocks: int = 
     sums = short.sums
     sums[filled:] = 0
     sums[:, :, : pad - rows] = 0  # no line that reaches the image starts so far on the left
-    at_once = max(ROWS_AT_ONCE // rows, 1)
+    at_once = max(PIXELS_AT_ONCE // (columns * rows), 1)
     one, other = buffers = np.zeros((2, at_once * rows * columns + pad), dtype=np.int16)
     for first in range(0, filled, at_once):
         own = sums[first : min(first + at_once, filled)]
@@ -131,7 +130,7 @@ def line_sums(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> 
     longest = lengths[-1]
     blocks, layout = longest // short.rows, (short.width + longest, longest, short.width)
     columns = short.width + short.pad
-    at_once = shifts_at_once(short.rows, longest)
+    at_once = shifts_at_once(short.rows, longest, short.width)
     one, other = np.zeros((2, blocks * at_once * layout[0] + longest), np.int16)
     for shift in range(0, short.rows, at_once):
         offset = (first_block * short.rows + shift) * columns
@@ -147,9 +146,10 @@ def line_sums(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> 
             lines, rows = _doubled(lines, other if lines.flat is one else one, layout), 2 * rows
 
 
-def shifts_at_once(short_rows: int, longest: int) -> int:
-    """How many neighbouring shifts of lines of ``short_rows`` rows become lines of ``longest`` together."""
-    return min(max(LINES_AT_ONCE * short_rows // longest, 1), short_rows)
+def shifts_at_once(short_rows: int, longest: int, width: int) -> int:
+    """How many neighbouring shifts of lines of ``short_rows`` rows become lines of ``longest`` together (2^n)."""
+    fitting = max(PIXELS_AT_ONCE // width * short_rows // longest, 1)
+    return min(1 << fitting.bit_length() - 1, short_rows)
 
 
 def _given(lines: _Lines, rows: int, width: int) -> LineSums:

@@ -100,7 +100,7 @@ def _above_threshold(short: ShortLines, first_block: int, lengths: tuple[int, ..
     sigma = _scatter(short, first_block, lengths)
     # of a line of one pixel
     floor = {rows: LINE_UNITS * sigma[rows] * CANDIDATE_SIGMA for rows in lengths}
-    roots = _least_roots(short.rows // shifts_at_once(short.rows, longest), longest, width)
+    roots = _least_roots(short.rows // shifts_at_once(short.rows, longest, width), longest, width)
     found: dict[int, list[NDArray[np.float64]]] = {rows: [] for rows in lengths}
     for part in line_sums(short, first_block, lengths):
         if part.rows < longest:
