@@ -203,7 +203,7 @@ def _from_raw(
     whole = above if colours is None else green_filled(above, colours == 0)
     hfr = half_flux_radius(whole, shapes.x, shapes.y)
     no_donut = np.zeros(len(above), dtype=bool)
-    flux = _fluxes(whole, shapes)
+    flux = _fluxes(above, shapes)  # of all colours, as on the map: its cells hold a mean of them
     return _star_shapes(shapes, hfr, no_donut, flux, (np.rint(at_px[0]), np.rint(at_px[1])), 1.0)
 
 
