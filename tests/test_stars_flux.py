@@ -11,9 +11,7 @@ from nebulift.simulate.star_field import PERFECT
 from nebulift.simulate.star_painting import Stars, paint_stars
 
 SIDE, SKY_ADU = 1300, 400.0
-COLOURS = np.float32(
-    [[1.4, 1.0, 0.5], [0.6, 1.0, 1.1], [1.0, 1.0, 0.8]]
-)  # of red, blue and white stars
+COLOURS = np.float32([[1.4, 1.0, 0.5], [0.6, 1.0, 1.1], [1.0, 1.0, 0.8]])  # of red, blue and white stars
 
 
 def measured_over_true(fwhm_px, bayer, *, seed=1):
