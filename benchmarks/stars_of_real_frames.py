@@ -99,7 +99,7 @@ def compared(path):
     ours, theirs = matched(shapes.x_px, shapes.y_px, x, y)
     if len(ours) < MIN_MATCHES:
         return None
-    hfr = float(np.nanmedian(shapes.hfr_px[ours] / radius[theirs]))
+    hfr = float(np.nanmedian(shapes.hfr_px[ours] / np.where(radius[theirs] > 0.0, radius[theirs], np.nan)))
     above = image - sep.Background(image).back()
     pooled = pooled_fwhm(above, shapes.x_px[ours], shapes.y_px[ours], float(np.nanmedian(radius[theirs])))
     fwhm = float(np.median(shapes.fwhm_px[ours]))

@@ -14,6 +14,7 @@ from nebulift.scan import UNITS_PER_SIGMA, Scan
 
 SAMPLES_PER_SIDE = 16  # 256 of the 1024 map pixels of a cell: the median is then good to 8 % of the noise
 NOISE_SAMPLES_PER_SIDE = 10
+ROWS_AT_ONCE = 8  # of cells: their differences stay in cache, those of all cells are as large as the map
 CLIP_SIGMA = 2.5
 CLIP_ROUNDS = 3
 MIN_SAMPLES = 16  # of a cell: its noise is then good to a sixth
@@ -46,6 +47,17 @@ def cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
     """
     y, x = _positions(scan.units.shape, rows, columns, NOISE_SAMPLES_PER_SIDE)
     x = np.minimum(x, scan.units.shape[1] - 2)
+    parts = [_small_differences(scan, y[top : top + ROWS_AT_ONCE], x) for top in range(0, rows, ROWS_AT_ONCE)]
+    mean, known = (np.concatenate(part) for part in zip(*parts, strict=True))
+    noise = (mean / (SMALLER_MEAN * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
+    good = (noise > 0.0) & (known >= MIN_SAMPLES)
+    return _filled(np.maximum(noise, QUIETEST), good) if good.any() else np.ones_like(noise)
+
+
+def _small_differences(
+    scan: Scan, y: NDArray[np.intp], x: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """(mean of the smaller differences of neighbours in each cell, how many are known there), of some rows."""
     left, right = _samples(scan.units, y, x), _samples(scan.units, y, x + 1)
     cells = np.asarray(cv2.absdiff(left.ravel(), right.ravel()), np.int16).reshape(left.shape)  # at most ``LARGEST``
     known = np.full(left.shape[:-1], left.shape[-1])
@@ -56,13 +68,9 @@ def cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
     cells.sort(axis=-1)
     kept = np.maximum((SMALLER_SHARE * known).astype(int), 1)
     if scan.valid is None:
-        mean = cells[..., : int(kept.min())].sum(axis=-1, dtype=np.int64) / kept
-    else:
-        sums = np.cumsum(cells, axis=-1, dtype=np.int64)
-        mean = np.take_along_axis(sums, kept[..., None] - 1, axis=-1)[..., 0] / kept
-    noise = (mean / (SMALLER_MEAN * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
-    good = (noise > 0.0) & (known >= MIN_SAMPLES)
-    return _filled(np.maximum(noise, QUIETEST), good) if good.any() else np.ones_like(noise)
+        return cells[..., : int(kept.min())].sum(axis=-1, dtype=np.int64) / kept, known
+    sums = np.cumsum(cells, axis=-1, dtype=np.int64)
+    return np.take_along_axis(sums, kept[..., None] - 1, axis=-1)[..., 0] / kept, known
 
 
 def _positions(shape: tuple[int, int], rows: int, columns: int, side: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -1,5 +1,8 @@
 """At which scale a frame's stars stand out best, so that a donut of 60 pixels is one star and not a ring of peaks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -64,16 +67,24 @@ def heights_above_surroundings(
     return np.asarray((np.nan_to_num(map_stamps(level_map, x, y, 3)) * kernel).sum(axis=(1, 2)))
 
 
-def without_pixels(units: NDArray[np.int16], x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.int16]:
-    """A copy of the map with the 3 x 3 pixels around each position at the median of the 16 around those: on coarser
-    maps a hot pixel is as wide as a star.
+@contextmanager
+def without_pixels(
+    units: NDArray[np.int16], x: NDArray[np.floating], y: NDArray[np.floating]
+) -> Iterator[NDArray[np.int16]]:
+    """The map with the 3 x 3 pixels around each position at the median of the 16 around those, until the context ends:
+    on coarser maps a hot pixel is as wide as a star.
+
+    It is the map itself, and is put right again at the end: a copy would be the largest thing in memory.
     """
+    reach = np.arange(-1, 2)
+    rows = (y.astype(np.intp)[:, None] + reach).clip(0, units.shape[0] - 1)[:, :, None]
+    columns = (x.astype(np.intp)[:, None] + reach).clip(0, units.shape[1] - 1)[:, None, :]
     around = map_stamps(units, x, y, 2)
     around[:, 1:-1, 1:-1] = np.nan
     level = known_median(around.reshape(len(x), 25))
-    clean = units.copy()
-    reach = np.arange(-1, 2)
-    rows = (y.astype(np.intp)[:, None] + reach).clip(0, units.shape[0] - 1)
-    columns = (x.astype(np.intp)[:, None] + reach).clip(0, units.shape[1] - 1)
-    clean[rows[:, :, None], columns[:, None, :]] = np.rint(level).astype(np.int16)[:, None, None]
-    return clean
+    before = units[rows, columns]
+    units[rows, columns] = np.rint(level).astype(np.int16)[:, None, None]
+    try:
+        yield units
+    finally:
+        units[rows, columns] = before

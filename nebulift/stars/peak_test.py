@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.scan import MAD_TO_SIGMA, Scan
+from nebulift.stars.glare import SATURATED_SHARE
 from nebulift.stars.lines import lines_among
 from nebulift.stars.peaks import Peaks
 from nebulift.stars.single_pixels import are_single_pixels
 from nebulift.stars.stamps import Places, known_median, raw_position, raw_stamps
-from nebulift.stars.star_shapes import SATURATED_SHARE
 
 HOT_NEIGHBOURS = (
     0.45  # eight neighbours of a star of FWHM 1 px still hold 0.7 of its peak, those of a hot pixel nothing

@@ -15,6 +15,7 @@ from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky import Background
 from nebulift.stars.detection_scale import best_level, level_of_most_light, without_pixels
 from nebulift.stars.field_form import UNKNOWN, FieldForm, field_form
+from nebulift.stars.glare import free_of_glare, glare_of
 from nebulift.stars.lines import lines_among
 from nebulift.stars.moments import FWHM_PER_SIGMA
 from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks
@@ -25,6 +26,7 @@ from nebulift.stars.star_shapes import Detected, StarShapes, measure_shapes
 from nebulift.stars.steps import ASKED_SNR, on_step
 
 LIMIT_SIGMA = 5.0
+SCALE_VOTERS = 24  # peaks that belong to no burnt-out star, of which the scale is asked
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
 
 
@@ -52,16 +54,20 @@ def find_stars(
     noise = smoothed_noise(maps[0])
     fine = find_peaks(maps[0], noise=noise)
     test = sort_peaks(frame, scan, fine, ceiling_adu)
-    calm = without_pixels(maps[0], fine.x[test.hot], fine.y[test.hot]) if test.hot.any() else maps[0]
+    hot = fine.x[test.hot], fine.y[test.hot]
     stand = test.star & ~test.on_trail
-    stand[:TESTED_PEAKS] &= standing(calm, fine, TESTED_PEAKS)
-    doubtful = np.flatnonzero(stand & ~test.firm & (fine.snr >= ASKED_SNR))[:TESTED_PEAKS]
-    stand[doubtful] &= ~on_step(calm, fine.x[doubtful], fine.y[doubtful])
-    firm = test.firm & ~test.on_trail
-    level = best_level(maps, Peaks(fine.x[firm], fine.y[firm], fine.snr[firm]), noise)
+    with without_pixels(maps[0], *hot) as calm:
+        stand[:TESTED_PEAKS] &= standing(calm, fine, TESTED_PEAKS)
+        doubtful = np.flatnonzero(stand & ~test.firm & (fine.snr >= ASKED_SNR))[:TESTED_PEAKS]
+        stand[doubtful] &= ~on_step(calm, fine.x[doubtful], fine.y[doubtful])
+    glare = glare_of(scan, background, maps, ceiling_adu)
+    firm = np.flatnonzero(test.firm & ~test.on_trail)
+    free, _ = free_of_glare(glare, 0, fine, firm, most=SCALE_VOTERS, first=SCALE_VOTERS)
+    level = best_level(maps, Peaks(fine.x[free], fine.y[free], fine.snr[free]), noise)
     if level != 0:
-        clean = pyramid(calm, len(maps))
-        level = level_of_most_light(clean) if level is None else level
+        with without_pixels(maps[0], *hot) as calm:
+            clean = pyramid(calm, len(maps))
+            level = level_of_most_light(clean) if level is None else level
     if level > 0:
         stars, line_like = _coarse_stars(clean[level])
         large = test.large[:0]
@@ -69,7 +75,7 @@ def find_stars(
         stars, line_like = Peaks(fine.x[stand], fine.y[stand], fine.snr[stand]), test.line_like[stand]
         large = test.large[stand[: len(test.large)]]
     scale = scan.bin_px * 2**level
-    shapes = measure_shapes(frame, scan, background, maps, Detected(stars, level, large), ceiling_adu)
+    shapes = measure_shapes(frame, scan, background, glare, Detected(stars, level, large), ceiling_adu)
     return StarList(
         raw_position(stars.x, scale),
         raw_position(stars.y, scale),

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +9,8 @@ from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky import Background, noise_at
 from nebulift.stars.fluxes import circle_flux, core_flux, half_flux_radius
-from nebulift.stars.moments import FWHM_PER_SIGMA, Shapes, moments
+from nebulift.stars.glare import SATURATED_SHARE, Glare, free_of_glare
+from nebulift.stars.moments import FWHM_PER_SIGMA, Shapes, half_maximum_masks, moments
 from nebulift.stars.peaks import Peaks
 from nebulift.stars.profile_fit import fit_profiles, weighted_median
 from nebulift.stars.rings import alike, donuts
@@ -28,12 +28,10 @@ from nebulift.stars.stamps import (
 MEASURED_STARS = 250  # so many bright stars give the median FWHM to 1 %
 FIRST_LOOK_STARS = 80  # tell how large the cut-outs must be
 SHAPE_SNR = 15.0  # below, noise makes round stars elongated by more than 10 %
-COARSE_HALF = 12  # half side of the first cut-out, in pixels of the scale of detection
 CUTOUT_FWHM = 2.5  # radius: what lies beyond is sky for all but 1 to 5 % of a star's light
 REACH_FWHM, REACH_PX = 1.0, 2.0  # of the pixels of a fit: peaks of the map lie up to a pixel and a half off
 RAW_FWHM_PX = 8.0  # as the map shows them: wider images are measured on the map: they lose nothing there
 RAW_ELONGATION = 2.6  # beyond, an image is a trail without a core: second moments instead of a core fit
-SATURATED_SHARE = 0.85  # of the ceiling: above, converters are no longer linear
 SURELY_RESOLVED = 0.9  # of what the map can hold: the sky has been taken from it
 CORE_HALF = 3  # pixels about the peak in which a saturated one is of this star
 MANY_DONUTS = 0.2  # of the images: of fewer holes noise made some, and the images have cores
@@ -105,30 +103,34 @@ def measure_shapes(
     frame: Frame,
     scan: Scan,
     background: Background,
-    maps: list[NDArray[np.int16]],
+    glare: Glare,
     stars: Detected,
     ceiling_adu: float | None,
 ) -> StarShapes:
     """Shapes of up to 250 stars."""
-    level_map, scale, peaks = maps[stars.level], scan.bin_px * 2**stars.level, stars.peaks
-    height = level_map[peaks.y.astype(int), peaks.x.astype(int)]
-    bright = peaks.snr >= SHAPE_SNR
-    resolved = bright & (height < _top_units(scan, ceiling_adu))
-    if stars.level > 0 and not resolved.any():
-        resolved = (
-            bright  # a coarse map holds no more than a fine one: there, where they are measured, they may be whole
-        )
-    chosen = np.flatnonzero(resolved)[:MEASURED_STARS]
+    maps, level, peaks = glare.maps, stars.level, stars.peaks
+    scale = scan.bin_px * 2**level
+    height = maps[level][peaks.y.astype(int), peaks.x.astype(int)]
+    resolved = peaks.snr >= SHAPE_SNR
+    below = resolved & (height < glare.top_units)
+    known = glare
+    if level == 0 or below.any():
+        resolved = below
+    else:  # a coarse map holds no more than a fine one: there, where they are measured, they may be whole
+        known = replace(glare, top_units=np.inf)
+    chosen, look = free_of_glare(
+        known, level, peaks, np.flatnonzero(resolved), most=MEASURED_STARS, first=FIRST_LOOK_STARS
+    )
     if len(chosen) == 0:
         nothing = np.empty(0)
         return StarShapes(*(nothing,) * 6, np.empty(0, dtype=bool), nothing, nothing)
     x, y = peaks.x[chosen], peaks.y[chosen]
-    seen, is_trail = _first_look(level_map, x, y, peaks.snr[chosen])
+    seen, is_trail = _width_and_trail(look, peaks.snr[chosen])
     x_px, y_px = raw_position(x, scale).astype(np.float64), raw_position(y, scale).astype(np.float64)
     if scale * seen > RAW_FWHM_PX or is_trail:
         x_map, y_map = (x_px + 0.5) / scan.bin_px - 0.5, (y_px + 0.5) / scan.bin_px - 0.5
         local = noise_at(background, x_map, y_map)
-        whole = _unclipped(maps[0], x_map, y_map, SURELY_RESOLVED * _top_units(scan, ceiling_adu) / local)
+        whole = _unclipped(maps[0], x_map, y_map, SURELY_RESOLVED * glare.top_units / local)
         x_px, y_px, chosen, local = x_px[whole], y_px[whole], chosen[whole], local[whole]
         fine = _from_map(maps, scan, x_px, y_px, scale * seen, is_trail)
         fine = replace(fine, flux_adu=fine.flux_adu * local)  # the map is in the noise of each place
@@ -176,44 +178,16 @@ def _unclipped(
     return below if below.any() else ~below
 
 
-def _first_look(
-    level_map: NDArray[np.int16], x: NDArray[np.float32], y: NDArray[np.float32], snr: NDArray[np.float32]
-) -> tuple[float, bool]:
-    """(FWHM of the brightest in map pixels, as the map and a filter show them; whether they are trails)."""
-    few = slice(0, FIRST_LOOK_STARS)
-    stamps = np.nan_to_num(less_sky(map_stamps(level_map, x[few], y[few], COARSE_HALF)))
-    masks = half_maximum_masks(stamps)
-    fwhm = 2.0 * np.sqrt(masks.sum(axis=(1, 2)) / np.pi)
-    coarse = moments(stamps, masks)
-    known = coarse.elongation[np.isfinite(coarse.elongation)]
-    return weighted_median(fwhm, _weights(snr[few])), len(known) > 0 and float(np.median(known)) > RAW_ELONGATION
+def _width_and_trail(look: Shapes, snr: NDArray[np.float32]) -> tuple[float, bool]:
+    """(FWHM of the brightest; whether they are trails)."""
+    known = look.elongation[np.isfinite(look.elongation)]
+    width = weighted_median(look.fwhm, _weights(snr[: len(look.fwhm)]))
+    return width, len(known) > 0 and float(np.median(known)) > RAW_ELONGATION
 
 
 def _weights(snr: NDArray[np.float32]) -> NDArray[np.float32]:
     """The S/N, within bounds: a single burnt-out star must not speak for the frame."""
     return np.minimum(snr, MOST_WEIGHT * np.median(snr)).astype(np.float32)
-
-
-def _top_units(scan: Scan, ceiling_adu: float | None) -> float:
-    """Height in map units above which a star's core cannot be trusted."""
-    resolved = float(np.iinfo(np.int16).max - 256)
-    if ceiling_adu is None:
-        return resolved
-    return min((SATURATED_SHARE * ceiling_adu - scan.zero_adu) / scan.sigma_adu * UNITS_PER_SIGMA, resolved)
-
-
-def half_maximum_masks(stamps: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """For each cut-out the pixels above half of its middle's height that hang together with the middle."""
-    half = stamps.shape[1] // 2
-    smooth = np.stack([cv2.GaussianBlur(stamp, (3, 3), 0.85) for stamp in stamps]) if len(stamps) else stamps
-    middle = smooth[:, half - 1 : half + 2, half - 1 : half + 2].max(axis=(1, 2))
-    above = (smooth > 0.5 * middle[:, None, None]).astype(np.uint8)
-    masks = np.zeros(stamps.shape, dtype=bool)
-    for mask, binary in zip(masks, above, strict=True):
-        _, labels = cv2.connectedComponents(binary, connectivity=4)
-        own = labels[half, half]
-        mask[:] = labels == own if own else False
-    return masks
 
 
 def _from_raw(
@@ -229,7 +203,7 @@ def _from_raw(
     whole = above if colours is None else green_filled(above, colours == 0)
     hfr = half_flux_radius(whole, shapes.x, shapes.y)
     no_donut = np.zeros(len(above), dtype=bool)
-    flux = _fluxes(whole, shapes)
+    flux = _fluxes(above, shapes)  # of all colours, as on the map: its cells hold a mean of them
     return _star_shapes(shapes, hfr, no_donut, flux, (np.rint(at_px[0]), np.rint(at_px[1])), 1.0)
 
 
