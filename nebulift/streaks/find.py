@@ -35,10 +35,10 @@ from nebulift.streaks.profile import (
 from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
 from nebulift.streaks.search_map import search_level, streak_map
 from nebulift.streaks.spectra import spectra
-from nebulift.streaks.spikes import star_has_other_arms, without_spikes
+from nebulift.streaks.spikes import crosses_spike, star_has_other_arms, without_spikes
 from nebulift.streaks.star_cover import no_data, patch_cover, star_cover
 from nebulift.streaks.tilt import rough_chord
-from nebulift.streaks.vetoes import star_fwhm_px, veto
+from nebulift.streaks.vetoes import SPIKE, star_fwhm_px, veto
 
 SAME_TRAIL_PX = 10.0
 SAME_TRAIL_FWHM = 1.5  # the wings of a very bright trail are a trail beside it
@@ -72,6 +72,7 @@ def find_streaks(
     lights = Lights(stars, burnt, *patch_cover(maps))
     fwhm_px = star_fwhm_px(stars)
     fan: list[TrailFit] = []
+    spikes: list[TrailFit] = []
     for fine in (0, COARSER_LEVELS):
         if fine >= len(maps):
             break
@@ -80,10 +81,14 @@ def find_streaks(
             trail = in_raw_pixels(_drawn_out(fit, sight), sight.scale_px)
             arms = partial(_has_other_arms, fit, sight)
             malformed = malformation(trail, shape_px, fwhm_px, float(sight.covered.mean()))
-            if malformed is None and veto(trail, shape_px, stars, burnt, arms) is None:
+            reason = malformed or veto(trail, shape_px, stars, burnt, arms)
+            if reason == SPIKE:
+                spikes.append(trail)
+            if reason is None:
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
                 found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]
+    found = [one for one in found if not any(crosses_spike(one[0], spike) for spike in spikes)]
     _add_rows(found, maps, scan.bin_px)
     found.sort(key=lambda one: -one[0].snr)
     is_twin = twins([trail for trail, _ in found])

@@ -10,6 +10,7 @@ from nebulift.streaks.along import fades_from, is_concave, is_cusped, is_level
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
+SPIKE = "diffraction spike"
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
 AXIS_SLACK_SHARE, SURE_AXIS_SNR = 0.004, 40.0  # of its length: a quarter of a degree; bright lines lean or do not
 AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
@@ -43,6 +44,8 @@ CUSPED_FWHM = 1.5  # of the stars
 # seen exactly from the side they are twenty times as long as wide: what is longer, and as sharp as the stars, is none
 GALAXY_MAX_ASPECT, SHARP_FWHM = 40.0, 1.3
 GALAXY_SIGMA = 4.0
+# where the core is so bright that it is covered, and the rest far wider than the stars, it is one by less
+HIDDEN_CORE, HIDDEN_CORE_FWHM, HIDDEN_CORE_SIGMA = 0.1, 2.0, 2.5
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
 SPINDLE_FWHM = 3.0  # an aircraft at 10 km is blurred to five pixels by a telescope of 200 mm at 1 m focal length
 SPINDLE_MARGIN = 0.02
@@ -70,7 +73,7 @@ def veto(
     ends = (trail.x0, trail.y0, trail.x1, trail.y1)
     reasons: dict[str, Callable[[], bool]] = {
         "border of the frame": lambda: _along_border(ends, shape_px),
-        "diffraction spike": lambda: (
+        SPIKE: lambda: (
             _is_spike(trail, shape_px, (stars, burnt), has_other_arms) or _comes_in_from_border(trail, shape_px, stars)
         ),
         "edge-on galaxy": lambda: (
@@ -207,7 +210,10 @@ def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
     x = place[known] - place[known].mean()
     slope = float((x * height).sum() / max((x**2).sum(), 1e-9))
     error = float(np.sqrt(((height - height.mean() - slope * x) ** 2).mean() / max((x**2).sum(), 1e-9)))
-    return slope < -GALAXY_SIGMA * error and -slope * 0.5 > GALAXY_DROP * float(height.mean())
+    hidden_core = trail.fwhm > HIDDEN_CORE_FWHM * fwhm_px > 0.0 and not known[place < HIDDEN_CORE].any()
+    return slope < -(HIDDEN_CORE_SIGMA if hidden_core else GALAXY_SIGMA) * error and -slope * 0.5 > GALAXY_DROP * float(
+        height.mean()
+    )
 
 
 def _without_outliers(heights: NDArray[np.float64]) -> NDArray[np.float64]:
