@@ -10,7 +10,7 @@ from nebulift.streaks.along import fades_from, is_concave, is_cusped, is_level
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
-SPIKE = "diffraction spike"
+SPIKE, GALAXY = "diffraction spike", "edge-on galaxy"
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
 AXIS_SLACK_SHARE, SURE_AXIS_SNR = 0.004, 40.0  # of its length: a quarter of a degree; bright lines lean or do not
 AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
@@ -19,6 +19,9 @@ BORDER_LENGTH_SHARE = 0.6
 # the direction of faint and short ones is less well known
 FAINT_AXIS_PX, FAINT_AXIS_SNR, FAINT_SHORT_AXIS_SNR = 6.0, 12.0, 40.0
 BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
+# columns do not lean by more than they are wide; only of short ones is the width too uncertain to say so
+LONG_BLEEDING_SHARE, BLEEDING_FWHM = 0.35, 4.0
+BURNT_SIGMA = 1000.0  # half of what the map holds: such a column is burnt out itself, wherever its star is
 BORDER_PX = 12.0  # lines along the border of the frame: residues of the background, dither and amplifier edges
 SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
 UNKNOWN_FWHM_PX = 4.0
@@ -76,9 +79,7 @@ def veto(
         SPIKE: lambda: (
             _is_spike(trail, shape_px, (stars, burnt), has_other_arms) or _comes_in_from_border(trail, shape_px, stars)
         ),
-        "edge-on galaxy": lambda: (
-            _is_galaxy(trail, star_fwhm_px(stars)) or _is_wide_spindle(trail, ends, shape_px, stars)
-        ),
+        GALAXY: lambda: _is_galaxy(trail, star_fwhm_px(stars)) or _is_wide_spindle(trail, ends, shape_px, stars),
         "trailed stars in a row": lambda: _is_row_of_trailed_stars(trail, ends, stars),
     }
     return next((reason for reason, is_met in reasons.items() if is_met()), None)
@@ -97,7 +98,11 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
         return "row or column of the sensor"
     bleeding = _places_on(trail, burnt.x_px, burnt.y_px, burnt.reach_px)
     beyond = STAR_BEYOND_SHARE
-    if across < BLEEDING_SHARE * length and ((bleeding > -beyond) & (bleeding < 1.0 + beyond)).any():
+    lean = BLEEDING_SHARE * length
+    if length > LONG_BLEEDING_SHARE * np.hypot(*shape_px):
+        lean = min(lean, BLEEDING_FWHM * trail.fwhm)
+    from_star = across < lean and bool(((bleeding > -beyond) & (bleeding < 1.0 + beyond)).any())
+    if from_star or (trail.ridge_sigma > BURNT_SIGMA and across < BLEEDING_FWHM * trail.fwhm):
         return "charge that bleeds from a burnt-out star"
     return None
 
