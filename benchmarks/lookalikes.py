@@ -41,7 +41,7 @@ def sky(rng, *, telescope=PERFECT_OPTICS, track=None, burnt=0, density=200.0):
 
 def recorded(light, rng, camera=BODY):
     plain = FixedPattern(np.ones((1, 1), np.float32), None, np.zeros(0, np.int64), np.zeros(0, np.float32),
-                         np.zeros(WIDTH, np.float32), ())  # fmt: skip
+                         np.zeros(light.shape[1], np.float32), ())  # fmt: skip
     return digitised(light, camera, plain, rng)
 
 
@@ -302,6 +302,24 @@ def cosmic_ray_tracks(seed):
     return recorded(light, rng), None
 
 
+def globular_clusters(seed):
+    """A globular cluster, whole or a part of one: stars by Plummer's law, few giants above very many faint ones."""
+    rng = rng_of("globular", seed)
+    side = int(rng.integers(160, 800))
+    core, fwhm = side * rng.uniform(0.08, 0.5), rng.uniform(2.0, 5.0)
+    count = int((side / fwhm) ** 2 * 10 ** rng.uniform(-1.0, 0.3))
+    away = core * np.sqrt(1.0 / (1.0 / rng.uniform(0.0, 0.95, count) - 1.0))
+    turn, middle = rng.uniform(0.0, 2.0 * np.pi, count), rng.uniform(0.2, 0.8, 2) * side
+    x, y = middle[0] + away * np.cos(turn), middle[1] + away * np.sin(turn)
+    faintest, tip = 10 ** rng.uniform(-0.3, 1.0), 10 ** rng.uniform(1.5, 3.0)
+    flux = NOISE_E * fwhm * faintest * np.minimum(rng.random(count) ** (-1.0 / rng.uniform(0.7, 1.5)), tip)
+    inside = (np.abs(x - side / 2) < side / 2 + 20.0) & (np.abs(y - side / 2) < side / 2 + 20.0)
+    x, y, flux = (values[inside].astype(np.float32) for values in (x, y, flux))
+    light = np.full((side, side), SKY_E, np.float32)
+    paint_stars(light, Stars(x, y, flux, np.ones((len(flux), 3), np.float32)), StarShape(fwhm, PERFECT_OPTICS), NOISE_E)
+    return recorded(light, rng, replace(BODY, width_px=side, height_px=side)), None
+
+
 LOOKALIKES = {
     "diffraction spikes": diffraction_spikes,
     "bleeding columns": bleeding_columns,
@@ -323,4 +341,5 @@ LOOKALIKES = {
     "ghosts and arcs": ghosts_and_arcs,
     "spikes from outside": spikes_from_outside,
     "cosmic-ray tracks": cosmic_ray_tracks,
+    "globular clusters": globular_clusters,
 }

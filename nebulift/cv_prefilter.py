@@ -77,7 +77,7 @@ class ArtifactDetector:
         maps = stars.pyramid(flat, stars.PYRAMID_LEVELS)
         star_list = stars.find_stars(frame, scan, background, maps, saturation.ceiling_adu)
         on_stage("stars")
-        streaks = find_streaks(scan, maps, star_list, frame.shape)
+        streaks = find_streaks(frame, scan, maps, star_list)
         on_stage("streaks")
         height, width = frame.shape
         measured = Measurements(

@@ -44,7 +44,7 @@ class Seen:
 
     @property
     def streaks(self) -> tuple[Streak, ...]:
-        return find_streaks(self.scan, self.maps, self.list, self.frame.shape)
+        return find_streaks(self.frame, self.scan, self.maps, self.list)
 
 
 def see(pixels: Any, bayer: str | None = None) -> Seen:

@@ -8,6 +8,9 @@ HOLLOW = 0.85  # of the mean of the outer thirds: 0.75 where light falls with th
 TAPER = 0.85  # of the median height, at both ends
 CUSP_SHARE, CUSP_MIDDLE = 0.3, 0.15  # of the length: the light of a disc falls as an exponential to both sides
 CONCAVE_MARGIN = 0.15  # of the height of the first quarter, above an exponential
+BEADED = (
+    0.5  # of the median height: real trails change by a tenth from one star's width to the next, rows of stars by one
+)
 MIN_HALF = 4  # segments
 
 
@@ -102,3 +105,14 @@ def is_concave(along: NDArray[np.float64], at: float) -> bool:
         return False
     first, second, _, last = (max(float(np.median(part)), 1e-6) for part in quarters)
     return bool(second / first > min(last / first, 1.0) ** (1.0 / 3.0) + CONCAVE_MARGIN)
+
+
+def is_beaded(along: NDArray[np.float64], step: int) -> bool:
+    """True when the light mostly goes up or down by much from one piece to the one ``step`` pieces on.
+
+    With the width of a star as step that is a row of stars. A moving light changes slowly, or flashes and shines
+    steadily in between; a star here and there on its line changes few of the pieces.
+    """
+    apart = along[step:] - along[:-step]
+    apart = apart[np.isfinite(apart)]
+    return len(apart) >= MIN_HALF and bool(np.median(np.abs(apart)) > BEADED * float(np.nanmedian(along)))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nebulift.streaks.along import is_hollow
+from nebulift.streaks.along import is_beaded, is_hollow
 from nebulift.streaks.profile import TrailFit
 
 MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows and edges of nebulae
@@ -38,6 +38,9 @@ CROWDED_STEADY_SNR = 6.0
 CROWDED_STEADY_SHARE = 0.75
 # in a cluster chance rows of bright stars are strong, and no steadier than their number makes them
 CLUSTER_STEADY_SHARE, CLUSTER_STEADY_SNR = 0.3, 10.0
+BEADED_SIGMA = 2.0  # fainter ridges are uneven by their noise
+# the wings of crowded stars and what lies unseen between them leave light that is wider than a star
+CROWDED_UNSHARP_FWHM, CROWDED_UNSHARP_SNR = 1.5, 8.5
 RICH_SNR = 12.0  # where light is everywhere: twice the limit in noise
 RICH_UNSHARP_SNR = 30.0  # rows of clumps of unresolved stars are wider than stars
 # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
@@ -66,6 +69,8 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
         steady = max(steady, min(CROWDED_STEADY_SHARE * fit.snr, CROWDED_STEADY_SNR))
         steady = max(steady, min(CLUSTER_STEADY_SHARE * fit.snr, CLUSTER_STEADY_SNR))
     least = TRAIL_SNR
+    if crowded == "crowded" and fit.fwhm > CROWDED_UNSHARP_FWHM * star_fwhm > 0.0:
+        least = CROWDED_UNSHARP_SNR
     if crowded == "rich":
         least = RICH_UNSHARP_SNR if fit.fwhm > UNSHARP_STAR_FWHM * star_fwhm > 0.0 else RICH_SNR
     conditions = {
@@ -74,12 +79,19 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
         "uneven": fit.steady_snr >= steady,
         "one bright object": fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
         "gaps": fit.continuity >= CONTINUITY,
+        "row of stars": crowded == "sparse" or not _is_row_of_stars(fit),
         "under stars": fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE),
         "fades away": fit.drop <= MAX_DROP or is_meteor_like(fit, star_fwhm),
         "opens": fit.widening <= MAX_WIDENING,
         "wave of the background": fit.trough <= MAX_TROUGH_SHARE * fit.ridge_sigma,
     }
     return next((reason for reason, is_met in conditions.items() if not is_met), None)
+
+
+def _is_row_of_stars(fit: TrailFit) -> bool:
+    """Bright, and as bright as dark within the width of a star: among crowded stars that is chance."""
+    segment = float(np.hypot(fit.x1 - fit.x0, fit.y1 - fit.y0)) / len(fit.along)
+    return fit.ridge_sigma >= BEADED_SIGMA and is_beaded(fit.along, max(round(fit.fwhm / segment), 1))
 
 
 def may_be_trail(fit: TrailFit) -> bool:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.frame import Frame
 from nebulift.measurements import Streak
 from nebulift.scan import Scan
 from nebulift.stars import StarList
@@ -35,10 +36,11 @@ from nebulift.streaks.profile import (
 from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
 from nebulift.streaks.search_map import search_level, streak_map
 from nebulift.streaks.spectra import spectra
-from nebulift.streaks.spikes import star_has_other_arms, without_spikes
+from nebulift.streaks.spikes import crosses_spike, star_has_other_arms, without_spikes
 from nebulift.streaks.star_cover import no_data, patch_cover, star_cover
 from nebulift.streaks.tilt import rough_chord
-from nebulift.streaks.vetoes import star_fwhm_px, veto
+from nebulift.streaks.tracks import is_cosmic_ray
+from nebulift.streaks.vetoes import GALAXY, SPIKE, star_fwhm_px, veto
 
 SAME_TRAIL_PX = 10.0
 SAME_TRAIL_FWHM = 1.5  # the wings of a very bright trail are a trail beside it
@@ -63,15 +65,17 @@ class Lights:
 Found = list[tuple[TrailFit, Sight]]  # trails in raw pixels, and the map on which each was measured
 
 
-def find_streaks(
-    scan: Scan, maps: list[NDArray[np.int16]], stars: StarList, shape_px: tuple[int, int]
-) -> tuple[Streak, ...]:
-    """All trails, strongest first, in raw pixels. ``maps``: pyramid of the flattened scan; ``shape_px``: frame."""
+def find_streaks(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], stars: StarList) -> tuple[Streak, ...]:
+    """All trails, strongest first, in raw pixels. ``maps``: pyramid of the flattened scan.
+
+    Raises ``UnreadableFrame`` when the frame's file has become shorter.
+    """
     found: Found = []
     burnt = find_burnt_stars(maps, scan.bin_px)
     lights = Lights(stars, burnt, *patch_cover(maps))
     fwhm_px = star_fwhm_px(stars)
     fan: list[TrailFit] = []
+    spikes: list[TrailFit] = []
     for fine in (0, COARSER_LEVELS):
         if fine >= len(maps):
             break
@@ -79,11 +83,24 @@ def find_streaks(
         for fit in fits:
             trail = in_raw_pixels(_drawn_out(fit, sight), sight.scale_px)
             arms = partial(_has_other_arms, fit, sight)
-            malformed = malformation(trail, shape_px, fwhm_px, float(sight.covered.mean()))
-            if malformed is None and veto(trail, shape_px, stars, burnt, arms) is None:
+            malformed = malformation(trail, frame.shape, fwhm_px, float(sight.covered.mean()))
+            reason = malformed or veto(trail, frame.shape, stars, burnt, arms)
+            if reason == SPIKE:
+                spikes.append(trail)
+            if reason is None:
                 _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
             elif fine > 0:
-                found = [one for one in found if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px)]
+                is_galaxy = reason == GALAXY
+                found = [
+                    one
+                    for one in found
+                    if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px, is_galaxy=is_galaxy)
+                ]
+    found = [
+        one
+        for one in found
+        if not any(crosses_spike(one[0], spike) for spike in spikes) and not is_cosmic_ray(one[0], frame, fwhm_px)
+    ]
     _add_rows(found, maps, scan.bin_px)
     found.sort(key=lambda one: -one[0].snr)
     is_twin = twins([trail for trail, _ in found])
@@ -163,9 +180,10 @@ def _is_dotted(fit: TrailFit, flat: NDArray[np.int16]) -> bool:
     return fit.snr >= DOTTED_SNR and fit.continuity >= DOTTED_CONTINUITY and flashes_regularly(fit, flat, SURE_POWER)
 
 
-def _is_part_of(narrow: TrailFit, wide: TrailFit, bin_px: int) -> bool:
-    """What was too wide for the finer map and has now been seen whole: far wider, and then refused."""
-    return narrow.fwhm >= WIDEST_FWHM * bin_px and wide.fwhm > SEEN_WHOLE * narrow.fwhm and _same(narrow, wide)
+def _is_part_of(narrow: TrailFit, wide: TrailFit, bin_px: int, *, is_galaxy: bool) -> bool:
+    """What was too wide for the finer map and has now been seen whole: a galaxy, or far wider, and then refused."""
+    larger = is_galaxy or wide.fwhm > SEEN_WHOLE * narrow.fwhm
+    return narrow.fwhm >= WIDEST_FWHM * bin_px and larger and _same(narrow, wide)
 
 
 def _same(fit: TrailFit, other: TrailFit) -> bool:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nebulift.streaks.band import Ends
 from nebulift.streaks.burnt_stars import BurntStars
+from nebulift.streaks.fans import meeting_of
 from nebulift.streaks.profile import TrailFit
 from nebulift.streaks.tilt import across_map, line_snr
 
@@ -21,6 +22,7 @@ ARM_SHARE = 0.35  # of the S/N of the line between the same distances from the s
 BRIGHTER = 2.0  # than a known spike is none of another star, as the brightest stars are known
 SPIDER_DEG = 1.5  # by so much spikes of one spider may differ from its angles
 SHORT_SHARE = 0.35  # of the diagonal
+WITHIN_SHARE = 0.1  # of its length, from an end: a line that only begins at a star does not cross it
 BORDER_PX = 8.0  # in pixels of the map
 
 Maps = tuple[NDArray[np.int16], NDArray[np.bool_], int]  # flat, covered, pixels of the first a pixel of the second
@@ -112,6 +114,21 @@ def within_map(ends: Ends, shape: tuple[int, int]) -> Ends | None:
     if stop <= start:
         return None
     return ends[0] + start * run, ends[1] + start * rise, ends[0] + stop * run, ends[1] + stop * rise
+
+
+def crosses_spike(trail: TrailFit, spike: TrailFit) -> bool:
+    """True when the line crosses a known spike at a spider's angle where both are hidden: at its star, as its twin."""
+    apart = (_angle_deg(trail) - _angle_deg(spike)) % 180.0
+    if trail.snr > BRIGHTER * spike.snr or min(abs(apart - turn) for turn in TURNS_DEG) > SPIDER_DEG:
+        return False
+    return all(_is_hidden_at(line, meeting_of(trail, spike)) for line in (trail, spike))
+
+
+def _is_hidden_at(line: TrailFit, point: tuple[float, float]) -> bool:
+    """True when a star covers the line at the point, which lies on it, and not at its ends."""
+    run, rise = line.x1 - line.x0, line.y1 - line.y0
+    at = ((point[0] - line.x0) * run + (point[1] - line.y0) * rise) / (run**2 + rise**2)
+    return WITHIN_SHARE < at < 1.0 - WITHIN_SHARE and bool(np.isnan(line.along[int(at * len(line.along))]))
 
 
 def _comes_in(fit: TrailFit, shape: tuple[int, int]) -> bool:

@@ -10,6 +10,7 @@ from nebulift.streaks.along import fades_from, is_concave, is_cusped, is_level
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
+SPIKE, GALAXY = "diffraction spike", "edge-on galaxy"
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
 AXIS_SLACK_SHARE, SURE_AXIS_SNR = 0.004, 40.0  # of its length: a quarter of a degree; bright lines lean or do not
 AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
@@ -18,6 +19,9 @@ BORDER_LENGTH_SHARE = 0.6
 # the direction of faint and short ones is less well known
 FAINT_AXIS_PX, FAINT_AXIS_SNR, FAINT_SHORT_AXIS_SNR = 6.0, 12.0, 40.0
 BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
+# columns do not lean by more than they are wide; only of short ones is the width too uncertain to say so
+LONG_BLEEDING_SHARE, BLEEDING_FWHM = 0.35, 4.0
+BURNT_SIGMA = 1000.0  # half of what the map holds: such a column is burnt out itself, wherever its star is
 BORDER_PX = 12.0  # lines along the border of the frame: residues of the background, dither and amplifier edges
 SPIKE_REACH_FWHM = 2.0  # a spike goes through the middle of its star
 UNKNOWN_FWHM_PX = 4.0
@@ -43,6 +47,8 @@ CUSPED_FWHM = 1.5  # of the stars
 # seen exactly from the side they are twenty times as long as wide: what is longer, and as sharp as the stars, is none
 GALAXY_MAX_ASPECT, SHARP_FWHM = 40.0, 1.3
 GALAXY_SIGMA = 4.0
+# where the core is so bright that it is covered, and the rest far wider than the stars, it is one by less
+HIDDEN_CORE, HIDDEN_CORE_FWHM, HIDDEN_CORE_SIGMA = 0.1, 2.0, 2.5
 GALAXY_DROP = 0.8  # of the mean height, from the middle to the ends
 SPINDLE_FWHM = 3.0  # an aircraft at 10 km is blurred to five pixels by a telescope of 200 mm at 1 m focal length
 SPINDLE_MARGIN = 0.02
@@ -70,12 +76,10 @@ def veto(
     ends = (trail.x0, trail.y0, trail.x1, trail.y1)
     reasons: dict[str, Callable[[], bool]] = {
         "border of the frame": lambda: _along_border(ends, shape_px),
-        "diffraction spike": lambda: (
+        SPIKE: lambda: (
             _is_spike(trail, shape_px, (stars, burnt), has_other_arms) or _comes_in_from_border(trail, shape_px, stars)
         ),
-        "edge-on galaxy": lambda: (
-            _is_galaxy(trail, star_fwhm_px(stars)) or _is_wide_spindle(trail, ends, shape_px, stars)
-        ),
+        GALAXY: lambda: _is_galaxy(trail, star_fwhm_px(stars)) or _is_wide_spindle(trail, ends, shape_px, stars),
         "trailed stars in a row": lambda: _is_row_of_trailed_stars(trail, ends, stars),
     }
     return next((reason for reason, is_met in reasons.items() if is_met()), None)
@@ -94,7 +98,11 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
         return "row or column of the sensor"
     bleeding = _places_on(trail, burnt.x_px, burnt.y_px, burnt.reach_px)
     beyond = STAR_BEYOND_SHARE
-    if across < BLEEDING_SHARE * length and ((bleeding > -beyond) & (bleeding < 1.0 + beyond)).any():
+    lean = BLEEDING_SHARE * length
+    if length > LONG_BLEEDING_SHARE * np.hypot(*shape_px):
+        lean = min(lean, BLEEDING_FWHM * trail.fwhm)
+    from_star = across < lean and bool(((bleeding > -beyond) & (bleeding < 1.0 + beyond)).any())
+    if from_star or (trail.ridge_sigma > BURNT_SIGMA and across < BLEEDING_FWHM * trail.fwhm):
         return "charge that bleeds from a burnt-out star"
     return None
 
@@ -207,7 +215,10 @@ def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
     x = place[known] - place[known].mean()
     slope = float((x * height).sum() / max((x**2).sum(), 1e-9))
     error = float(np.sqrt(((height - height.mean() - slope * x) ** 2).mean() / max((x**2).sum(), 1e-9)))
-    return slope < -GALAXY_SIGMA * error and -slope * 0.5 > GALAXY_DROP * float(height.mean())
+    hidden_core = trail.fwhm > HIDDEN_CORE_FWHM * fwhm_px > 0.0 and not known[place < HIDDEN_CORE].any()
+    return slope < -(HIDDEN_CORE_SIGMA if hidden_core else GALAXY_SIGMA) * error and -slope * 0.5 > GALAXY_DROP * float(
+        height.mean()
+    )
 
 
 def _without_outliers(heights: NDArray[np.float64]) -> NDArray[np.float64]:

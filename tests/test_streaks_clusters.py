@@ -1,0 +1,67 @@
+"""Lines among crowded stars, and lines that are told by being one pixel wide or as bright as the map goes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from skies import NOISE_ADU, SKY_ADU, see
+from test_streaks_company import EVEN, arm, line
+
+from benchmarks.lookalikes import LOOKALIKES
+from nebulift.exposure import Exposure
+from nebulift.frame import frame_from_array
+from nebulift.simulate import add_streak, star_field
+from nebulift.streaks.along import is_beaded
+from nebulift.streaks.conditions import weakness
+from nebulift.streaks.spikes import crosses_spike
+from nebulift.streaks.tracks import is_cosmic_ray
+
+BEADS = np.where(np.arange(48) % 6 < 2, 20.0, 2.0)
+HIDDEN = np.where(abs(np.arange(48) - 23.5) < 4, np.nan, 2.0)
+
+
+def test_a_row_of_stars_goes_up_and_down_within_the_width_of_a_star_and_a_tumbling_light_does_not():
+    tumbling = 5.0 + 4.5 * np.sin(np.linspace(0.0, 12.0, 48))
+    assert is_beaded(BEADS, 2)
+    assert not is_beaded(tumbling, 2)
+    assert not is_beaded(np.where(np.arange(48) % 12 == 5, 40.0, EVEN), 2)  # some stars on its line
+
+
+@pytest.mark.parametrize(("crowded", "reason"), [("sparse", None), ("crowded", "row of stars")])
+def test_rows_of_stars_are_told_where_stars_are_crowded(crowded, reason):
+    row = replace(line(100.0, 100.0, 170.0, 100.0, BEADS), ridge_sigma=8.0)
+    assert weakness(row, crowded, 3.0) == reason
+
+
+@pytest.mark.parametrize("seed", [78])
+def test_a_globular_cluster_holds_no_trail(seed):
+    assert see(LOOKALIKES["globular clusters"](seed)[0]).streaks == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_trail_through_a_crowded_field_is_found(seed):
+    field = star_field(900, 900, density_per_mpx=3000.0, seed=seed)
+    pixels, _ = add_streak(field, (0.0, 200.0 + 100 * seed, 899.0, 700.0), peak_sigma=3.0, seed=seed)
+    assert len(see(pixels).streaks) == 1
+
+
+@pytest.mark.parametrize(
+    ("turn_deg", "along", "is_twin"), [(90.0, HIDDEN, True), (75.0, HIDDEN, False), (90.0, EVEN, False)]
+)
+def test_the_twin_of_a_spike_crosses_it_at_its_star_at_a_spider_s_angle(turn_deg, along, is_twin):
+    spike, other = (arm((300.0, 300.0), angle, -80.0, 80.0, along) for angle in (20.0, 20.0 + turn_deg))
+    assert crosses_spike(other, spike) == is_twin
+
+
+@pytest.mark.parametrize(("width_px", "is_track"), [(0.3, True), (1.27, False)])
+@pytest.mark.parametrize("angle_deg", [11.0, 52.0])
+def test_a_track_of_a_cosmic_ray_is_one_pixel_wide(width_px, is_track, angle_deg):
+    """The light of a meteor came through the telescope: it is as wide as stars of FWHM 3."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[0:300, 0:400]
+    cos, sin = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    along, across = (x - 200) * cos + (y - 150) * sin, (y - 150) * cos - (x - 200) * sin
+    light = 10.0 * NOISE_ADU * np.exp(-0.5 * (across / width_px) ** 2) * (np.abs(along) < 80.0)
+    pixels = np.rint(SKY_ADU + light + rng.normal(0.0, NOISE_ADU, light.shape)).astype(np.uint16)
+    seen = line(200 - 80 * cos, 150 - 80 * sin, 200 + 80 * cos, 150 + 80 * sin)
+    assert is_cosmic_ray(seen, frame_from_array(pixels, Exposure()), 3.0) == is_track
