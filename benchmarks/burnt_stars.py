@@ -39,9 +39,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fields", type=int, default=2)
     asked = parser.parse_args()
-    print(
-        "| full wells | stars a Mpx | n | measured | FWHM over truth | within 3 % | elongation |\n|---|---|---|---|---|---|---|"
-    )
+    print("| full wells | stars a Mpx | n | measured | FWHM over truth | within 3 % | elongation |")
+    print("|---|---|---|---|---|---|---|")
     for full_wells in FULL_WELLS:
         for density in DENSITIES:
             rows = []
@@ -58,10 +57,8 @@ def main():
             ranges = " | ".join(f"{np.median(one):.3f} ({one.min():.3f}-{one.max():.3f})" for one in (fwhm, elongation))
             width, long = ranges.split(" | ")
             near = int((np.abs(fwhm - 1.0) < 0.03).sum())
-            print(
-                f"| {full_wells:.0f} | {density} | {len(rows)} | {len(measured)} | {width} | {near} | {long} |",
-                flush=True,
-            )
+            counts = f"{len(rows)} | {len(measured)}"
+            print(f"| {full_wells:.0f} | {density} | {counts} | {width} | {near} | {long} |", flush=True)
 
 
 if __name__ == "__main__":
