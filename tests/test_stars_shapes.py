@@ -14,7 +14,7 @@ from nebulift.simulate import star_field
 from nebulift.simulate.evidence import star_widths
 from nebulift.simulate.tracking import drift
 from nebulift.stars.fluxes import circle_flux, core_flux, half_flux_radius
-from nebulift.stars.moments import FWHM_PER_SIGMA, moments
+from nebulift.stars.moments import FWHM_PER_SIGMA, half_maximum_masks, moments
 from nebulift.stars.profile_fit import fit_profiles
 from nebulift.stars.stamps import known_median
 
@@ -226,3 +226,13 @@ def test_the_light_of_wide_stars_does_not_hang_on_the_sky_beneath_them():
     assert len(here) > 8
     slope = np.polyfit(even.x_px[here] / 1200, uneven.flux_adu[there] / even.flux_adu[here], 1)[0]
     assert abs(slope) < 0.08
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (0.7, -0.4), (-0.7, 0.4), (0.4, 0.7)])
+def test_of_a_ring_the_lit_part_is_taken_though_its_very_middle_is_dark(x, y):
+    down, across = np.mgrid[-8:9, -8:9]
+    distance = np.hypot(down - y, across - x)
+    ring = np.exp(-0.5 * ((distance - 3.0) / 0.8) ** 2).astype(np.float32)[None]
+    shapes = moments(ring, half_maximum_masks(ring))
+    assert shapes.elongation[0] < 1.15
+    assert (shapes.x[0], shapes.y[0]) == pytest.approx((x, y), abs=0.3)

@@ -60,15 +60,19 @@ def moments(stamps: NDArray[np.float32], connected: NDArray[np.bool_]) -> Shapes
 
 
 def half_maximum_masks(stamps: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """For each cut-out the pixels above half of its middle's height that hang together with the middle."""
+    """For each cut-out the pixels above half of its middle's height that hang together with the middle.
+
+    The middle is the brightest of the 3 x 3 pixels there: the very middle of a ring may be its hole.
+    """
     half = stamps.shape[1] // 2
     smooth = np.stack([cv2.GaussianBlur(stamp, (3, 3), 0.85) for stamp in stamps]) if len(stamps) else stamps
-    middle = smooth[:, half - 1 : half + 2, half - 1 : half + 2].max(axis=(1, 2))
-    above = (smooth > 0.5 * middle[:, None, None]).astype(np.uint8)
+    middle = smooth[:, half - 1 : half + 2, half - 1 : half + 2].reshape(len(stamps), 9)
+    above = (smooth > 0.5 * middle.max(axis=1)[:, None, None]).astype(np.uint8)
+    rows, columns = np.divmod(middle.argmax(axis=1), 3)
     masks = np.zeros(stamps.shape, dtype=bool)
-    for mask, binary in zip(masks, above, strict=True):
+    for mask, binary, row, column in zip(masks, above, rows, columns, strict=True):
         _, labels = cv2.connectedComponents(binary, connectivity=4)
-        own = labels[half, half]
+        own = labels[half - 1 + row, half - 1 + column]
         mask[:] = labels == own if own else False
     return masks
 
