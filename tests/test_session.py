@@ -292,6 +292,11 @@ class TestTheState:
         with pytest.raises((KeyError, TypeError, ValueError)):
             GroupState.from_json({"group": "group", "last_at": None, "frames": 3, "reference": []})
 
+    def test_a_state_of_other_eyes_is_refused_whose_light_has_another_scale(self, field):
+        record = after_clean_frames(field).to_json()
+        with pytest.raises(ValueError, match="version 5 of the eyes"):
+            GroupState.from_json(record | {"detector_version": 5})
+
 
 class TestHindsight:
     def look_back(self, field, transparencies):

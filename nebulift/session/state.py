@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nebulift.almanac import airmass_of
 from nebulift.assessment import TRAILED_COHERENCE, seen_elongation
 from nebulift.exposure import Exposure
-from nebulift.measurements import Coverage, Measurements, Stars
+from nebulift.measurements import DETECTOR_VERSION, Coverage, Measurements, Stars
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.sky_map import SkyMap, sky_map_of
 from nebulift.session.star_match import Match, Motion
@@ -107,11 +107,14 @@ class GroupState:
     is_distrusted: bool = False  # too many frames would be contaminated on weak evidence: said once
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"history": [list(astuple(frame)) for frame in self.history]}  # names would double it
+        scalars = [list(astuple(frame)) for frame in self.history]  # names would double it
+        return asdict(self) | {"history": scalars, "detector_version": DETECTOR_VERSION}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
         """The state. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for a record of another version."""
+        if record["detector_version"] != DETECTOR_VERSION:
+            raise ValueError(f"measured by version {record['detector_version']} of the eyes: no frame of now compares")
         catalogue = record["catalogue"]
         return cls(
             record["group"],
