@@ -327,7 +327,7 @@ def _decide(
 def _state(measured: Measured, sessions: MutableMapping[str, GroupState] | None) -> GroupState | None:
     if sessions is None:
         return None
-    group = group_key(measured.exposure, measured.shape)
+    group = group_key(measured.exposure, measured.shape, measured.measurements.sky)
     state = sessions.get(group)
     if state is None:
         return GroupState(group)
