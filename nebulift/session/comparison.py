@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nebulift.assessment import SEEN_BLUR_PX, seen_width_px
 from nebulift.cells import cells_of
 from nebulift.judgement import SessionContext
+from nebulift.session.covered_side import side_of
 from nebulift.session.edge import believed, edge_of
 from nebulift.session.fine_change import Light, fine_change
 from nebulift.session.glimpse import Glimpse
@@ -83,6 +84,8 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     brighter = None if sky is None else float((sky.patches > 0).mean())
     hidden = (extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0)
     covered = max(darker or 0.0, brighter or 0.0, *hidden)
+    faded = fading(state.catalogue, glimpse, match, raw)
+    towards = side_of(seen_edge, extinct, sky, faded)
     context = SessionContext(
         group=state.group,
         frames_before=state.frames,
@@ -97,10 +100,12 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         edge_fraction=seen_edge.share if seen_edge else None,
         edge_deg=edge.angle_deg if edge else None,
         edge_evidence=edge.evidence if edge else 0.0,
-        fading=fading(state.catalogue, glimpse, match, raw),
+        fading=faded.share if faded else None,
+        fading_deg=faded.towards_deg if faded else None,
         brighter_fraction=brighter,
         darker_fraction=darker,
         covered_fraction=covered,
+        covered_deg=towards,
         fine_sigma=fine.height_sigma if fine else None,
         fine_certainty=fine.certainty_sigma if fine else None,
         fine_cells=cells_of(fine.cells) if fine else (),
@@ -114,7 +119,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         static_trails=_static_trails(state, glimpse),
         static_patch=_has_static_patch(state.history, now),
         static_tear=_has_static_tear(state.history, now),
-        trends=trends(state.history, replace(now, transparency=raw, covered=covered)),
+        trends=trends(state.history, replace(now, transparency=raw, covered=covered, covered_deg=towards)),
         **rows,
     )
     return context, match

@@ -46,7 +46,15 @@ def transparency(
     return value, MEDIAN_ERROR * scatter / math.sqrt(len(ratios))
 
 
-def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Fading:
+    """A plane through the stars' light."""
+
+    share: float  # of their light, lost from the best border of the field to the worst beyond chance
+    towards_deg: float  # the worst, from x towards y
+
+
+def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None) -> Fading | None:
     """Share of the stars' light lost from the best border of the field to the worst, beyond chance; by a plane.
 
     A soft edge (a dome, haze above a horizon) has no cells of its own, and where lamps light it the sky is silent too.
@@ -68,7 +76,8 @@ def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, r
     covariance = np.linalg.inv(terms[use].T @ terms[use]) * float((left[use] ** 2).sum() / (use.sum() - 3))
     fall, best = float(np.abs(plane[1:]).sum()), float(plane[0] + np.abs(plane[1:]).sum() / 2.0)
     error = math.sqrt(max(float(covariance[1, 1] + covariance[2, 2]), 0.0))
-    return max(fall - PLANE_ERRORS * error, 0.0) / max(best, 1e-6)  # a plane through few stars always leans a little
+    share = max(fall - PLANE_ERRORS * error, 0.0) / max(best, 1e-6)  # a plane through few stars always leans a little
+    return Fading(share, math.degrees(math.atan2(-plane[2], -plane[1])))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
