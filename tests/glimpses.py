@@ -87,7 +87,14 @@ def seen_next(
     context, match = compare(state, glimpse, now)
     transparency = context.raw_transparency if state.catalogue else 1.0
     moment = BEGIN + timedelta(minutes=5 * state.frames)
-    now = replace(now, transparency=transparency, covered=context.covered_fraction, covered_deg=context.covered_deg)
+    now = replace(
+        now,
+        transparency=transparency,
+        covered=context.covered_fraction,
+        covered_deg=context.covered_deg,
+        edge_deg=context.edge_deg,
+        edge_evidence=context.edge_evidence,
+    )
     return context, updated(state, glimpse, now, match, label, moment)
 
 

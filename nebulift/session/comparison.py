@@ -67,13 +67,17 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         rows["noise_ratio"] = None
     motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
     maps = _maps_alike(state, motion)
+    added = (now.sky_adu - min(frame.sky_adu for frame in reference)) / glimpse.noise_adu if reference else 0.0
     sky, early = None, None
     if not clouded and (shift or 0.0) < MAX_MAP_SHIFT:
         newest = (maps or state.sky_maps)[-NEWEST_MAPS:]
         sky = sky_change([one.packed for one in newest], glimpse, flipped=not maps)
         early = sky_change([one.packed for one in maps[:FIRST_MAPS]], glimpse) if len(maps) > NEWEST_MAPS else None
     light = Light(
-        rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0, (sky.tilt_sigma if sky else None) or 0.0
+        rows.get("noise_ratio") or 1.0,
+        rows.get("transparency") or 1.0,
+        (sky.tilt_sigma if sky else None) or 0.0,
+        added,
     )
     fine = None if sky is None else fine_change(maps, glimpse, motion, light)
     stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw)

@@ -33,6 +33,7 @@ HALOS = ((1.0, 2), (4.0, 4))  # (height in noise of one pixel from which, cells 
 BORDER_CELLS = 2
 STEADY = 0.05  # to which light and transparency are known
 CURVED_SHARE = 0.05  # of what the sky rises more than before: the Moon's and dawn's slopes are curved
+DUST_SHARE = 0.03  # of light that is added: so much of it dust takes, and under a dark sky none of that was seen
 RIDGE = 0.8  # quantile of the heights of its cells
 LEAST_SIGMA = 0.005  # of one raw pixel: what rounding to steps of a map leaves
 
@@ -44,6 +45,7 @@ class Light:
     noise_ratio: float = 1.0
     transparency: float = 1.0
     tilt_sigma: float = 0.0  # see ``SkyChange``
+    added_sigma: float = 0.0  # by which the sky is brighter, noise of one pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +88,7 @@ def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None,
     )
     known &= _away_from_borders() & _far_from_lights(np.maximum(np.abs(reference), np.abs(now) - MOST_HEIGHT_SIGMA))
     left = np.where(known, np.maximum(now - high, 0.0) + np.minimum(now - low, 0.0), 0.0)
-    least = MIN_HEIGHT_SIGMA + CURVED_SHARE * light.tilt_sigma
+    least = MIN_HEIGHT_SIGMA + CURVED_SHARE * light.tilt_sigma + DUST_SHARE * max(light.added_sigma, 0.0)
     return _most_certain(left, left / _noise(stack - reference, glimpse.residual_noise), least)
 
 

@@ -12,6 +12,7 @@ from nebulift.session.star_match import Match, squared_distances
 from nebulift.session.state import Catalogue
 
 MIN_FLUX_STARS = 2  # that a match of two is no chance has been computed by then (star_match.match_few)
+HEAVIEST = 3  # stars of the greatest weight at least
 FEW_RATIOS = 8  # whose own scatter is no measure of it:
 LEAST_SCATTER = 0.06  # of one star's light, by what subpixels and the air do
 MIN_PLANE_STARS = 8  # three unknowns, and enough beside them to know the scatter
@@ -32,13 +33,17 @@ FAINT_SHARE = 0.1  # of the measured stars: the faintest themselves come and go 
 def transparency(
     catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None
 ) -> tuple[float | None, float | None]:
-    """(median flux ratio of the matched stars, weighted with their light: bright stars tell it best; its error)."""
+    """(median flux ratio of the matched stars, weighted with their light: bright stars tell it best; its error).
+
+    The brightest weighs no more than the third: by itself, behind a branch, it is not the light of the frame.
+    """
     if catalogue is None or match is None or len(match.frame) < MIN_FLUX_STARS:
         return None, None
     before = catalogue.fluxes()[match.reference]
     ratios = glimpse.flux_adu[match.frame] / before
     order = np.argsort(ratios)
-    weight = np.cumsum(np.sqrt(before[order]))
+    weights = np.sqrt(before[order])
+    weight = np.cumsum(np.minimum(weights, np.sort(weights)[-HEAVIEST:][0]))
     value = float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
     scatter = 1.4826 * float(np.median(np.abs(ratios - value)))
     if len(ratios) < FEW_RATIOS:
@@ -107,18 +112,29 @@ def seen_stars(
     height, width = glimpse.shape_px
     margin = 3.0 * ABSENT_PX
     inside = (expected > margin).all(axis=1) & (expected[:, 0] < width - margin) & (expected[:, 1] < height - margin)
-    nearest = np.sqrt(squared_distances(expected, glimpse.present).min(axis=1, initial=np.inf))
+    apart = squared_distances(expected, glimpse.present)
+    nearest = np.sqrt(apart.min(axis=1, initial=np.inf))
     # a star can only be missed where the frame shows others that should be fainter
-    bright = inside & (raw * catalogue.fluxes() > SURELY_SEEN * np.quantile(glimpse.flux_adu, FAINT_SHARE))
-    ratio[bright & np.isnan(ratio) & (nearest > ABSENT_PX)] = 0.0
+    faint, light = float(np.quantile(glimpse.flux_adu, FAINT_SHARE)), raw * catalogue.fluxes()
+    bright, unknown = inside & (light > SURELY_SEEN * faint), np.isnan(ratio)
+    ratio[bright & unknown & (nearest > ABSENT_PX)] = 0.0
+    # what is there without a measured light, behind stars that have one, is too faint for it; before them, burnt out
+    brightest = int(squared_distances(glimpse.stars[:1], glimpse.present).argmin())
+    dim = bright & unknown & (nearest <= ABSENT_PX) & (apart.argmin(axis=1) > brightest)
+    ratio[dim] = faint / light[dim]
     return SeenStars(ratio, expected, inside, bright & (np.arange(len(ratio)) < SURE_STARS), (height, width))
 
 
 def absent_share(stars: SeenStars) -> float | None:
-    """Share of the brightest stars that are absent; ``None``: there are too few of them."""
-    if stars.sure.sum() < MIN_SURE_STARS:
+    """Share of the brightest stars that are absent, less what so few of them err more than sixty would; ``None``: there
+    are too few of them.
+    """
+    counted = int(stars.sure.sum())
+    if counted < MIN_SURE_STARS:
         return None
-    return float((stars.sure & (stars.ratio == 0.0)).sum() / stars.sure.sum())
+    share = float((stars.sure & (stars.ratio == 0.0)).sum()) / counted
+    error = math.sqrt(share * (1.0 - share))  # of one star; binomial
+    return max(share - error * (1.0 / math.sqrt(counted) - 1.0 / math.sqrt(SURE_STARS)), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
