@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nebulift.cells import labelled_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
-from nebulift.session.sky_map import SkyMap, unpacked_map, unpacked_residual
+from nebulift.session.sky_map import SkyMap, median_map, unpacked_map, unpacked_residual
 from nebulift.session.star_match import Motion
 from nebulift.sky import continued, interpolated
 
@@ -79,7 +79,7 @@ def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None,
     stack = np.stack([_fine_map(one) for one in kept])
     known = np.isfinite(glimpse.residual) & np.isfinite(stack).all(axis=0)
     stack = np.where(known, stack, 0.0)
-    now, reference = np.where(known, _fine(sky + glimpse.residual), 0.0), np.asarray(np.median(stack, axis=0))
+    now, reference = np.where(known, _fine(sky + glimpse.residual), 0.0), median_map(list(stack))
     weak, strong = sorted(
         (min(light.transparency, 1.0) / light.noise_ratio * (1.0 - STEADY), light.noise_ratio * (1.0 + STEADY))
     )

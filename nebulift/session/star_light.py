@@ -151,15 +151,13 @@ def extinction(stars: SeenStars) -> Extinct | None:
     cell = (stars.places[:, 1] * EXTINCT_ROWS / height).astype(int).clip(0, EXTINCT_ROWS - 1) * EXTINCT_COLUMNS
     cell += (stars.places[:, 0] * EXTINCT_COLUMNS / width).astype(int).clip(0, EXTINCT_COLUMNS - 1)
     extinct = np.zeros(EXTINCT_ROWS * EXTINCT_COLUMNS, dtype=bool)
-    judged = 0
-    for number in range(len(extinct)):
-        own = stars.ratio[stars.known & (cell == number)]
-        if len(own) >= MIN_CELL_STARS:
-            judged += 1
-            extinct[number] = float(np.median(own)) < EXTINCT_RATIO
-    if judged < EXTINCT_ROWS * EXTINCT_COLUMNS // 4:
+    ratio, cell = stars.ratio[stars.known], cell[stars.known]
+    judged = np.flatnonzero(np.bincount(cell, minlength=len(extinct)) >= MIN_CELL_STARS)
+    if len(judged) < EXTINCT_ROWS * EXTINCT_COLUMNS // 4:
         return None
+    for number in judged:
+        extinct[number] = float(np.median(ratio[cell == number])) < EXTINCT_RATIO
     together = large_regions(
         extinct.reshape(EXTINCT_ROWS, EXTINCT_COLUMNS), 2, connectivity=8
     )  # one alone may be chance
-    return Extinct(float(together.sum()) / judged, cells_of(together))
+    return Extinct(float(together.sum()) / len(judged), cells_of(together))
