@@ -6,9 +6,10 @@ And through how much air a target was seen: asked for every frame, so without as
 import math
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+SHORTLY_S = 600.0  # in which the altitude of what rises grows by up to two degrees
 TWILIGHT_DEG = -18.0  # Sun higher than this: astronomical twilight
 LIT_ENOUGH = 0.1  # a thinner crescent does not light a sky
 LOWEST_DEG = 10.0  # nearer the horizon nobody images, and a header that says so has its place or its clock wrong
@@ -22,6 +23,8 @@ class SkyBodies:
     sun_altitude_deg: float
     moon_altitude_deg: float
     moon_lit: float  # share of the disc, 0..1
+    sun_is_rising: bool
+    moon_is_rising: bool  # until it culminates
 
 
 @lru_cache(maxsize=256)  # looking back on a night asks for each frame again
@@ -38,7 +41,6 @@ def sky_bodies(at: datetime, latitude_deg: float, longitude_deg: float) -> SkyBo
 
 def _bodies(at: datetime, latitude_deg: float, longitude_deg: float) -> SkyBodies:
     import astropy.units as u  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
     from astropy.coordinates import AltAz, EarthLocation, get_body  # noqa: PLC0415
     from astropy.time import Time  # noqa: PLC0415
     from astropy.utils import iers  # noqa: PLC0415
@@ -48,13 +50,15 @@ def _bodies(at: datetime, latitude_deg: float, longitude_deg: float) -> SkyBodie
         iers.conf.set_temp("auto_max_age", None),  # a table that nobody has renewed for years is good to arcminutes
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
     ):
-        time = Time(at.astimezone(UTC).replace(tzinfo=None), scale="utc")
+        moments = [at.astimezone(UTC).replace(tzinfo=None) + timedelta(seconds=later) for later in (0.0, SHORTLY_S)]
+        time = Time(moments, scale="utc")
         place = EarthLocation(lat=latitude_deg * u.deg, lon=longitude_deg * u.deg)
         frame = AltAz(obstime=time, location=place)
         sun, moon = get_body("sun", time, place), get_body("moon", time, place)
-        apart = sun.separation(moon, origin_mismatch="ignore").radian
-        altitudes = [float(body.transform_to(frame).alt.deg) for body in (sun, moon)]
-    return SkyBodies(altitudes[0], altitudes[1], float((1.0 - np.cos(apart)) / 2.0))
+        apart = float(sun[0].separation(moon[0], origin_mismatch="ignore").radian)
+        altitudes = [[float(alt) for alt in body.transform_to(frame).alt.deg] for body in (sun, moon)]
+    (sun_now, sun_then), (moon_now, moon_then) = altitudes
+    return SkyBodies(sun_now, moon_now, (1.0 - math.cos(apart)) / 2.0, sun_then > sun_now, moon_then > moon_now)
 
 
 def airmass_of(at: datetime, latitude_deg: float, longitude_deg: float, ra_deg: float, dec_deg: float) -> float | None:
@@ -75,9 +79,25 @@ def airmass_of(at: datetime, latitude_deg: float, longitude_deg: float, ra_deg: 
 
 
 def light_in_the_sky(bodies: SkyBodies) -> str:
-    """Which of the two lights the sky, or that neither does."""
+    """Which of the two lights the sky, and whether it rises, or that neither does."""
     if bodies.sun_altitude_deg > TWILIGHT_DEG:
-        return f"twilight (Sun {bodies.sun_altitude_deg:.0f} deg)"
-    if bodies.moon_altitude_deg > 0.0 and bodies.moon_lit >= LIT_ENOUGH:
-        return f"the Moon ({bodies.moon_lit:.0%} lit, {bodies.moon_altitude_deg:.0f} deg high)"
+        return f"twilight (Sun {bodies.sun_altitude_deg:.0f} deg, {_course_of(is_rising=bodies.sun_is_rising)})"
+    if _has_moon(bodies):
+        how = f"{bodies.moon_lit:.0%} lit, {bodies.moon_altitude_deg:.0f} deg high"
+        return f"the Moon ({how}, {_course_of(is_rising=bodies.moon_is_rising)})"
     return "neither Moon nor twilight"
+
+
+def cause_of_light(bodies: SkyBodies) -> str | None:
+    """What a sky that has become brighter is called: only what rises makes it so."""
+    if bodies.sun_altitude_deg > TWILIGHT_DEG:
+        return "dawn" if bodies.sun_is_rising else None
+    return "moonrise" if _has_moon(bodies) and bodies.moon_is_rising else None
+
+
+def _has_moon(bodies: SkyBodies) -> bool:
+    return bodies.moon_altitude_deg > 0.0 and bodies.moon_lit >= LIT_ENOUGH
+
+
+def _course_of(*, is_rising: bool) -> str:
+    return "rising" if is_rising else "sinking"

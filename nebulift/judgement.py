@@ -21,6 +21,7 @@ class Course:
     best: float
     now: float
     is_slow: bool  # grew from frame to frame
+    first: float  # of the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,10 @@ class Trends:
     wider: Course | None = None  # FWHM, pixels
     longer: Course | None = None  # elongation
     dimmer: Course | None = None  # transparency
-    covered: Course | None = None  # 1 + share of the field
+    covered: Course | None = None  # share of the field
+    covered_deg: float | None = None  # the side from which all the while, from x towards y
+    brighter: Course | None = None  # light in the sky: square of its noise
+    halo: Course | None = None  # share of the stars' light in halos
     direction: float | None = None  # mean resultant length (0..1) of the stars' directions in the elongated frames
     is_rising: bool = False  # more of the field is covered than in the frame before, and there it had begun
 
@@ -62,9 +66,11 @@ class SessionContext:
     edge_deg: float | None = None  # from the free side to the covered one, of the most likely line, sure or not
     edge_evidence: float = 0.0  # for it: natural logarithm of a likelihood ratio
     fading: float | None = None  # share of the stars' light lost from the best to the worst border of the field
+    fading_deg: float | None = None  # towards the worst
     brighter_fraction: float | None = None  # of the field: sky brighter than the session's map
     darker_fraction: float | None = None
     covered_fraction: float = 0.0  # of the field: behind something, by stars or by the sky
+    covered_deg: float | None = None  # from the middle of the field towards it, from x towards y; ``None``: all around
     fine_sigma: float | None = (
         None  # height of faint structure that was not there before, noise of one pixel; < 0: dark
     )

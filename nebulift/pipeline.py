@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.almanac import light_in_the_sky, sky_bodies
+from nebulift.almanac import SkyBodies, cause_of_light, light_in_the_sky, sky_bodies
 from nebulift.assessment import UNPROVEN
 from nebulift.classifier import Classifier
 from nebulift.cv_prefilter import Analysis, ArtifactDetector
@@ -228,14 +228,18 @@ def lit(findings: tuple[Finding, ...], exposure: Exposure) -> tuple[Finding, ...
     if not any(finding.kind is Kind.GRADIENT and finding.severity >= NOTICEABLE_SEVERITY for finding in findings):
         return findings
     try:
-        light = light_in_the_sky(sky_bodies(at, latitude, longitude))
+        bodies = sky_bodies(at, latitude, longitude)
     except (ImportError, OSError, ValueError) as error:
         log.warning("where Sun and Moon stand is not known: %s", error)  # an explanation less, the verdict stands
         return findings
-    return tuple(
-        replace(finding, text=f"{finding.text}; in the sky: {light}") if finding.kind is Kind.GRADIENT else finding
-        for finding in findings
-    )
+    return tuple(_lit(finding, bodies) if finding.kind is Kind.GRADIENT else finding for finding in findings)
+
+
+def _lit(finding: Finding, bodies: SkyBodies) -> Finding:
+    """What rises while the sky gets brighter than it was is its cause by name; else it is only told."""
+    cause = cause_of_light(bodies) if finding.evidence.get("noise_ratio", 1.0) > 1.0 else None
+    named = f"{cause}: " if cause else ""
+    return replace(finding, text=f"{named}{finding.text}; in the sky: {light_in_the_sky(bodies)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -254,6 +258,7 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
         scalars,
         transparency=transparency,
         covered=context.covered_fraction,
+        covered_deg=context.covered_deg and round(context.covered_deg),
         edge_deg=context.edge_deg,
         edge_evidence=round(context.edge_evidence, 1),
         fine_row=_middle([row for row, _ in context.fine_cells]),
@@ -327,7 +332,7 @@ def _decide(
 def _state(measured: Measured, sessions: MutableMapping[str, GroupState] | None) -> GroupState | None:
     if sessions is None:
         return None
-    group = group_key(measured.exposure, measured.shape)
+    group = group_key(measured.exposure, measured.shape, measured.measurements.sky)
     state = sessions.get(group)
     if state is None:
         return GroupState(group)

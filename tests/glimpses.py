@@ -86,8 +86,16 @@ def seen_next(
     now = now or scalars(glimpse)
     context, match = compare(state, glimpse, now)
     transparency = context.raw_transparency if state.catalogue else 1.0
-    at = BEGIN + timedelta(minutes=5 * state.frames)
-    return context, updated(state, glimpse, replace(now, transparency=transparency), match, label, at)
+    moment = BEGIN + timedelta(minutes=5 * state.frames)
+    now = replace(
+        now,
+        transparency=transparency,
+        covered=context.covered_fraction,
+        covered_deg=context.covered_deg,
+        edge_deg=context.edge_deg,
+        edge_evidence=context.edge_evidence,
+    )
+    return context, updated(state, glimpse, now, match, label, moment)
 
 
 def after_clean_frames(field: Field, frames: int = 8, **same: Any) -> GroupState:
@@ -97,3 +105,23 @@ def after_clean_frames(field: Field, frames: int = 8, **same: Any) -> GroupState
         shift = tuple(field.rng.uniform(-12, 12, 2))
         _, state = seen_next(state, field.glimpse(shift=shift, **same))
     return state
+
+
+def at(minutes: float) -> str:
+    """The time so many minutes after the first frame, as scalars hold it."""
+    return (BEGIN + timedelta(minutes=minutes)).isoformat()
+
+
+def night(field: Field, frames: list[tuple[dict[str, Any], dict[str, Any]]], **usual: Any) -> SessionContext:
+    """The context of the last of ``frames``, (glimpse options, scalar changes), five minutes apart and none clean,
+    after eight clean ones with ``usual`` scalars.
+    """
+    state = GroupState("group")
+    for number in range(8):
+        glimpse = field.glimpse()
+        _, state = seen_next(state, glimpse, now=replace(scalars(glimpse), taken_at=at(5 * number), **usual))
+    for number, (look, change) in enumerate(frames, 8):
+        glimpse = field.glimpse(**look)
+        now = replace(scalars(glimpse), taken_at=at(5 * number), **change)
+        context, state = seen_next(state, glimpse, Label.REVIEW, now=now)
+    return context

@@ -9,7 +9,7 @@ from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.time import Time
 from astropy.utils import iers
 
-from nebulift.almanac import SkyBodies, airmass_of, light_in_the_sky, sky_bodies
+from nebulift.almanac import SkyBodies, airmass_of, cause_of_light, light_in_the_sky, sky_bodies
 
 
 def test_the_full_moon_of_january_2024_stands_high_over_germany():
@@ -17,6 +17,8 @@ def test_the_full_moon_of_january_2024_stands_high_over_germany():
     bodies = sky_bodies(datetime(2024, 1, 25, 22, 0, tzinfo=UTC), 50.0, 10.0)
     assert bodies.moon_lit > 0.99
     assert 50.0 < bodies.moon_altitude_deg < 65.0
+    assert bodies.moon_is_rising
+    assert not bodies.sun_is_rising
     assert bodies.sun_altitude_deg < -50.0
 
 
@@ -34,14 +36,16 @@ def test_years_without_earth_rotation_tables_are_no_trouble(year):
 @pytest.mark.parametrize(
     ("bodies", "light"),
     [
-        (SkyBodies(-12.0, 40.0, 0.9), "twilight (Sun -12 deg)"),
-        (SkyBodies(-40.0, 31.0, 0.82), "the Moon (82% lit, 31 deg high)"),
-        (SkyBodies(-40.0, -5.0, 1.0), "neither Moon nor twilight"),
-        (SkyBodies(-40.0, 30.0, 0.02), "neither Moon nor twilight"),
+        (SkyBodies(-12.0, 40.0, 0.9, True, False), ("dawn", "twilight (Sun -12 deg, rising)")),
+        (SkyBodies(-12.0, 40.0, 0.9, False, True), (None, "twilight (Sun -12 deg, sinking)")),
+        (SkyBodies(-40.0, 31.0, 0.82, True, True), ("moonrise", "the Moon (82% lit, 31 deg high, rising)")),
+        (SkyBodies(-40.0, 31.0, 0.82, True, False), (None, "the Moon (82% lit, 31 deg high, sinking)")),
+        (SkyBodies(-40.0, -5.0, 1.0, True, True), (None, "neither Moon nor twilight")),
+        (SkyBodies(-40.0, 30.0, 0.02, True, True), (None, "neither Moon nor twilight")),
     ],
 )
 def test_what_lights_the_sky_is_named(bodies, light):
-    assert light_in_the_sky(bodies) == light
+    assert (cause_of_light(bodies), light_in_the_sky(bodies)) == light
 
 
 @pytest.mark.filterwarnings("ignore")  # times beyond the table of the Earth's rotation

@@ -2,15 +2,13 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pytest
-from glimpses import BEGIN, HEIGHT, NOISE_ADU, WIDTH, Field, after_clean_frames, scalars, seen_next
+from glimpses import HEIGHT, NOISE_ADU, WIDTH, Field, after_clean_frames, scalars, seen_next
 
-from nebulift.exposure import Exposure
 from nebulift.findings import Kind
-from nebulift.session import GroupState, compare, group_key, hindsight, is_over, session_findings, witness_of
+from nebulift.session import GroupState, compare, hindsight, session_findings, witness_of
 from nebulift.session.glimpse import COLUMNS, ROWS
 from nebulift.session.sky_change import sky_change
 from nebulift.verdict import Label, decide
@@ -28,30 +26,6 @@ def worst(context):
 
 def grid():
     return np.mgrid[0.0 : 1.0 : ROWS * 1j, 0.0 : 1.0 : COLUMNS * 1j]
-
-
-class TestGrouping:
-    def test_frames_of_one_target_filter_and_exposure_belong_together(self):
-        one = Exposure(target="M 31", filter_name="L", exposure_s=300.0, gain=100)
-        assert group_key(one, (10, 20)) == group_key(replace(one, pier_side="west"), (10, 20))
-
-    @pytest.mark.parametrize(
-        "change",
-        [{"target": "M 33"}, {"filter_name": "Ha"}, {"exposure_s": 60.0}, {"gain": 0}, {"binning": (2, 2)},
-         {"camera": "another"}],
-    )  # fmt: skip
-    def test_frames_that_differ_in_anything_that_matters_do_not(self, change):
-        one = Exposure(target="M 31", filter_name="L", exposure_s=300.0, gain=100)
-        assert group_key(one, (10, 20)) != group_key(replace(one, **change), (10, 20))
-
-    def test_every_fact_may_be_missing(self):
-        assert group_key(Exposure(), (10, 20)) != group_key(Exposure(), (20, 10))
-
-    def test_an_hour_of_silence_ends_a_session(self):
-        assert not is_over(BEGIN.isoformat(), BEGIN + timedelta(minutes=59))
-        assert is_over(BEGIN.isoformat(), BEGIN + timedelta(minutes=61))
-        assert not is_over(None, BEGIN)
-        assert not is_over(BEGIN.isoformat(), None)
 
 
 class TestWhatIsTheSame:

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from glimpses import BEGIN, Field, after_clean_frames, scalars, seen_next
+from glimpses import BEGIN, HEIGHT, WIDTH, Field, after_clean_frames, scalars, seen_next
 
 from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import SessionContext
 from nebulift.pipeline import changing
 from nebulift.session import FrameScalars, GroupState, compare, session_findings
 from nebulift.session.edge import Edge, believed
+from nebulift.session.star_light import SeenStars, absent_share
 from nebulift.verdict import Label, decide
 
 
@@ -60,6 +61,52 @@ class TestOneFrame:
         cloud = lambda x, y: np.where(np.hypot(x - 0.5, y - 0.5) < 0.15, 0.3, 1.0)  # noqa: E731
         context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=cloud))
         assert context.edge_fraction is None
+
+
+class TestPoorFields:
+    """A dozen stars do not prove an edge in one frame; they do in two."""
+
+    def test_the_second_frame_is_believed(self):
+        field, state = Field(stars=12, seed=6), GroupState("group")
+        looks = [1.0, 1.0, 1.0, behind_a_roof(0.35, 0.1), behind_a_roof(0.4, 0.1)]
+        for number, look in enumerate(looks):
+            glimpse = field.glimpse(transparency=look)
+            now = replace(scalars(glimpse), taken_at=at(5 * number))
+            context, state = seen_next(state, glimpse, Label.CLEAN if number < 3 else Label.REVIEW, now=now)
+        assert context.edge_fraction == pytest.approx(0.4 * 0.9, abs=0.12)
+        assert state.history[3].edge_evidence > 0.0
+
+    def test_one_very_bright_star_behind_a_branch_is_not_the_light_of_the_frame(self):
+        field = Field(stars=12)
+        field.flux[0] = 100.0 * field.flux[1]
+        x, y = field.places[0] / (WIDTH, HEIGHT)
+        branch = lambda here_x, here_y: np.where(np.hypot(here_x - x, here_y - y) < 0.03, 0.2, 1.0)  # noqa: E731
+        context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=branch))
+        assert context.transparency == pytest.approx(1.0, abs=0.06)
+
+    def test_a_star_that_is_there_but_too_faint_to_be_measured_is_dim(self):
+        field = Field(stars=30)
+        state = after_clean_frames(field)
+        whole = field.glimpse()
+        upper = whole.stars[:, 1] < 0.4 * HEIGHT
+        lost = upper & (np.arange(len(upper)) > 0)
+        behind = replace(whole, stars=whole.stars[~lost], flux_adu=whole.flux_adu[~lost])
+        seen = replace(behind, present=np.concatenate([behind.stars, whole.stars[lost]]))
+        context, _ = seen_next(state, seen)
+        assert context.edge_deg == pytest.approx(270.0, abs=25.0)
+        assert context.edge_fraction > 0.15
+
+
+def test_few_bright_stars_are_missed_only_beyond_their_own_chance():
+    def share(counted, absent):
+        ratio = np.where(np.arange(counted) < absent, 0.0, 1.0)
+        every = np.ones(counted, dtype=bool)
+        return absent_share(SeenStars(ratio, np.zeros((counted, 2)), every, every, (HEIGHT, WIDTH)))
+
+    assert share(60, 12) == pytest.approx(0.2)
+    assert share(12, 2) == pytest.approx(0.11, abs=0.01)
+    assert share(12, 6) > 0.4
+    assert share(9, 3) is None
 
 
 class TestBelief:

@@ -56,6 +56,14 @@ class TestResidual:
 
 
 class TestWhatWasNotThereBefore:
+    @pytest.mark.parametrize(("sky_adu", "is_told"), [(1000.0, True), (1400.0, False)])
+    def test_dust_that_only_a_brighter_sky_shows_is_nothing_new(self, sky_adu, is_told):
+        field = Field()
+        state = after_clean_frames(field)
+        dusty = field.glimpse(sky_adu=sky_adu, extra_residual=-0.35 * BAND)  # 2 % of 17 noises of a pixel
+        context, _ = seen_next(state, dusty)
+        assert (context.fine_sigma is not None and context.fine_sigma < 0.0) is is_told
+
     @pytest.mark.parametrize("height", [0.4, -0.4])
     def test_a_faint_band_is_found_and_goes_to_a_person(self, height):
         field = Field()

@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from glimpses import BEGIN, WIDTH, Field, after_clean_frames, scalars, seen_next
+from glimpses import WIDTH, Field, after_clean_frames, at, scalars, seen_next
 
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.exposure import Exposure
@@ -15,65 +15,6 @@ from nebulift.session import GroupState, compare, glimpse_of, next_session, scal
 from nebulift.session.star_match import Motion, match_few
 from nebulift.simulate import star_field
 from nebulift.verdict import Label, decide
-
-
-def at(minutes):
-    return (BEGIN + timedelta(minutes=minutes)).isoformat()
-
-
-def texts(context):
-    return [finding.text for finding in session_findings(context)]
-
-
-def night(field, frames, *, clean=8):
-    """The context of the last of ``frames``, (glimpse options, scalar changes), five minutes apart and none clean."""
-    state = GroupState("group")
-    for number in range(clean):
-        glimpse = field.glimpse()
-        _, state = seen_next(state, glimpse, now=replace(scalars(glimpse), taken_at=at(5 * number)))
-    for number, (look, change) in enumerate(frames, clean):
-        glimpse = field.glimpse(**look)
-        now = replace(scalars(glimpse), taken_at=at(5 * number), **change)
-        context, state = seen_next(state, glimpse, Label.REVIEW, now=now)
-    return context
-
-
-class TestCourses:
-    def test_a_drifting_focus_is_told_with_its_hour_and_widths(self):
-        context = night(Field(), [({}, {"fwhm_px": width}) for width in (3.5, 3.8, 4.1, 4.4)])
-        assert "focus drifting since 21:40 UTC (FWHM 3.0 -> 4.4 px)" in texts(context)
-
-    def test_one_wide_frame_is_no_drift(self):
-        context = night(Field(), [({}, {"fwhm_px": 4.5})])
-        assert context.trends.wider is None
-        assert "focus or seeing" in texts(context)[0]
-
-    @pytest.mark.parametrize(("angles", "word"), [((40, 42, 39, 41), "tracking"), ((10, 100, 55, 145), "wind")])
-    def test_tracking_pulls_one_way_and_wind_every_way(self, angles, word):
-        frames = [({}, {"elongation": 1.6, "angle_deg": float(angle)}) for angle in angles]
-        finding = next(one for one in session_findings(night(Field(), frames)) if one.kind is Kind.TRAILED)
-        assert finding.text.startswith(word)
-
-    def test_dew_takes_light_and_sharpness_slowly(self):
-        frames = [({"transparency": 0.9 - 0.1 * n}, {"fwhm_px": 3.5 + 0.3 * n}) for n in range(4)]
-        assert any(text.startswith("dew? since") for text in texts(night(Field(), frames)))
-
-    def test_a_cloud_that_stays_is_told_since_when(self):
-        frames = [({"transparency": light}, {}) for light in (0.6, 0.7, 0.5)]
-        assert any(text.startswith("thin cloud since 21:40 UTC") for text in texts(night(Field(), frames)))
-
-    def test_a_part_of_the_field_is_told_by_its_place(self):
-        def behind(x, y):
-            return np.where((x < 0.4) & (y < 0.5), 0.3, 1.0)
-
-        assert any(
-            "of the field upper left behind cloud" in text
-            for text in texts(night(Field(), [({"transparency": behind}, {})]))
-        )
-
-    def test_without_times_nothing_is_said_of_courses(self):
-        context, _ = seen_next(after_clean_frames(Field()), Field().glimpse(transparency=0.5))
-        assert context.trends.dimmer is None
 
 
 class TestPoorFields:
@@ -246,7 +187,7 @@ def test_stars_that_fade_towards_one_side_are_seen_where_the_sky_is_lit():
     field = Field(stars=30)
     context, _ = seen_next(after_clean_frames(field), field.glimpse(transparency=lambda x, _: 1.0 - 0.7 * x))
     assert context.fading == pytest.approx(0.7, abs=0.12)
-    assert any("stars fade by" in text for text in texts(context))
+    assert any("stars fade by" in text for text in (one.text for one in session_findings(context)))
 
 
 def test_a_clear_field_does_not_fade():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from nebulift.assessment import BLOCKED_SEVERITY, Table, severity
 from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import Course, SessionContext
+from nebulift.session.covered_side import ASIDE
 from nebulift.session.glimpse import COLUMNS as MAP_COLUMNS
 from nebulift.session.glimpse import ROWS as MAP_ROWS
 from nebulift.session.star_light import EXTINCT_COLUMNS, EXTINCT_ROWS, MIN_FLUX_STARS
@@ -65,7 +66,6 @@ PRIOR_STARS_SEVERITY: Table = ((0.6, 0.0), (0.7, 0.3), (0.85, 0.5), (1.0, 0.6)) 
 FINE_SEVERITY: Table = ((0.1, 0.1), (0.3, 0.3), (0.6, 0.45), (2.0, 0.5))
 STAYING_SEVERITY = 0.25  # of what has been in the same place for frames: dust on the window, a lamp; a remark
 STEADY, RANDOM = 0.85, 0.6  # mean resultant length of directions; five random ones exceed 0.6 in 15 %
-ASIDE = 0.12  # of the field, from its middle: a patch over half of it has its middle a quarter aside
 NO_MEASURE = "this night has no measure of its own yet"
 LOST_SEVERITY = 0.6  # not this group's stars: off target, or so much cloud that another few shine through
 
@@ -104,16 +104,21 @@ def _veil(context: SessionContext) -> str:
     dimmer, wider = context.trends.dimmer, context.trends.wider
     if dimmer is None:
         return "thin cloud or dew"
-    if wider is not None and dimmer.is_slow and wider.is_slow:
-        return f"dew? since {_clock(dimmer)} stars lose light and grow (FWHM {wider.best:.1f} -> {wider.now:.1f} px)"
+    halo = context.trends.halo
+    grown = []
+    if wider is not None and wider.is_slow:
+        grown.append(f"FWHM {wider.best:.1f} -> {wider.now:.1f} px")
+    if halo is not None and halo.is_slow:
+        grown.append(f"{max(halo.best, 0.0):.0%} -> {halo.now:.0%} of their light in halos")
+    if dimmer.is_slow and grown:
+        return f"dew? since {_clock(dimmer)} stars lose light and grow ({', '.join(grown)})"
     return f"thin cloud since {_clock(dimmer)}" if wider is None else f"thin cloud or dew since {_clock(dimmer)}"
 
 
 def _patches(context: SessionContext) -> Iterator[Finding]:
     share = context.extinct_fraction
     darker, brighter = context.darker_fraction or 0.0, context.brighter_fraction or 0.0
-    covered = context.trends.covered
-    growing = f", growing since {_clock(covered)}" if covered is not None and covered.is_slow else ""
+    growing = _growing(context)
     hidden = max(share or 0.0, context.edge_fraction or 0.0)
     is_dark = darker > brighter and darker > 0.5 * hidden
     kind = Kind.OBSTRUCTION if is_dark or (growing and not brighter) else Kind.CLOUD
@@ -130,7 +135,8 @@ def _patches(context: SessionContext) -> Iterator[Finding]:
         text = f"an edge on the {side} side takes {lost:.0%} of the field's light{growing}: stars are faint behind it"
         yield Finding(kind, severity(BLOCKED_SEVERITY, lost), text, {"edge_fraction": lost})
     if context.fading and not share:  # cells tell the place, a plane only the side
-        text = f"stars fade by {context.fading:.0%} from one side of the field to the other{growing}: an edge or haze"
+        side = _side_of(context.fading_deg or 0.0)
+        text = f"stars fade by {context.fading:.0%} towards the {side} side of the field{growing}: an edge or haze"
         found = severity(FADING_SEVERITY, context.fading)
         yield Finding(Kind.OBSTRUCTION if darker else Kind.CLOUD, found, text, {"fading": context.fading})
     if brighter:
@@ -141,6 +147,15 @@ def _patches(context: SessionContext) -> Iterator[Finding]:
         text = f"the sky is darker than before in {darker:.0%} of the field{growing}"
         bad = _covered_severity(PATCH_SEVERITY, darker, context)
         yield Finding(Kind.OBSTRUCTION, bad, text, {"darker_fraction": darker})
+
+
+def _growing(context: SessionContext) -> str:
+    """What comes in slowly is an obstacle before a tracked field; it comes from one side."""
+    covered, side = context.trends.covered, context.trends.covered_deg
+    if covered is None or not covered.is_slow:
+        return ""
+    where = "" if side is None else f" from the {_side_of(side)} side"
+    return f", growing{where} since {_clock(covered)} ({covered.first:.0%} -> {covered.now:.0%})"
 
 
 def _shaded(context: SessionContext) -> Iterator[Finding]:
@@ -219,7 +234,8 @@ def _tracking(context: SessionContext) -> Iterator[Finding]:
         since = _clock(longer)
         text = f"tracking: stars {ratio:.2f} times as elongated as the session's best, the same way since {since}"
     elif longer is not None and direction is not None and direction <= RANDOM:
-        text = f"wind? stars {ratio:.2f} times as elongated as the session's best, each frame another way"
+        since = _clock(longer)
+        text = f"wind? stars {ratio:.2f} times as elongated as the session's best, each frame another way since {since}"
     bad = severity(LONGER_SEVERITY, ratio)
     # what sampling hides from the eye is no fault: guiding and field rotation of ordinary rigs draw narrow stars out
     if bad >= NOTICEABLE_SEVERITY:
@@ -230,16 +246,19 @@ def _tracking(context: SessionContext) -> Iterator[Finding]:
 def _bright_sky(context: SessionContext) -> Iterator[Finding]:
     if context.noise_ratio is not None:
         light = context.noise_ratio**2
-        text = f"about {light:.1f} times the light in the sky as in the session"
+        brighter = context.trends.brighter
+        since = "" if brighter is None else f", since {_clock(brighter)}"
+        text = f"about {light:.1f} times the light in the sky as in the session{since}"
         bad = severity(NOISE_SEVERITY, context.noise_ratio)
         if (context.tilt_sigma or 0.0) >= UNEVEN_TILT_SIGMA:
             bad = max(bad, severity(UNEVEN_SEVERITY, light - 1.0))
         yield Finding(Kind.GRADIENT, bad, text, {"noise_ratio": context.noise_ratio})
     if context.tilt_sigma is not None:
         text = f"the sky rises by {context.tilt_sigma:.0f} sigma more across the frame than in the session"
-        yield Finding(
-            Kind.GRADIENT, severity(TILT_SEVERITY, context.tilt_sigma), text, {"tilt_sigma": context.tilt_sigma}
-        )
+        evidence = {"tilt_sigma": context.tilt_sigma}
+        if context.noise_ratio is not None:
+            evidence["noise_ratio"] = context.noise_ratio
+        yield Finding(Kind.GRADIENT, severity(TILT_SEVERITY, context.tilt_sigma), text, evidence)
 
 
 def _cold_start(context: SessionContext) -> Iterator[Finding]:
@@ -286,11 +305,11 @@ def _clock(course: Course) -> str:
 
 def _pointing(context: SessionContext) -> Iterator[Finding]:
     if context.shift_fraction is not None:
-        text = f"the field jumped by {context.shift_fraction:.0%} of its width"
+        text = f"off target: the field jumped by {context.shift_fraction:.0%} of its width"
         evidence = {"shift_fraction": context.shift_fraction}
         yield Finding(Kind.OFF_TARGET, severity(SHIFT_SEVERITY, context.shift_fraction), text, evidence)
     if context.drift_fraction is not None and context.drift_fraction > (context.shift_fraction or 0.0):
-        text = f"the field has drifted by {context.drift_fraction:.0%} of its width in this session"
+        text = f"off target: the field has drifted by {context.drift_fraction:.0%} of its width in this session"
         bad = severity(SHIFT_SEVERITY, context.drift_fraction)
         yield Finding(Kind.OFF_TARGET, bad, text, {"drift_fraction": context.drift_fraction})
     if context.lost_field:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nebulift.assessment import SEEN_BLUR_PX, seen_width_px
 from nebulift.cells import cells_of
 from nebulift.judgement import SessionContext
+from nebulift.session.covered_side import side_of
 from nebulift.session.edge import believed, edge_of
 from nebulift.session.fine_change import Light, fine_change
 from nebulift.session.glimpse import Glimpse
@@ -66,13 +67,17 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         rows["noise_ratio"] = None
     motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
     maps = _maps_alike(state, motion)
+    added = (now.sky_adu - min(frame.sky_adu for frame in reference)) / glimpse.noise_adu if reference else 0.0
     sky, early = None, None
     if not clouded and (shift or 0.0) < MAX_MAP_SHIFT:
         newest = (maps or state.sky_maps)[-NEWEST_MAPS:]
         sky = sky_change([one.packed for one in newest], glimpse, flipped=not maps)
         early = sky_change([one.packed for one in maps[:FIRST_MAPS]], glimpse) if len(maps) > NEWEST_MAPS else None
     light = Light(
-        rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0, (sky.tilt_sigma if sky else None) or 0.0
+        rows.get("noise_ratio") or 1.0,
+        rows.get("transparency") or 1.0,
+        (sky.tilt_sigma if sky else None) or 0.0,
+        added,
     )
     fine = None if sky is None else fine_change(maps, glimpse, motion, light)
     stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw)
@@ -83,6 +88,8 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     brighter = None if sky is None else float((sky.patches > 0).mean())
     hidden = (extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0)
     covered = max(darker or 0.0, brighter or 0.0, *hidden)
+    faded = fading(state.catalogue, glimpse, match, raw)
+    towards = side_of(seen_edge, extinct, sky, faded)
     context = SessionContext(
         group=state.group,
         frames_before=state.frames,
@@ -97,10 +104,12 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         edge_fraction=seen_edge.share if seen_edge else None,
         edge_deg=edge.angle_deg if edge else None,
         edge_evidence=edge.evidence if edge else 0.0,
-        fading=fading(state.catalogue, glimpse, match, raw),
+        fading=faded.share if faded else None,
+        fading_deg=faded.towards_deg if faded else None,
         brighter_fraction=brighter,
         darker_fraction=darker,
         covered_fraction=covered,
+        covered_deg=towards,
         fine_sigma=fine.height_sigma if fine else None,
         fine_certainty=fine.certainty_sigma if fine else None,
         fine_cells=cells_of(fine.cells) if fine else (),
@@ -114,7 +123,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         static_trails=_static_trails(state, glimpse),
         static_patch=_has_static_patch(state.history, now),
         static_tear=_has_static_tear(state.history, now),
-        trends=trends(state.history, replace(now, transparency=raw, covered=covered)),
+        trends=trends(state.history, replace(now, transparency=raw, covered=covered, covered_deg=towards)),
         **rows,
     )
     return context, match

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nebulift.session.star_light import SeenStars
 
-MIN_STARS = 12  # of which four may lie before the edge; in fewer, one that noise hides is an edge of its own
+MIN_STARS = 6  # of which four may lie before the edge; fewer frames of few stars suffice than one alone
 MIN_DIM = 2
 DIM_RATIO = 0.75  # of the rest of the frame: three times what air and subpixels do to a star of S/N 15
 DIM_SPREADS = 3.0  # of the scatter that the frame's own stars show, where that is more

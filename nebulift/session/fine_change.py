@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nebulift.cells import labelled_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
-from nebulift.session.sky_map import SkyMap, unpacked_map, unpacked_residual
+from nebulift.session.sky_map import SkyMap, median_map, unpacked_map, unpacked_residual
 from nebulift.session.star_match import Motion
 from nebulift.sky import continued, interpolated
 
@@ -33,6 +33,7 @@ HALOS = ((1.0, 2), (4.0, 4))  # (height in noise of one pixel from which, cells 
 BORDER_CELLS = 2
 STEADY = 0.05  # to which light and transparency are known
 CURVED_SHARE = 0.05  # of what the sky rises more than before: the Moon's and dawn's slopes are curved
+DUST_SHARE = 0.03  # of light that is added: so much of it dust takes, and under a dark sky none of that was seen
 RIDGE = 0.8  # quantile of the heights of its cells
 LEAST_SIGMA = 0.005  # of one raw pixel: what rounding to steps of a map leaves
 
@@ -44,6 +45,7 @@ class Light:
     noise_ratio: float = 1.0
     transparency: float = 1.0
     tilt_sigma: float = 0.0  # see ``SkyChange``
+    added_sigma: float = 0.0  # by which the sky is brighter, noise of one pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +79,7 @@ def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None,
     stack = np.stack([_fine_map(one) for one in kept])
     known = np.isfinite(glimpse.residual) & np.isfinite(stack).all(axis=0)
     stack = np.where(known, stack, 0.0)
-    now, reference = np.where(known, _fine(sky + glimpse.residual), 0.0), np.asarray(np.median(stack, axis=0))
+    now, reference = np.where(known, _fine(sky + glimpse.residual), 0.0), median_map(list(stack))
     weak, strong = sorted(
         (min(light.transparency, 1.0) / light.noise_ratio * (1.0 - STEADY), light.noise_ratio * (1.0 + STEADY))
     )
@@ -86,7 +88,7 @@ def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None,
     )
     known &= _away_from_borders() & _far_from_lights(np.maximum(np.abs(reference), np.abs(now) - MOST_HEIGHT_SIGMA))
     left = np.where(known, np.maximum(now - high, 0.0) + np.minimum(now - low, 0.0), 0.0)
-    least = MIN_HEIGHT_SIGMA + CURVED_SHARE * light.tilt_sigma
+    least = MIN_HEIGHT_SIGMA + CURVED_SHARE * light.tilt_sigma + DUST_SHARE * max(light.added_sigma, 0.0)
     return _most_certain(left, left / _noise(stack - reference, glimpse.residual_noise), least)
 
 

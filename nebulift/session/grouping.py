@@ -4,15 +4,18 @@ import hashlib
 from datetime import datetime, timedelta
 
 from nebulift.exposure import Exposure
+from nebulift.measurements import Sky
 
+SMALL_NOISE_ADU = 0.1  # a converter's step alone makes a noise of 0.29; what is scaled to one has less than 0.05
 GAP = timedelta(minutes=60)  # of silence end a session: the sky is another one then
 
 
-def group_key(exposure: Exposure, shape: tuple[int, int]) -> str:
+def group_key(exposure: Exposure, shape: tuple[int, int], sky: Sky) -> str:
     """A short readable key: frames with the same key may be compared. Every fact may be missing.
 
     The pier side is not part of it: a flip is found by the stars themselves, whether the header tells it or not.
     """
+    numbers = _numbers(sky)
     facts = (
         exposure.camera,
         exposure.telescope,
@@ -23,10 +26,22 @@ def group_key(exposure: Exposure, shape: tuple[int, int]) -> str:
         exposure.offset,
         exposure.binning,
         shape,
+        *(() if numbers is None else (numbers,)),  # nothing of a camera's own: its groups keep their names
     )
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
     named = "/".join(str(fact) for fact in (exposure.target, exposure.filter_name, exposure.exposure_s) if fact)
     return f"{named or 'frames'} {digest}"
+
+
+def _numbers(sky: Sky) -> str | None:
+    """What kind of numbers a calibration has left, and ``None`` for the integers that cameras write.
+
+    A calibrated frame beside its raw one has other zero, noise and, scaled to one, other units: its light compares with
+    that of calibrated frames only.
+    """
+    if sky.level_fraction is not None:
+        return None
+    return "shares of one" if sky.noise_adu < SMALL_NOISE_ADU else "floats"
 
 
 def _pointing(exposure: Exposure) -> tuple[int, int] | None:

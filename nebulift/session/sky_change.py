@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nebulift.cells import large_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
-from nebulift.session.sky_map import unpacked_map
+from nebulift.session.sky_map import median_map, unpacked_map
 
 MIN_MAPS = 1  # a cell gathers some thousand pixels: one map is good to a hundredth of a sigma
 STEP_SIGMA, STEPPED_SHARE = 0.01, 0.4  # of the cells are alike to so much; where there is noise, a sixth at most
@@ -25,6 +25,8 @@ FIT_EVERY, REFIT_EVERY = 5, 3  # cells, for the starting points and for the fits
 FIT_FLOOR_SIGMA = 0.02  # of one raw pixel: below it differences of the sky are noise of its own
 GROWN_SIGMA = (2.0 * MIN_MAP_STEP_SIGMA, 1.4 * MIN_MAP_STEP_SIGMA, MIN_MAP_STEP_SIGMA, MIN_MAP_STEP_SIGMA)
 FIT_RIDGE = 1e-6  # a flat reference map has no slope to fit
+
+Y, X = np.mgrid[-0.5 : 0.5 : ROWS * 1j, -0.5 : 0.5 : COLUMNS * 1j]  # of the field
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +50,7 @@ def sky_change(maps: Sequence[str], glimpse: Glimpse, *, flipped: bool = False) 
     sky = (glimpse.sky_adu.astype(np.float64) - float(np.median(glimpse.sky_adu))) / glimpse.noise_adu
     if len(maps) < MIN_MAPS:
         return None
-    reference = np.median([unpacked_map(text) for text in maps], axis=0)
+    reference = median_map([unpacked_map(text) for text in maps])
     if _is_stepped(sky) or _is_stepped(unpacked_map(maps[-1])):
         return None
     low, high = _reach_of_dither(reference)
@@ -56,8 +58,7 @@ def sky_change(maps: Sequence[str], glimpse: Glimpse, *, flipped: bool = False) 
         turned = reference[::-1, ::-1]
         reference, spread = (reference + turned) / 2.0, np.abs(reference - turned) / 2.0
         low, high = low - spread, high + spread
-    y, x = np.mgrid[-0.5 : 0.5 : ROWS * 1j, -0.5 : 0.5 : COLUMNS * 1j]
-    terms = np.stack([np.ones_like(x), reference, x, y], axis=-1).reshape(-1, 4)
+    terms = np.stack([np.ones_like(X), reference, X, Y], axis=-1).reshape(-1, 4)
     coefficients, left = _robust_fit(terms, sky.ravel())
     left = left.reshape(ROWS, COLUMNS)
     scatter = float(np.quantile(np.abs(left), QUIET_SHARE)) / QUIET_SIGMAS
@@ -68,15 +69,15 @@ def sky_change(maps: Sequence[str], glimpse: Glimpse, *, flipped: bool = False) 
     for sign in (1, -1):
         patches[large_regions(sign * left > limit, MIN_PATCH_CELLS)] = sign
     slope = coefficients[2:]
-    own = _slope(reference, x, y) * coefficients[1]
+    own = _slope(reference) * coefficients[1]
     steeper = float(np.hypot(*(own + slope))) > float(np.hypot(*own))
     return SkyChange(patches, None if flipped else float(np.hypot(*slope)), not flipped and steeper)
 
 
-def _slope(sky: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slope(sky: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rise of the sky across the frame along x and along y, by least squares."""
     flat = sky - sky.mean()
-    return np.array([(flat * x).sum() / (x * x).sum(), (flat * y).sum() / (y * y).sum()])
+    return np.array([(flat * X).sum() / (X * X).sum(), (flat * Y).sum() / (Y * Y).sum()])
 
 
 def _is_stepped(sky: NDArray[np.float64]) -> bool:

@@ -12,6 +12,7 @@ from nebulift.session.star_match import Match, squared_distances
 from nebulift.session.state import Catalogue
 
 MIN_FLUX_STARS = 2  # that a match of two is no chance has been computed by then (star_match.match_few)
+HEAVIEST = 3  # stars of the greatest weight at least
 FEW_RATIOS = 8  # whose own scatter is no measure of it:
 LEAST_SCATTER = 0.06  # of one star's light, by what subpixels and the air do
 MIN_PLANE_STARS = 8  # three unknowns, and enough beside them to know the scatter
@@ -32,13 +33,17 @@ FAINT_SHARE = 0.1  # of the measured stars: the faintest themselves come and go 
 def transparency(
     catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None
 ) -> tuple[float | None, float | None]:
-    """(median flux ratio of the matched stars, weighted with their light: bright stars tell it best; its error)."""
+    """(median flux ratio of the matched stars, weighted with their light: bright stars tell it best; its error).
+
+    The brightest weighs no more than the third: by itself, behind a branch, it is not the light of the frame.
+    """
     if catalogue is None or match is None or len(match.frame) < MIN_FLUX_STARS:
         return None, None
     before = catalogue.fluxes()[match.reference]
     ratios = glimpse.flux_adu[match.frame] / before
     order = np.argsort(ratios)
-    weight = np.cumsum(np.sqrt(before[order]))
+    weights = np.sqrt(before[order])
+    weight = np.cumsum(np.minimum(weights, np.sort(weights)[-HEAVIEST:][0]))
     value = float(ratios[order][np.searchsorted(weight, weight[-1] / 2.0)])
     scatter = 1.4826 * float(np.median(np.abs(ratios - value)))
     if len(ratios) < FEW_RATIOS:
@@ -46,7 +51,15 @@ def transparency(
     return value, MEDIAN_ERROR * scatter / math.sqrt(len(ratios))
 
 
-def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Fading:
+    """A plane through the stars' light."""
+
+    share: float  # of their light, lost from the best border of the field to the worst beyond chance
+    towards_deg: float  # the worst, from x towards y
+
+
+def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None) -> Fading | None:
     """Share of the stars' light lost from the best border of the field to the worst, beyond chance; by a plane.
 
     A soft edge (a dome, haze above a horizon) has no cells of its own, and where lamps light it the sky is silent too.
@@ -68,7 +81,8 @@ def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, r
     covariance = np.linalg.inv(terms[use].T @ terms[use]) * float((left[use] ** 2).sum() / (use.sum() - 3))
     fall, best = float(np.abs(plane[1:]).sum()), float(plane[0] + np.abs(plane[1:]).sum() / 2.0)
     error = math.sqrt(max(float(covariance[1, 1] + covariance[2, 2]), 0.0))
-    return max(fall - PLANE_ERRORS * error, 0.0) / max(best, 1e-6)  # a plane through few stars always leans a little
+    share = max(fall - PLANE_ERRORS * error, 0.0) / max(best, 1e-6)  # a plane through few stars always leans a little
+    return Fading(share, math.degrees(math.atan2(-plane[2], -plane[1])))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,18 +112,29 @@ def seen_stars(
     height, width = glimpse.shape_px
     margin = 3.0 * ABSENT_PX
     inside = (expected > margin).all(axis=1) & (expected[:, 0] < width - margin) & (expected[:, 1] < height - margin)
-    nearest = np.sqrt(squared_distances(expected, glimpse.present).min(axis=1, initial=np.inf))
+    apart = squared_distances(expected, glimpse.present)
+    nearest = np.sqrt(apart.min(axis=1, initial=np.inf))
     # a star can only be missed where the frame shows others that should be fainter
-    bright = inside & (raw * catalogue.fluxes() > SURELY_SEEN * np.quantile(glimpse.flux_adu, FAINT_SHARE))
-    ratio[bright & np.isnan(ratio) & (nearest > ABSENT_PX)] = 0.0
+    faint, light = float(np.quantile(glimpse.flux_adu, FAINT_SHARE)), raw * catalogue.fluxes()
+    bright, unknown = inside & (light > SURELY_SEEN * faint), np.isnan(ratio)
+    ratio[bright & unknown & (nearest > ABSENT_PX)] = 0.0
+    # what is there without a measured light, behind stars that have one, is too faint for it; before them, burnt out
+    brightest = int(squared_distances(glimpse.stars[:1], glimpse.present).argmin())
+    dim = bright & unknown & (nearest <= ABSENT_PX) & (apart.argmin(axis=1) > brightest)
+    ratio[dim] = faint / light[dim]
     return SeenStars(ratio, expected, inside, bright & (np.arange(len(ratio)) < SURE_STARS), (height, width))
 
 
 def absent_share(stars: SeenStars) -> float | None:
-    """Share of the brightest stars that are absent; ``None``: there are too few of them."""
-    if stars.sure.sum() < MIN_SURE_STARS:
+    """Share of the brightest stars that are absent, less what so few of them err more than sixty would; ``None``: there
+    are too few of them.
+    """
+    counted = int(stars.sure.sum())
+    if counted < MIN_SURE_STARS:
         return None
-    return float((stars.sure & (stars.ratio == 0.0)).sum() / stars.sure.sum())
+    share = float((stars.sure & (stars.ratio == 0.0)).sum()) / counted
+    error = math.sqrt(share * (1.0 - share))  # of one star; binomial
+    return max(share - error * (1.0 / math.sqrt(counted) - 1.0 / math.sqrt(SURE_STARS)), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +151,13 @@ def extinction(stars: SeenStars) -> Extinct | None:
     cell = (stars.places[:, 1] * EXTINCT_ROWS / height).astype(int).clip(0, EXTINCT_ROWS - 1) * EXTINCT_COLUMNS
     cell += (stars.places[:, 0] * EXTINCT_COLUMNS / width).astype(int).clip(0, EXTINCT_COLUMNS - 1)
     extinct = np.zeros(EXTINCT_ROWS * EXTINCT_COLUMNS, dtype=bool)
-    judged = 0
-    for number in range(len(extinct)):
-        own = stars.ratio[stars.known & (cell == number)]
-        if len(own) >= MIN_CELL_STARS:
-            judged += 1
-            extinct[number] = float(np.median(own)) < EXTINCT_RATIO
-    if judged < EXTINCT_ROWS * EXTINCT_COLUMNS // 4:
+    ratio, cell = stars.ratio[stars.known], cell[stars.known]
+    judged = np.flatnonzero(np.bincount(cell, minlength=len(extinct)) >= MIN_CELL_STARS)
+    if len(judged) < EXTINCT_ROWS * EXTINCT_COLUMNS // 4:
         return None
+    for number in judged:
+        extinct[number] = float(np.median(ratio[cell == number])) < EXTINCT_RATIO
     together = large_regions(
         extinct.reshape(EXTINCT_ROWS, EXTINCT_COLUMNS), 2, connectivity=8
     )  # one alone may be chance
-    return Extinct(float(together.sum()) / judged, cells_of(together))
+    return Extinct(float(together.sum()) / len(judged), cells_of(together))

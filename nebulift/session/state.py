@@ -63,6 +63,8 @@ class FrameScalars:
     fine_column: float | None = None
     torn_row: float | None = None  # 0..1, where the sky jumps
     few_fwhm_px: float | None = None  # where fewer stars are measured than ``fwhm_px`` asks for
+    covered_deg: float | None = None  # towards what covers a part of the field
+    halo_share: float | None = None  # of the stars' light
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
         patch_column=column,
         torn_row=None if torn is None else round(torn / measured.height_px, 4),
         few_fwhm_px=stars.fwhm_px if not enough and stars.measured >= FEW_SHAPES else None,
+        halo_share=None if measured.halo_share is None else round(measured.halo_share, 3),
     )
 
 

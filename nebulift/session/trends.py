@@ -10,6 +10,9 @@ from nebulift.session.state import FrameScalars, known, quantile
 
 DRIFT_FRAMES = 3  # in a row: one wide frame is a gust, three are a course
 WIDER, LONGER, DIMMER, COVERED = 1.12, 1.1, 0.9, 0.03  # where the tables of ``causes`` begin
+BRIGHTER = 1.25  # square of where the table of noise begins
+HALO = 0.03  # added share: twice what the stack of a dozen stars errs by
+SAME_SIDE = 0.8  # mean resultant length: within some 50 degrees
 RISING = 0.015  # of the field: 40 of the 2816 cells of a map, the least that counts
 MIN_ANGLES = 3  # two always share a direction halfway
 SLOW_STEPS = 0.7  # of the steps from frame to frame that go the same way: dew and cooling do not jump about
@@ -25,14 +28,20 @@ def trends(history: Sequence[FrameScalars], now: FrameScalars) -> Trends:
     width = quantile(known([frame.fwhm_px for frame in good]), 0.3)
     length = quantile(known([frame.elongation for frame in good]), 0.3)
     light = quantile(known([frame.transparency for frame in good]), 0.75)
-    longer = _course(run, lambda frame: frame.elongation, length, LONGER)
+    dark = quantile([frame.noise_adu**2 for frame in good], 0.3)
+    halo = quantile(known([frame.halo_share for frame in good]), 0.3)
+    longer = _course(run, lambda frame: frame.elongation, length, length * LONGER)
+    covered = _course(run, lambda frame: frame.covered, 0.0, COVERED)
     return Trends(
-        _course(run, lambda frame: frame.fwhm_px, width, WIDER),
-        longer,
-        _course(run, lambda frame: frame.transparency, light, DIMMER),
-        _course(run, lambda frame: 1.0 + frame.covered, 1.0, 1.0 + COVERED),
-        _direction(run[-longer.frames :]) if longer else None,
-        _is_rising(run),
+        wider=_course(run, lambda frame: frame.fwhm_px, width, width * WIDER),
+        longer=longer,
+        dimmer=_course(run, lambda frame: frame.transparency, light, light * DIMMER),
+        covered=covered,
+        covered_deg=_side(run[-covered.frames :]) if covered else None,
+        brighter=_course(run, lambda frame: frame.noise_adu**2, dark, dark * BRIGHTER),
+        halo=_course(run, lambda frame: frame.halo_share, halo, halo + HALO),
+        direction=_direction(run[-longer.frames :]) if longer else None,
+        is_rising=_is_rising(run),
     )
 
 
@@ -45,21 +54,31 @@ def _is_rising(run: Sequence[FrameScalars]) -> bool:
 def _course(
     run: Sequence[FrameScalars], value: Callable[[FrameScalars], float | None], best: float, limit: float
 ) -> Course | None:
-    """The unbroken run of frames at the end whose value over ``best`` is beyond ``limit``: below one that is < 1."""
-    if best <= 0.0:
+    """The unbroken run of frames at the end whose value is beyond ``limit``, as that is from ``best``."""
+    if best == limit:
         return None
+    sign = 1.0 if limit > best else -1.0
     values: list[float] = []
     for frame in reversed(run):
         found = value(frame)
-        if found is None or (found / best > limit) != (limit > 1.0):
+        if found is None or sign * (found - limit) <= 0.0:
             break
         values.insert(0, found)
     if len(values) < DRIFT_FRAMES:
         return None
-    sign = 1.0 if limit > 1.0 else -1.0
     steps = [sign * (later - earlier) > 0.0 for earlier, later in pairwise(values)]
-    first = run[len(run) - len(values)]
-    return Course(first.taken_at or "", len(values), best, values[-1], sum(steps) >= SLOW_STEPS * len(steps))
+    since = run[len(run) - len(values)].taken_at or ""
+    is_slow = sum(steps) >= SLOW_STEPS * len(steps)
+    return Course(since, len(values), best, values[-1], is_slow, first=values[0])
+
+
+def _side(frames: Sequence[FrameScalars]) -> float | None:
+    """The side on which something is in all of them; ``None``: here and there, or not aside."""
+    angles = known([frame.covered_deg for frame in frames])
+    if len(angles) < len(frames):
+        return None
+    mean = sum(cmath.exp(1j * math.radians(angle)) for angle in angles) / len(angles)
+    return math.degrees(cmath.phase(mean)) if abs(mean) >= SAME_SIDE else None
 
 
 def _direction(frames: Sequence[FrameScalars]) -> float | None:

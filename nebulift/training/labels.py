@@ -183,7 +183,7 @@ def _labelled(studied: Iterable[Studied], limits: Thresholds) -> tuple[list[Fram
     groups_before: dict[Path, GroupState] = {}
     for one in ordered:
         measured = one.measured
-        before = sessions.get(group_key(measured.exposure, measured.shape))
+        before = sessions.get(group_key(measured.exposure, measured.shape, measured.measurements.sky))
         if before is not None:
             groups_before[measured.path] = before
         judgement = conclude(measured, thresholds=limits, sessions=sessions)
