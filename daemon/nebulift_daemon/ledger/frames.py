@@ -10,6 +10,7 @@ from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, signature_
 from nebulift_daemon.sighting import Sighting
 
 OUT_OF_ORDER = 1000  # rows among which the order of the ids need not be that of the verdicts
+FILED_IN = "destination_folder = ? AND state IN ('filed', 'reviewed')"
 
 
 class Frames:
@@ -63,13 +64,33 @@ class Frames:
         where = "destination_folder = ? AND destination_name = ? AND state IN ('filed', 'reviewed')"
         return next(self._select(where, values, "id DESC"), None)
 
-    def names_filed_in(self, folder: Path) -> set[str]:
-        """The names of the frames that lie in this folder of the output tree."""
+    def filed_in(self, folder: Path, names: Sequence[str]) -> set[str]:
+        """Those of ``names``, at most ``AT_ONCE``, under which a frame lies in this folder of the output tree."""
         rows = self._database.rows(
-            "SELECT destination_name FROM frames WHERE destination_folder = ? AND state IN ('filed', 'reviewed')",
-            (as_value(folder),),
+            f"SELECT destination_name FROM frames WHERE {FILED_IN}"  # noqa: S608
+            f" AND destination_name IN ({', '.join('?' * len(names))})",
+            (as_value(folder), *(as_value(Path(name)) for name in names)),
         )
         return {str(as_path(name)) for (name,) in rows}
+
+    def number_filed_in(self, folder: Path) -> int:
+        """Under how many names frames lie in this folder of the output tree."""
+        rows = self._database.rows(
+            f"SELECT count(DISTINCT destination_name) FROM frames WHERE {FILED_IN}",  # noqa: S608
+            (as_value(folder),),
+        )
+        return int(rows[0][0])
+
+    def names_filed_in(self, folder: Path) -> Iterator[str]:
+        """The names of the frames that lie in this folder of the output tree, a part of them in memory at a time."""
+        last: str | bytes = ""  # below every name, text or bytes
+        while rows := self._database.rows(
+            f"SELECT DISTINCT destination_name FROM frames WHERE {FILED_IN} AND destination_name > ?"  # noqa: S608
+            " ORDER BY destination_name LIMIT ?",
+            (as_value(folder), last, AT_ONCE),
+        ):
+            yield from (str(as_path(name)) for (name,) in rows)
+            last = rows[-1][0]
 
     def destination_folders(self) -> list[Path]:
         """Every folder of the output tree in which a frame lies."""
