@@ -11,6 +11,7 @@ from nebulift_daemon.sighting import Sighting
 
 OUT_OF_ORDER = 1000  # rows among which the order of the ids need not be that of the verdicts
 FILED_IN = "destination_folder = ? AND state IN ('filed', 'reviewed')"
+LIST_LENGTHS = (1, 20, AT_ONCE)
 
 
 class Frames:
@@ -23,7 +24,7 @@ class Frames:
         """Those of ``sightings``, all in ``folder``, that still have to be judged."""
         known: set[Row] = set()
         for first in range(0, len(sightings), AT_ONCE):
-            names = [as_value(Path(seen.path.name)) for seen in sightings[first : first + AT_ONCE]]
+            names = _filled([as_value(Path(seen.path.name)) for seen in sightings[first : first + AT_ONCE]])
             known |= set(
                 self._database.rows(
                     f"SELECT name, signature FROM frames WHERE folder = ? AND name IN ({', '.join('?' * len(names))})"  # noqa: S608
@@ -66,10 +67,11 @@ class Frames:
 
     def filed_in(self, folder: Path, names: Sequence[str]) -> set[str]:
         """Those of ``names``, at most ``AT_ONCE``, under which a frame lies in this folder of the output tree."""
+        values = _filled([as_value(Path(name)) for name in names])
         rows = self._database.rows(
             f"SELECT destination_name FROM frames WHERE {FILED_IN}"  # noqa: S608
-            f" AND destination_name IN ({', '.join('?' * len(names))})",
-            (as_value(folder), *(as_value(Path(name)) for name in names)),
+            f" AND destination_name IN ({', '.join('?' * len(values))})",
+            (as_value(folder), *values),
         )
         return {str(as_path(name)) for (name,) in rows}
 
@@ -166,3 +168,12 @@ class Frames:
     def _select(self, where: str, values: Sequence[Any] = (), order: str = "id") -> Iterator[FrameRow]:
         rows = self._database.rows(f"SELECT {COLUMNS} FROM frames WHERE {where} ORDER BY {order}", values)  # noqa: S608
         return map(frame_row, rows)
+
+
+def _filled(names: list[str | bytes]) -> list[str | bytes | None]:
+    """The values of an IN list, filled up to one of a few lengths with NULL, which no name equals.
+
+    128 statements are kept ready for the next time: were each of its own length, they would hold 8 MB.
+    """
+    length = next(length for length in LIST_LENGTHS if length >= len(names))
+    return [*names, *[None] * (length - len(names))]
