@@ -102,7 +102,7 @@ def test_sessions_larger_than_a_pipe_get_through(tmp_path, client):
     ],
 )
 def test_misbehaviour_is_told_in_words_and_the_next_frame_is_judged(tmp_path, client, words, reason):
-    judge = client(memory_mb=300, timeout_s=1.0)
+    judge = client(memory_mb=300, timeout_s=1.0 if words == b"HANG" else 30.0)
     answer = judge.judge(put(tmp_path, words, "bad.fits"))
     assert (answer.outcome, answer.reason) == ("failed", reason)
     assert judge.judge(put(tmp_path, b"CLEAN")).outcome == "judged"
