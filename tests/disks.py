@@ -33,6 +33,28 @@ def remount(place, options):
     subprocess.run(["mount", "-o", f"remount,{options}", str(place)], check=True)
 
 
+@contextmanager
+def quota(image, place, size):
+    """A disk on which only so much may be written; ``limit(size)`` changes that. Only btrfs binds root as well."""
+    if shutil.which("mkfs.btrfs") is None:
+        pytest.skip("btrfs-progs is not installed")
+    place.mkdir(exist_ok=True)
+    with image.open("wb") as file:
+        file.truncate(128 << 20)
+    subprocess.run(["mkfs.btrfs", "-q", image], check=True, capture_output=True)
+    mount("-o", "loop", image, place)
+
+    def limit(size):
+        subprocess.run(["btrfs", "qgroup", "limit", size, place], check=True, capture_output=True)
+
+    try:
+        subprocess.run(["btrfs", "quota", "enable", place], check=True, capture_output=True)
+        limit(size)
+        yield limit
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 WITHOUT_FLUSHING_THE_LOG = 2
 

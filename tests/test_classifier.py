@@ -118,6 +118,15 @@ def test_a_model_that_pulls_in_another_file_is_refused(tmp_path):
     assert "cannot be loaded" in refusal(written(tmp_path / "m.onnx", made))
 
 
+@pytest.mark.fault(44)
+def test_a_model_that_asks_for_operators_of_its_own_is_refused(tmp_path):
+    """They would be code in a library that the file brings along."""
+    made = model()
+    made.graph.node[0].op_type, made.graph.node[0].domain = "Run", "evil.example"
+    made.opset_import.add(domain="evil.example", version=1)
+    assert "cannot be loaded" in refusal(written(tmp_path / "m.onnx", made))
+
+
 def test_a_foreign_model_without_a_card_is_refused(tmp_path):
     assert "carries no model card" in refusal(written(tmp_path / "m.onnx", model(), None))
 

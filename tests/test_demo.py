@@ -1,6 +1,7 @@
 """``nebulift demo``: the real daemon on a made-up night, told honestly, with nothing left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from nebulift.readers.fits_header import is_complete
 from nebulift.simulate.labels import read_labels
 
 LABELS = ("clean", "contaminated", "review")
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
 def processes_naming(folder):
@@ -108,9 +110,14 @@ def test_stopping_it_leaves_no_process_behind(tmp_path, ending):
     wait_until(lambda: not processes_naming(folder), timeout_s=10)
 
 
-def test_killing_it_leaves_no_process_behind(tmp_path):
+@pytest.mark.parametrize("by_make", [False, pytest.param(True, marks=needs_make)], ids=["alone", "make"])
+def test_killing_it_leaves_no_process_behind(tmp_path, by_make):
     folder = tmp_path / "demo"
     command = [sys.executable, "-m", "nebulift", "demo", str(folder), "--pace", "5"]
+    if by_make:
+        makefile = tmp_path / "Makefile"
+        makefile.write_text(f"demo:\n\t{' '.join(command)}\n")
+        command = ["make", "-f", str(makefile), "demo"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         log = folder / "daemon.log"
         wait_until(lambda: log.exists() and "watching" in log.read_text(), timeout_s=60)

@@ -102,7 +102,7 @@ def test_sessions_larger_than_a_pipe_get_through(tmp_path, client):
     ],
 )
 def test_misbehaviour_is_told_in_words_and_the_next_frame_is_judged(tmp_path, client, words, reason):
-    judge = client(memory_mb=300, timeout_s=1.0)
+    judge = client(memory_mb=300, timeout_s=1.0 if words == b"HANG" else 30.0)
     answer = judge.judge(put(tmp_path, words, "bad.fits"))
     assert (answer.outcome, answer.reason) == ("failed", reason)
     assert judge.judge(put(tmp_path, b"CLEAN")).outcome == "judged"
@@ -202,6 +202,26 @@ def test_a_model_that_ends_the_process_is_done_without_until_there_is_another(tm
     assert judge.judge(put(tmp_path, b"CLEAN 3")).outcome == "judged"
     assert judge.pid != first
     assert "no such file" in judge.ready.trouble
+
+
+@pytest.mark.torch
+@pytest.mark.fault(44)
+def test_a_small_model_that_makes_a_huge_constant_is_done_without(tmp_path, client):
+    """A hundred bytes ask for 8 GB, while the file is loaded or at the first answer."""
+    onnx = pytest.importorskip("onnx")
+    from small_models import model, written  # noqa: PLC0415 - needs onnx
+
+    made, helper = model(), onnx.helper
+    shape = helper.make_tensor("shape", onnx.TensorProto.INT64, [1], [2 << 30])
+    made.graph.initializer.append(shape)
+    made.graph.node[2].input[1] = "most"  # the sum, of which everything comes
+    made.graph.node.insert(0, helper.make_node("ReduceMax", ["huge"], ["most"], keepdims=0))
+    made.graph.node.insert(0, helper.make_node("ConstantOfShape", ["shape"], ["huge"]))
+    judge = client(DEFAULT_JUDGE, model=str(written(tmp_path / "m.onnx", made)), memory_mb=600)
+
+    assert judge.judge(put(tmp_path, b"CLEAN")).outcome == "judged"
+    assert judge.ready.model is None
+    assert str(tmp_path / "m.onnx") in judge.ready.trouble
 
 
 def test_what_a_library_prints_is_no_answer(tmp_path, client, monkeypatch):

@@ -294,17 +294,17 @@ def test_a_look_for_hand_moves_that_is_overtaken_by_a_regrade_concludes_nothing(
     (night.root / "contaminated/M31").mkdir()
     (night.root / "review/M31").mkdir(exist_ok=True)
     night.regrade()
-    filed_in, places = night.ledger.frames.names_filed_in, night.places()
+    filed_in, places = night.ledger.frames.filed_in, night.places()
 
-    def overtaken(place):
+    def overtaken(place, names):
         """The folder has been listed; before the ledger is read the frames move."""
         if place == night.root / folder:
             look_back(night.ledger, night.wanted(apply=True), NO_MODEL, places)
-        return filed_in(place)
+        return filed_in(place, names)
 
-    night.ledger.frames.names_filed_in = overtaken
+    night.ledger.frames.filed_in = overtaken
     assert OutputTree(night.ledger, night.output).notice() == []
-    night.ledger.frames.names_filed_in = filed_in
+    night.ledger.frames.filed_in = filed_in
     assert OutputTree(night.ledger, night.output).notice() == []
     assert {row.state for row in night.ledger.frames.newest(100)} == {"filed"}
     assert len(night.rows()) == len(CLOUDED + CLEAR)  # no ghosts

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+import tracemalloc
 
 import pytest
 from disks import needs_root, tmpfs
@@ -12,7 +13,9 @@ from workbench import FRAMES, Workbench
 from nebulift.errors import FilingError
 from nebulift.verdict import Label
 from nebulift_daemon.filing import Act
+from nebulift_daemon.folders import AT_ONCE
 from nebulift_daemon.reviews import OutputTree, decide
+from nebulift_daemon.sighting import look
 from nebulift_daemon.undo import undo_all
 
 ACTS = [Act.LINK, Act.COPY, Act.MOVE, Act.SYMLINK]
@@ -149,8 +152,54 @@ def test_folders_that_did_not_change_are_not_compared(linked, later_tree, monkey
     linked.put("M31/a.fits", "clean")
     linked.sort()
     later_tree.notice()
-    monkeypatch.setattr(later_tree, "_compare", lambda folder, _: pytest.fail(f"looked into {folder}"))
+    monkeypatch.setattr(later_tree, "_compare", lambda folder: pytest.fail(f"looked into {folder}"))
     assert later_tree.notice() == []
+
+
+def entered(bench, present):
+    """Empty files of these names in clean/, in the ledger too."""
+    clean = bench.root / "clean"
+    make_files(clean, dict.fromkeys(present, b""))
+    for name in present:
+        bench.ledger.progress.adopt(clean, look(clean / name), "clean")
+    return clean
+
+
+def test_a_folder_that_grows_all_night_takes_no_more_memory(linked):
+    """Most of what a look takes is one part of the names, however many there are."""
+
+    def peak_of_a_look(frames):
+        entered(linked, [f"light_{number:05d}.fits" for number in frames])
+        tracemalloc.start()
+        assert linked.tree.notice() == []
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    small = peak_of_a_look(range(AT_ONCE))
+    assert peak_of_a_look(range(AT_ONCE, 3 * AT_ONCE)) < 1.5 * small
+
+
+def test_a_frame_taken_out_of_a_large_folder_is_missed(linked):
+    """Also one whose name no text holds, beyond the first part of the names."""
+    present = [f"light_{number:05d}.fits" for number in range(2 * AT_ONCE)] + [os.fsdecode(b"no_utf8_\xff.fits")]
+    clean = entered(linked, present)
+    taken = (present[0], present[AT_ONCE + 1], present[-1])
+    for name in taken:
+        (clean / name).unlink()
+    linked.tree.notice()
+    rows = linked.ledger.frames.at_path
+    assert {name for name in present if rows(clean / name)[0].state == "gone"} == set(taken)
+
+
+def test_a_frame_renamed_where_names_differ_only_in_case_is_the_same(linked):
+    linked.put("a.fits", "clean")
+    linked.sort()
+    linked.tree.notice()
+    (linked.root / "clean/a.fits").rename(linked.root / "clean/A.fits")
+    linked.tree.notice()
+    assert linked.row("a.fits").destination == linked.root / "clean/A.fits"
+    assert linked.ledger.frames.number_filed_in(linked.root / "clean") == 1
 
 
 def test_below_a_folder_that_did_not_change_changes_are_seen(linked, later_tree):

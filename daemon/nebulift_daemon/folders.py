@@ -69,27 +69,27 @@ def _seen(folder: Path, entry: "os.DirEntry[str]") -> Sighting | None:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names in one folder of the output tree: little memory, and no file is looked at."""
+    """Names in one folder of the output tree; of a large folder a part, the subfolders then come with the last part."""
 
-    frames: frozenset[str]  # files and links with a frame's name
+    frames: tuple[str, ...]  # files and links with a frame's name
     subfolders: tuple[Path, ...]
 
 
-def names_in(folder: Path) -> Names | None:
-    """What the folder holds now, by name; ``None`` when it cannot be read."""
-    frames: set[str] = set()
+def names_in(folder: Path) -> Iterator[Names]:
+    """What the folder holds now, by name, ``AT_ONCE`` frames at a time; no file is looked at. Raises ``OSError``."""
+    frames: list[str] = []
     subfolders: list[Path] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    if not ignored_folder(entry.name):
-                        subfolders.append(folder / entry.name)
-                elif is_frame_name(entry.name):
-                    frames.add(entry.name)
-    except OSError:
-        return None
-    return Names(frozenset(frames), tuple(sorted(subfolders)))
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if not ignored_folder(entry.name):
+                    subfolders.append(folder / entry.name)
+            elif is_frame_name(entry.name):
+                frames.append(entry.name)
+            if len(frames) == AT_ONCE:
+                yield Names(tuple(frames), ())
+                frames.clear()
+    yield Names(tuple(frames), tuple(sorted(subfolders)))
 
 
 def is_temporary(name: str) -> bool:

@@ -28,7 +28,7 @@ from nebulift_daemon.sorter import Outcome
 from nebulift_daemon.watcher import Watcher
 
 REVIEWS_EVERY_S = 60.0
-SESSIONS_EVERY_S = 300.0  # a power cut takes the session's newest frames of so long; each save writes the card
+SESSIONS_EVERY_S = 1800.0  # a crash takes the newest half hour of a session, which an hour ends; each save is 50 kB
 AFTER_ERROR_S = 5.0
 JUDGE_PAUSE_S = 30.0
 LEAST_SLEEP_S = 1.0  # a report that is due while we are busy must not keep us awake

@@ -36,6 +36,15 @@ class HandMove:
 
 
 @dataclass(frozen=True, slots=True)
+class _Compared:
+    """What a folder holds against what the ledger says of it."""
+
+    lost: list[FrameRow]  # should be there and are not
+    found: list[Sighting]  # are there, and nobody filed them
+    subfolders: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
     """What a folder was like when it was compared with the ledger."""
 
@@ -67,11 +76,10 @@ class OutputTree:
         missing: list[FrameRow] = []
         unknown: list[Sighting] = []
         looks: dict[Path, _Look] = {}
-        for folder, look_now, names in self._changed_folders(keep_going):
-            lost, found = self._compare(folder, names)
-            missing += lost
-            unknown += found
-            looks[folder] = look_now
+        for folder, changed_ns, compared in self._changed_folders(keep_going):
+            missing += compared.lost
+            unknown += compared.found
+            looks[folder] = _Look(changed_ns, compared.subfolders)
         if not keep_going() or not self._is_there():
             return []  # half a look: a file may have gone where we did not look
         if looks:  # a folder that went away has changed the one it was in
@@ -82,27 +90,54 @@ class OutputTree:
         self._looks |= looks
         return moves
 
-    def _changed_folders(self, keep_going: Callable[[], bool]) -> Iterator[tuple[Path, _Look, frozenset[str]]]:
+    def _changed_folders(self, keep_going: Callable[[], bool]) -> Iterator[tuple[Path, int | None, _Compared]]:
+        """Each with the time stamp that it had before it was read."""
         waiting = [self._root / label for label in reversed(Label)]
         while waiting and keep_going():
             folder = waiting.pop()
             last, changed_ns = self._looks.get(folder), _mtime_ns(folder)
             if last is not None and changed_ns is not None and last.changed_ns == changed_ns:
                 waiting.extend(reversed(last.subfolders))
-            elif (names := names_in(folder)) is not None:
-                waiting.extend(reversed(names.subfolders))
-                yield folder, _Look(self._unless_young(changed_ns), names.subfolders), names.frames
+                continue
+            stamp_ns = self._unless_young(changed_ns)
+            if (compared := self._compare(folder)) is not None:
+                waiting.extend(reversed(compared.subfolders))
+                yield folder, stamp_ns, compared
 
     def _unless_young(self, changed_ns: int | None) -> int | None:
         is_young = changed_ns is not None and abs(self._wall_clock_ns() - changed_ns) < SAME_STAMP_NS
         return None if is_young else changed_ns
 
-    def _compare(self, folder: Path, names: frozenset[str]) -> tuple[list[FrameRow], list[Sighting]]:
-        """Frames that should be in the folder and are not, and files that are there and nobody filed."""
-        expected = self._ledger.frames.names_filed_in(folder)
-        lost = [row for name in expected - names if (row := self._ledger.frames.filed_at(folder / name))]
-        found = [sighting for name in sorted(names - expected) if (sighting := look(folder / name, links_too=True))]
-        return lost, found
+    def _compare(self, folder: Path) -> _Compared | None:
+        """``None`` when the folder cannot be read.
+
+        Where nobody moved anything, only a part of the names is in memory at a time: the folder grows all night. That
+        none is lost is told by the number of those that are there.
+        """
+        filed, found, there = self._ledger.frames, list[Sighting](), 0
+        try:
+            for names in names_in(folder):
+                known = filed.filed_in(folder, names.frames)
+                there += len(known)
+                strange = sorted(set(names.frames) - known)
+                found += [sighting for name in strange if (sighting := look(folder / name, links_too=True))]
+                subfolders = names.subfolders
+            all_there = there == filed.number_filed_in(folder)
+            lost = (
+                [] if all_there else self._lost(folder, {name for names in names_in(folder) for name in names.frames})
+            )
+        except OSError:
+            return None
+        return _Compared(lost, found, subfolders)
+
+    def _lost(self, folder: Path, names: set[str]) -> list[FrameRow]:
+        """The frames that should be in the folder under other names than these."""
+        frames = self._ledger.frames
+        return [
+            row
+            for name in frames.names_filed_in(folder)
+            if name not in names and (row := frames.filed_at(folder / name))
+        ]
 
     def _of_vanished_folders(self) -> list[FrameRow]:
         vanished = [
@@ -112,7 +147,7 @@ class OutputTree:
         ]
         for folder in vanished:
             self._looks.pop(folder, None)
-        return [row for folder in vanished for row in self._compare(folder, frozenset())[0]]
+        return [row for folder in vanished for row in self._lost(folder, set())]
 
     def _recognise(self, found: Sighting, missing: list[FrameRow]) -> HandMove | None:
         """The missing frame that ``found`` is, taken off the list and entered under its new place."""

@@ -9,7 +9,7 @@ from nebulift_daemon.ledger import Ledger
 class Sessions:
     """Session states as the judge process reported them last. Losing the newest of them costs a few frames' context.
 
-    They go into the ledger every few minutes and not with every frame: a memory card wears by the write.
+    They go into the ledger every half hour and not with every frame: a memory card wears by the write.
     """
 
     def __init__(self, ledger: Ledger) -> None:

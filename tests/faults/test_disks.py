@@ -7,7 +7,7 @@ import time
 
 import pytest
 from daemon_process import Daemon, wait_until
-from disks import card, mount, needs_root, remount, tmpfs
+from disks import card, mount, needs_root, quota, remount, tmpfs
 from fault_lines import seconds_since
 from trees import census, frame, make_files, names, read_files
 
@@ -51,6 +51,23 @@ def test_a_disk_that_turned_read_only_is_waited_for(tmp_path, figures):
         started = time.monotonic()
         daemon.has_filed("clean/a.fits")
         figures(lost=0, resumed_after_s=seconds_since(started))
+
+
+@pytest.mark.slow
+@needs_root
+@pytest.mark.fault(48)
+def test_a_quota_that_is_used_up_is_waited_for(tmp_path, figures):
+    with quota(tmp_path / "disk", tmp_path / "out", "1M") as limit, Daemon(tmp_path, filing=MOVE) as daemon:
+        make_files(daemon.capture, {f"{number}.fits": frame(b"CLEAN %d" % number, BIG) for number in range(5)})
+        before = census(daemon.capture)
+        wait_until(lambda: "the disk quota is used up; make room" in problems(daemon))
+        assert len(daemon.filed()) < 5
+        assert census(daemon.capture, daemon.output) == before
+        limit("64M")
+        started = time.monotonic()
+        wait_until(lambda: len(daemon.filed()) == 5)
+        assert set(census(daemon.output)) == set(before)
+        figures(frames=5, lost=0, resumed_after_s=seconds_since(started))
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, signature_
 from nebulift_daemon.sighting import Sighting
 
 OUT_OF_ORDER = 1000  # rows among which the order of the ids need not be that of the verdicts
+FILED_IN = "destination_folder = ? AND state IN ('filed', 'reviewed')"
+LIST_LENGTHS = (1, 20, AT_ONCE)
 
 
 class Frames:
@@ -22,7 +24,7 @@ class Frames:
         """Those of ``sightings``, all in ``folder``, that still have to be judged."""
         known: set[Row] = set()
         for first in range(0, len(sightings), AT_ONCE):
-            names = [as_value(Path(seen.path.name)) for seen in sightings[first : first + AT_ONCE]]
+            names = _filled([as_value(Path(seen.path.name)) for seen in sightings[first : first + AT_ONCE]])
             known |= set(
                 self._database.rows(
                     f"SELECT name, signature FROM frames WHERE folder = ? AND name IN ({', '.join('?' * len(names))})"  # noqa: S608
@@ -63,13 +65,34 @@ class Frames:
         where = "destination_folder = ? AND destination_name = ? AND state IN ('filed', 'reviewed')"
         return next(self._select(where, values, "id DESC"), None)
 
-    def names_filed_in(self, folder: Path) -> set[str]:
-        """The names of the frames that lie in this folder of the output tree."""
+    def filed_in(self, folder: Path, names: Sequence[str]) -> set[str]:
+        """Those of ``names``, at most ``AT_ONCE``, under which a frame lies in this folder of the output tree."""
+        values = _filled([as_value(Path(name)) for name in names])
         rows = self._database.rows(
-            "SELECT destination_name FROM frames WHERE destination_folder = ? AND state IN ('filed', 'reviewed')",
-            (as_value(folder),),
+            f"SELECT destination_name FROM frames WHERE {FILED_IN}"  # noqa: S608
+            f" AND destination_name IN ({', '.join('?' * len(values))})",
+            (as_value(folder), *values),
         )
         return {str(as_path(name)) for (name,) in rows}
+
+    def number_filed_in(self, folder: Path) -> int:
+        """Under how many names frames lie in this folder of the output tree."""
+        rows = self._database.rows(
+            f"SELECT count(DISTINCT destination_name) FROM frames WHERE {FILED_IN}",  # noqa: S608
+            (as_value(folder),),
+        )
+        return int(rows[0][0])
+
+    def names_filed_in(self, folder: Path) -> Iterator[str]:
+        """The names of the frames that lie in this folder of the output tree, a part of them in memory at a time."""
+        last: str | bytes = ""  # below every name, text or bytes
+        while rows := self._database.rows(
+            f"SELECT DISTINCT destination_name FROM frames WHERE {FILED_IN} AND destination_name > ?"  # noqa: S608
+            " ORDER BY destination_name LIMIT ?",
+            (as_value(folder), last, AT_ONCE),
+        ):
+            yield from (str(as_path(name)) for (name,) in rows)
+            last = rows[-1][0]
 
     def destination_folders(self) -> list[Path]:
         """Every folder of the output tree in which a frame lies."""
@@ -145,3 +168,12 @@ class Frames:
     def _select(self, where: str, values: Sequence[Any] = (), order: str = "id") -> Iterator[FrameRow]:
         rows = self._database.rows(f"SELECT {COLUMNS} FROM frames WHERE {where} ORDER BY {order}", values)  # noqa: S608
         return map(frame_row, rows)
+
+
+def _filled(names: list[str | bytes]) -> list[str | bytes | None]:
+    """The values of an IN list, filled up to one of a few lengths with NULL, which no name equals.
+
+    128 statements are kept ready for the next time: were each of its own length, they would hold 8 MB.
+    """
+    length = next(length for length in LIST_LENGTHS if length >= len(names))
+    return [*names, *[None] * (length - len(names))]
