@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from nebulift import sky, stars
 from nebulift.assessment import findings_of
-from nebulift.coverage import measure_coverage
 from nebulift.errors import NebuliftError
 from nebulift.findings import Finding
 from nebulift.frame import Frame, frame_from_array
-from nebulift.hair import find_hair
-from nebulift.halos import halo_share
 from nebulift.measurements import Measurements
+from nebulift.obstruction import find_hair, halo_share, measure_coverage
 from nebulift.parallel import end_with_owner
 from nebulift.readers import open_frame
 from nebulift.scan import Scan, scan_frame

@@ -21,7 +21,7 @@ class Sky:
     vignetting_sigma: float  # depth of the radial bowl, in units of ``noise_adu``; positive when corners are dark
     is_all_sky: bool  # the image is a disc within a dark frame, as of a fisheye lens
     level_fraction: float | None = None  # of the range of the file's numbers; None: floats have no range
-    # the sky in three parts (see ``nebulift.sky_structure``): standard deviations over the frame, over ``noise_adu``
+    # the sky in three parts (see ``nebulift.sky.structure``): standard deviations over the frame, over ``noise_adu``
     linear_sigma: float | None = None
     radial_sigma: float | None = None
     patchy_sigma: float | None = None  # on scales of 1/20 to 1/3 of the frame: cloud or nebula
@@ -110,7 +110,7 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Part of the field in which stars are missing (see ``nebulift.coverage``)."""
+    """Part of the field in which stars are missing (see ``nebulift.obstruction.coverage``)."""
 
     missing_fraction: float  # of the area
     step_sigma: float  # background there less background elsewhere, in units of the pixel noise
@@ -123,7 +123,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class DarkLine:
-    """A dark line through the frame, as of a hair before the sensor (see ``nebulift.hair``)."""
+    """A dark line through the frame, as of a hair before the sensor (see ``nebulift.obstruction.hair``)."""
 
     box_px: tuple[int, int, int, int]  # (left, top, right, bottom) around it
     length_px: float
@@ -145,4 +145,6 @@ class Measurements:
     coverage: Coverage | None  # None: too few stars to tell
     detector_version: int = DETECTOR_VERSION
     dark_line: DarkLine | None = None
-    halo_share: float | None = None  # light of stars between 3 and 10 FWHM over that within 2 (see ``nebulift.halos``)
+    halo_share: float | None = (
+        None  # light of stars between 3 and 10 FWHM over that within 2 (see ``nebulift.obstruction.halos``)
+    )

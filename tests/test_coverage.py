@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skies import grid, see
 
-from nebulift.coverage import measure_coverage
+from nebulift.obstruction.coverage import measure_coverage
 from nebulift.simulate import star_field
 
 SIDE = 1200

@@ -9,7 +9,7 @@ from skies import grid, see
 from nebulift.assessment import findings_of
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.findings import Box, Kind
-from nebulift.hair import find_hair
+from nebulift.obstruction.hair import find_hair
 from nebulift.simulate import star_field
 from nebulift.simulate.obstacles import Obstacle, obstacle_transmission, random_obstacle
 from nebulift.verdict import NOTICEABLE_SEVERITY

@@ -9,7 +9,7 @@ from test_assessment import GOOD
 
 from nebulift.assessment import findings_of
 from nebulift.findings import Kind
-from nebulift.halos import halo_share
+from nebulift.obstruction.halos import halo_share
 from nebulift.simulate.optics import Telescope
 from nebulift.simulate.psf import StarShape
 from nebulift.simulate.star_painting import Stars, paint_stars

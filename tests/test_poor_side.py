@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skies import grid, noise, see
 
-from nebulift.coverage import measure_coverage
-from nebulift.poor_side import poor_side
+from nebulift.obstruction.coverage import measure_coverage
+from nebulift.obstruction.poor_side import poor_side
 from nebulift.simulate import star_field
 
 

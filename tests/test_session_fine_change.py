@@ -11,7 +11,7 @@ from nebulift.findings import Kind
 from nebulift.session import GroupState, compare, session_findings
 from nebulift.session.glimpse import COLUMNS, ROWS
 from nebulift.session.sky_map import sky_map_of, unpacked_map, unpacked_residual
-from nebulift.sky_residual import mesh_on_grid, sky_residual
+from nebulift.session.sky_residual import mesh_on_grid, sky_residual
 from nebulift.verdict import Label, decide
 
 Y, X = np.mgrid[0:ROWS, 0:COLUMNS]

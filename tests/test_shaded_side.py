@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skies import grid, see
 
-from nebulift.coverage import measure_coverage
-from nebulift.shaded_side import fewer_stars, shaded_side
+from nebulift.obstruction.coverage import measure_coverage
+from nebulift.obstruction.shaded_side import fewer_stars, shaded_side
 from nebulift.simulate import star_field
 
 SIDE = 1200

@@ -8,7 +8,7 @@ from skies import NOISE_ADU, SKY_ADU, grid, noise, see
 
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.simulate import star_field
-from nebulift.sky import interpolated
+from nebulift.sky.background import interpolated
 
 
 def plane(height, width, range_sigma, angle_deg):

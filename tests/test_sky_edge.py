@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from skies import grid, see
 
-from nebulift.coverage import EDGE_EXPLAINS, EVEN_BY_A_GLOW, measure_coverage
+from nebulift.obstruction.coverage import EDGE_EXPLAINS, EVEN_BY_A_GLOW, measure_coverage
+from nebulift.obstruction.edge import sky_edge
 from nebulift.simulate import star_field
-from nebulift.sky_edge import sky_edge
 
 MESH = 40
 X, Y = grid(MESH, MESH)

@@ -6,7 +6,7 @@ import pytest
 from skies import NOISE_ADU, SKY_ADU, grid, noise, see
 
 from nebulift.simulate.turbulence import turbulence
-from nebulift.sky_structure import sky_structure
+from nebulift.sky.structure import sky_structure
 
 SHAPE = (40, 60)
 

@@ -16,7 +16,7 @@ from nebulift.cells import labelled_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
 from nebulift.session.sky_map import SkyMap, median_map, unpacked_map, unpacked_residual
 from nebulift.session.star_match import Motion
-from nebulift.sky import continued, interpolated
+from nebulift.sky.background import continued, interpolated
 
 MIN_MAPS = 3  # the median of two is their mean: what one of them has, it has
 CORE_SIGMAS = 6.0  # of the mean of nine cells: chance in 2816 cells, one in a hundred thousand frames of white noise

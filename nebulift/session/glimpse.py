@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nebulift.cv_prefilter import Views
 from nebulift.measurements import Measurements
-from nebulift.sky_residual import mesh_on_grid, sky_residual
+from nebulift.session.sky_residual import mesh_on_grid, sky_residual
 
 ROWS, COLUMNS = 44, 64  # of the small map: at 26 MP a cell is 95 raw pixels, wider than stars, narrower than clouds
 PRESENT_STARS = 600  # positions kept: enough to say that a bright star is there or is not

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky import Background
-from nebulift.sky_cells import QUIETEST
+from nebulift.sky.cells import QUIETEST
 from nebulift.stars.moments import Shapes, half_maximum_shapes
 from nebulift.stars.peaks import Peaks
 from nebulift.stars.stamps import less_sky, map_stamps, raw_position

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA, Scan
-from nebulift.sky import Background, noise_at
+from nebulift.sky.background import Background, noise_at
 from nebulift.stars.fluxes import circle_flux, core_flux, half_flux_radius
 from nebulift.stars.glare import SATURATED_SHARE, Glare, free_of_glare
 from nebulift.stars.moments import FWHM_PER_SIGMA, Shapes, half_maximum_masks, moments

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.scan import UNITS_PER_SIGMA, Scan
-from nebulift.sky import Background, interpolated
-from nebulift.sky_cells import LARGEST
+from nebulift.sky.background import Background, interpolated
+from nebulift.sky.cells import LARGEST
 from nebulift.stars import StarList
 
 MIN_SIDE, MAX_SIDE = 4, 6  # pixels of the pyramid along a cell: the mean of the middle half of 16 to 36

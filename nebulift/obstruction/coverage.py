@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from nebulift.cells import borders_touched, cells_of, large_regions, largest_region
 from nebulift.measurements import Coverage
-from nebulift.poor_side import poor_side
+from nebulift.obstruction.edge import sky_edge
+from nebulift.obstruction.poor_side import poor_side
+from nebulift.obstruction.shaded_side import MIN_CELLS, MIN_LOSS, PLAIN_LEVELS, proof_of_shade, shaded_side
 from nebulift.scan import Scan
-from nebulift.shaded_side import MIN_CELLS, MIN_LOSS, PLAIN_LEVELS, proof_of_shade, shaded_side
 from nebulift.sky import Background
-from nebulift.sky_edge import sky_edge
 from nebulift.stars import StarList
 
 STARS_PER_CELL = 12.0  # an empty cell then has the probability exp(-12) by chance

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from nebulift.measurements import Sky
 from nebulift.scan import UNITS_PER_SIGMA, Scan
-from nebulift.sky_cells import LARGEST, QUIETEST, cell_levels, cell_noise
-from nebulift.sky_structure import sky_structure
+from nebulift.sky.cells import LARGEST, QUIETEST, cell_levels, cell_noise
+from nebulift.sky.structure import sky_structure
 
 HIGHEST, LOWEST = np.int16(LARGEST), np.int16(-LARGEST)
 CELL_MAP_PX = 32  # one mesh cell is 64 raw pixels: wide against stars, narrow against gradients

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nebulift.components import components
 from nebulift.measurements import DarkLine
 from nebulift.scan import UNITS_PER_SIGMA, Scan
-from nebulift.sky import Background, interpolated
+from nebulift.sky.background import Background, interpolated
 
 MIN_CELLS = 40  # a side
 MOST_LINES = 5  # of each width, the largest
