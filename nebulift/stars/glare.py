@@ -16,6 +16,7 @@ from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sky import Background
 from nebulift.sky.cells import QUIETEST
 from nebulift.stars.moments import Shapes, half_maximum_shapes
+from nebulift.stars.one_image import of_one_image
 from nebulift.stars.peaks import Peaks
 from nebulift.stars.stamps import less_sky, map_stamps, raw_position
 
@@ -24,6 +25,7 @@ HALF = 12  # half side of the cut-outs, in pixels of the scale of detection
 MANY = 600  # peaks looked at where pieces of spikes are among the brightest
 MIN_BURNT_PX = 25  # of the map, about a peak that is none of them: the core is wider than any star that is only bright
 CLIPPED_SHARE = 0.9  # of the height at which pixels are full: what is higher is, within the noise of the background
+MIN_ALONE = 3  # stars, which speak for the frame; where hardly one is alone, the images are the stars'
 PIECE_ELONGATION = 1.6
 MIN_PIECES = 3
 CORE_SCALE_PX = 8  # raw pixels a side of the map on which cores are sought
@@ -80,6 +82,9 @@ def free_of_glare(
     stamps = _stamps(glare, level, peaks, chosen)
     own = ~_on_burnt_core(glare, level, peaks, chosen, stamps)
     chosen, stamps = chosen[own], stamps[own]
+    alone = ~of_one_image(stamps, peaks.x[chosen], peaks.y[chosen])
+    if np.count_nonzero(alone) >= MIN_ALONE:
+        chosen, stamps = chosen[alone], stamps[alone]
     look = _look(stamps[:first])
     if (np.nan_to_num(look.elongation) > PIECE_ELONGATION).sum() < MIN_PIECES:
         return chosen, look
