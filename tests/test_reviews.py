@@ -170,11 +170,14 @@ def test_a_folder_that_grows_all_night_takes_no_more_memory(linked):
 
     def peak_of_a_look(frames):
         entered(linked, [f"light_{number:05d}.fits" for number in frames])
-        tracemalloc.start()
-        assert linked.tree.notice() == []
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return peak
+        peaks = []
+        for again in range(3):  # the least: what other threads take meanwhile is traced, too
+            entered(linked, [f"again_{frames.start}_{again}.fits"])
+            tracemalloc.start()
+            assert linked.tree.notice() == []
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        return min(peaks)
 
     small = peak_of_a_look(range(AT_ONCE))
     assert peak_of_a_look(range(AT_ONCE, 3 * AT_ONCE)) < 1.5 * small
