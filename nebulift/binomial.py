@@ -1,9 +1,12 @@
-"""How many errors so few observations allow: the bound of Clopper & Pearson (1934, Biometrika 26, 404). No NumPy."""
+"""Chances of a binomial count, and how many errors so few observations allow: the bound of Clopper & Pearson (1934,
+Biometrika 26, 404). No NumPy.
+"""
 
 import functools
 import math
 
 HALVINGS = 60  # far below what a float resolves
+SUREST = 1.0 - 1e-9  # of a rate: 1 has no logarithm of its rest
 
 
 def binomial_upper_bound(errors: int, n: int, confidence: float = 0.95) -> float:
@@ -13,7 +16,7 @@ def binomial_upper_bound(errors: int, n: int, confidence: float = 0.95) -> float
     low, high = errors / n, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if _chance(errors, n, middle) > 1.0 - confidence else (low, middle)
+        low, high = (middle, high) if chance_of_at_most(errors, n, middle) > 1.0 - confidence else (low, middle)
     return high
 
 
@@ -28,14 +31,16 @@ def observations_for(bound: float, errors: int = 0, confidence: float = 0.95) ->
     return n
 
 
-def _chance(errors: int, n: int, rate: float) -> float:
-    """Of at most so many errors."""
+def chance_of_at_most(errors: int, n: int, rate: float) -> float:
+    """Probability of so many errors or fewer among ``n``, each with probability ``rate``; 1 at rates of 0 and below."""
     if rate <= 0.0:
         return 1.0
-    return sum(
+    rate = min(rate, SUREST)
+    chances = (
         math.exp(
             math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
             + k * math.log(rate) + (n - k) * math.log1p(-rate)
         )
         for k in range(errors + 1)
     )  # fmt: skip
+    return min(sum(chances), 1.0)

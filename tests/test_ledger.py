@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from nebulift.errors import LedgerError
-from nebulift_daemon.folders import AT_ONCE
 from nebulift_daemon.ledger import (
     LEDGER_NAME,
     Judged,
@@ -22,7 +21,6 @@ from nebulift_daemon.ledger import (
     remembered_folders,
     utc_now,
 )
-from nebulift_daemon.ledger.database import Database
 from nebulift_daemon.ledger.schema import MIGRATIONS
 from nebulift_daemon.sighting import Sighting
 
@@ -71,17 +69,6 @@ def test_a_frame_goes_from_seen_to_filed_and_is_known_from_then_on(ledger):
     assert (row.state, row.destination) == ("filed", Path("/out/clean/a.fits"))
     assert ledger.frames.unknown(ROOT, [seen()]) == []
     assert ledger.progress.claim(seen(), ROOT) is None
-
-
-def test_questions_about_any_number_of_names_are_few_statements(ledger, monkeypatch):
-    """The last 128 are kept ready: if a folder that grows made a new one at each look, they would take megabytes."""
-    statements, rows = set(), Database.rows
-    monkeypatch.setattr(Database, "rows", lambda self, sql, values=(): statements.add(sql) or rows(self, sql, values))
-    for number in range(1, 700, 3):
-        sightings = [seen(f"{name}.fits", inode=name) for name in range(number)]
-        assert ledger.frames.unknown(ROOT, sightings) == sightings
-        assert ledger.frames.filed_in(ROOT, [sighting.path.name for sighting in sightings[:AT_ONCE]]) == set()
-    assert len(statements) <= 6
 
 
 def test_the_same_name_with_other_bytes_is_another_frame(ledger):

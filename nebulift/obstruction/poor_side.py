@@ -13,6 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.binomial import chance_of_at_most
+
 ANGLES_DEG = tuple(range(0, 360, 15))
 # Of the field, on the poor side: all stars on a smaller one may be the glow of an amplifier, or knots of a nebula.
 SHARES = tuple(round(0.1 + 0.05 * step, 2) for step in range(11))
@@ -84,7 +86,7 @@ def _measured(side: PoorSide, x: NDArray[np.floating], y: NDArray[np.floating]) 
     inside, worst = int(side.holds(x, y).sum()), 0.0
     for count, area in (_poorest_third(side, x, y), _opposite(side, x, y)):
         ratio = (inside / side.share) / max(count / area, 1e-9)
-        if ratio > FEWER or _binomial_below(inside, inside + count, side.share / (side.share + area)) > CHANCE:
+        if ratio > FEWER or chance_of_at_most(inside, inside + count, side.share / (side.share + area)) > CHANCE:
             return None
         worst = max(worst, ratio)
     return replace(side, star_ratio=worst)
@@ -119,13 +121,3 @@ def _poorest_third(side: PoorSide, x: NDArray[np.floating], y: NDArray[np.floati
     thirds = np.bincount(np.searchsorted(edges, stars), minlength=3)
     count = 0 if thirds.max() > UNEVEN * thirds.min() else int(thirds.min())
     return count, (1.0 - side.share) / 3.0
-
-
-def _binomial_below(found: int, of: int, share: float) -> float:
-    """Probability of ``found`` or fewer of ``of``, each with probability ``share``."""
-    logs = [
-        math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
-        + k * math.log(share) + (of - k) * math.log1p(-share)
-        for k in range(found + 1)
-    ]  # fmt: skip
-    return min(sum(math.exp(log) for log in logs), 1.0)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.binomial import chance_of_at_most
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.sensor.block_sums import STRIP_PX
 
@@ -74,7 +75,7 @@ def _chances_of_stars(flat: NDArray[np.int16]) -> NDArray[np.float64]:
             # of so few pixels that none in common is no wonder, nothing can be told
             few &= fewer * math.log1p(-min(SAFE * usual, 1.0 - 1e-9)) < math.log(CHANCE_AT_STEP)
             for n in np.flatnonzero(few):
-                chance = _binomial_below(int(common[n]), int(fewer[n]), SAFE * usual)
+                chance = chance_of_at_most(int(common[n]), int(fewer[n]), SAFE * usual)
                 chances[n + 1] = min(chances[n + 1], chance)
     return chances
 
@@ -103,17 +104,6 @@ def _sums(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
     if len(mask) == 0:
         return np.empty(0, dtype=np.int64)
     return np.asarray(cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0], dtype=np.int64)
-
-
-def _binomial_below(found: int, of: int, share: float) -> float:
-    """Probability of ``found`` or fewer of ``of``, each with probability ``share``."""
-    share = min(max(share, 1e-9), 1.0 - 1e-9)
-    logs = [
-        math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
-        + k * math.log(share) + (of - k) * math.log1p(-share)
-        for k in range(found + 1)
-    ]  # fmt: skip
-    return min(sum(math.exp(log) for log in logs), 1.0)
 
 
 def _sky_steps(row_sums: NDArray[np.int16], block_px: int) -> NDArray[np.float32]:

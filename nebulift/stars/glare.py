@@ -26,18 +26,18 @@ MANY = 600  # peaks looked at where pieces of spikes are among the brightest
 MIN_BURNT_PX = 25  # of the map, about a peak that is none of them: the core is wider than any star that is only bright
 CLIPPED_SHARE = 0.9  # of the height at which pixels are full: what is higher is, within the noise of the background
 MIN_ALONE = 3  # stars, which speak for the frame; where hardly one is alone, the images are the stars'
-PIECE_ELONGATION = 1.6
-MIN_PIECES = 3
+PIECE_ELONGATION = 1.6  # a piece of a spike is longer; seeing draws stars out less
+MIN_PIECES = 3  # any two lines meet somewhere
 CORE_SCALE_PX = 8  # raw pixels a side of the map on which cores are sought
 CORE_SIGMA = 400.0  # of that map: fainter stars show no spikes
-MIN_CORE_CELLS = 4
+MIN_CORE_CELLS = 4  # in those pixels wider than a star that is not burnt out
 MAX_CORES = 20  # the largest
 REACH_RADII = 60.0  # no spike is so long
 POINTS_AT_DEG = 12.0  # close to the core the halo turns the pieces
 CHANCE = 2.0 * POINTS_AT_DEG / 180.0  # that something points so well at a place
-CHANCE_SIGMA = 3.0
+CHANCE_SIGMA = 3.0  # of a binomial count
 RAY_BINS, RAYS = 36, 6  # of half a turn: spikes of six vanes make three lines, which may fall between two bins each
-RAY_SHARE = 0.7
+RAY_SHARE = 0.7  # of the pieces; where directions are spread evenly a sixth lies in so many bins
 
 
 @dataclass(frozen=True, slots=True, eq=False)

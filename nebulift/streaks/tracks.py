@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.frame import Frame
-from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.scan import MAD_TO_SIGMA, UNITS_PER_SIGMA
 from nebulift.streaks.profile import FWHM_PER_SIGMA, KERNELS_PX, TrailFit, measure_trail
 
 LONGEST_PX = 400.0  # of some ten micrometres of silicon a particle crosses so many pixels only within half a degree
@@ -15,7 +15,6 @@ LONGEST_PX = 400.0  # of some ten micrometres of silicon a particle crosses so m
 # held against that, not against the stars alone: bad guiding widens them, and no trail
 TRACK_PX, LEAST_STAR_FWHM_PX = 1.01 * FWHM_PER_SIGMA * KERNELS_PX[0], 2.4
 MARGIN_PX = 26  # to both sides of the line, for its surroundings
-MAD_TO_SIGMA = 1.4826
 
 
 def is_cosmic_ray(trail: TrailFit, frame: Frame, star_fwhm_px: float) -> bool:
