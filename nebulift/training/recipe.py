@@ -22,6 +22,7 @@ from nebulift.training.grouped_choice import USUAL_SAMPLER
 from nebulift.training.network import SIZES, new_network
 from nebulift.training.ranks import Ranks, check_device, precision_for, use_cores
 from nebulift.training.recipe_conclusion import Schooling, about_model
+from nebulift.training.recipe_courses import TRAINING_CAMERAS, courses
 from nebulift.training.recipe_export import export_and_measure
 from nebulift.training.recipe_folds import Folding, chosen_by_network, made_of, read_folds, train_folds
 from nebulift.training.simulated_lessons import SimulatedLessons
@@ -29,13 +30,6 @@ from nebulift.training.simulated_sessions import Course, SimulatedLesson, chunk_
 from nebulift.training.trainer import TrainingPlan, train
 from nebulift.training.trees import fit_trees
 
-# Every side has mono and colour; training has eight bodies of all converter widths, the others are strange to it
-TRAINING_CAMERAS = (
-    "ASI294MC", "ASI2600MM", "ASI1600MM", "QHY268M", "Mars-C", "Canon EOS 6D", "Atik 460EX", "ASI120MM",
-)  # fmt: skip
-CALIBRATION_CAMERAS = ("ASI183MM", "Seestar S50")
-TEST_CAMERAS = ("QHY533C", "STF-8300M", "ASI2600MC")
-SHARES = {"train": 0.73, "calibrate": 0.16, "test": 0.11}
 EPOCHS = 14
 # Folds of two cameras each. Half of the epochs: they are trained to the end of their own schedule, and what they are
 # asked for, how far a branch is to be trusted on a strange camera, changes little in the other half
@@ -49,15 +43,6 @@ class Schools:
     train: list[SimulatedLesson]
     calibrate: list[SimulatedLesson]
     test: list[SimulatedLesson]
-
-
-def courses(frames: int, seed: int) -> dict[str, Course]:
-    """What to simulate: no camera, seed or session is in two courses."""
-    cameras = {"train": TRAINING_CAMERAS, "calibrate": CALIBRATION_CAMERAS, "test": TEST_CAMERAS}
-    return {
-        name: Course(name, cameras[name], 10 * seed + number, round(share * frames))
-        for number, (name, share) in enumerate(SHARES.items())
-    }
 
 
 @dataclass(frozen=True, slots=True)
