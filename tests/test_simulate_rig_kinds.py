@@ -12,12 +12,12 @@ from nebulift.simulate.camera_catalogue import CATALOGUE
 from nebulift.simulate.delivery import delivered
 from nebulift.simulate.night import plan_session, rendered
 from nebulift.simulate.optics import Telescope, wandering
-from nebulift.simulate.rig_kinds import DRAWN_OUT, KINDS, school_rig
+from nebulift.simulate.rig_kinds import DRAWN_OUT, KINDS, school_rig, sort_of
 from nebulift.simulate.sensor import digitised, exposed, fixed_pattern
 from nebulift.simulate.severity import TRAIL_ELONGATION, severity
 from nebulift.simulate.truth import Artefact
 from nebulift.sky import measure_background, summarise
-from nebulift.training.recipe_courses import CALIBRATION_CAMERAS, TEST_CAMERAS, TRAINING_CAMERAS
+from nebulift.training.recipe_courses import CALIBRATION_CAMERAS, MOST_FOLDS, TEST_CAMERAS, TRAINING_CAMERAS
 from nebulift.training.seen_truth import seen_severity
 
 
@@ -119,6 +119,14 @@ def test_defocus_counts_as_it_is_seen_and_all_else_as_it_is():
     wide = {"fwhm_ratio": 1.45, "fwhm_px": 14.5}
     assert seen_severity(Artefact(Kind.DEFOCUS, "focus", 0.5, wide)) == pytest.approx(0.5, abs=0.02)
     assert seen_severity(Artefact(Kind.CLOUD, "veil", 0.4, {"transmission": 0.8})) == 0.4
+
+
+def test_there_are_as_many_folds_as_sorts_of_rigs():
+    rng = np.random.default_rng(0)
+    sorts = [sort_of(school_rig(rng, name).camera.name) for name in TRAINING_CAMERAS]
+    assert len(set(sorts)) == MOST_FOLDS
+    assert sorts.count("all-sky") == 3
+    assert "ZWO ASI294MC Pro" in sorts
 
 
 def test_every_course_has_every_kind_of_rig_and_no_camera_twice():

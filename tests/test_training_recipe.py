@@ -9,7 +9,6 @@ import pytest
 
 from nebulift.classifier import load_classifier
 from nebulift.judgement import SessionContext
-from nebulift.preprocess import FEATURES
 from nebulift.simulate.camera_catalogue import CATALOGUE
 from nebulift.simulate.rig_kinds import KINDS
 from nebulift.training import simulated_sessions
@@ -101,17 +100,6 @@ def test_courses_share_no_camera_and_no_seed():
     cameras = [camera for course in made.values() for camera in course.cameras]
     assert len(set(cameras)) == len(cameras) == len(KINDS) + len(CATALOGUE)
     assert len({course.seed for course in made.values()}) == 3
-
-
-@pytest.mark.torch
-def test_the_domain_of_a_model_is_what_it_saw_and_a_little_more():
-    pytest.importorskip("torch")
-    features = np.zeros((5, len(FEATURES)), np.float32)
-    features[:, FEATURES.index("log_fwhm_px")] = (0.5, 1.0, 1.2, 1.4, 1.5)
-    domain = importlib.import_module("nebulift.training.recipe_conclusion").domain_of(features)
-    assert domain["log_fwhm_px"] == pytest.approx((0.4, 1.6))
-    assert domain["is_all_sky"] == (0.0, 0.0)  # no lens of that kind: not a word about it
-    assert "log_transparency" not in domain
 
 
 @pytest.mark.torch

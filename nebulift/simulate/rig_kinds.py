@@ -23,6 +23,7 @@ Range = tuple[float, float]
 class RigKind:
     """A camera, what stands before it, and how it is used. Ranges are drawn from evenly."""
 
+    sort: str  # a word that it shares with those like it
     camera: Camera
     telescopes: tuple[Telescope, ...]
     exposures_s: Seconds
@@ -68,7 +69,13 @@ OBSERVATORY = (
 def _all_sky(camera: Camera, circle: float) -> RigKind:
     """Narrow images, drawn out by the lens and the turning sky; it looks over the town to the horizon."""
     return RigKind(
-        replace(camera, image_circle=circle), FISHEYES, ALL_SKY_S, elongation=(1.0, 1.8), blur_px=(1.4, 2.8), wander=0.1
+        "all-sky",
+        replace(camera, image_circle=circle),
+        FISHEYES,
+        ALL_SKY_S,
+        elongation=(1.0, 1.8),
+        blur_px=(1.4, 2.8),
+        wander=0.1,
     )
 
 
@@ -76,24 +83,34 @@ def _smart(camera: Camera) -> RigKind:
     """On a small fork that follows the sky in two axes: no guiding, so stars are a little drawn out, mostly one way."""
     telescope = SMART[camera.name]
     return RigKind(
-        camera, (telescope,), SMART_S, ("seestar",), elongation=(1.0, 1.8), blur_px=(1.3, 2.0), wander=0.15, alt_az=True
+        "smart",
+        camera,
+        (telescope,),
+        SMART_S,
+        ("seestar",),
+        elongation=(1.0, 1.8),
+        blur_px=(1.3, 2.0),
+        wander=0.15,
+        alt_az=True,
     )
 
 
 def _lens(camera: Camera) -> RigKind:
-    return RigKind(camera, LENSES, LENS_S, ("ekos", "nina"), elongation=(1.0, 1.5), blur_px=(1.2, 2.4), wander=0.1)
+    return RigKind(
+        "lens", camera, LENSES, LENS_S, ("ekos", "nina"), elongation=(1.0, 1.5), blur_px=(1.2, 2.4), wander=0.1
+    )
 
 
 def _guide(camera: Camera) -> RigKind:
     return RigKind(
-        camera, GUIDES, SHORT_S, ("sharpcap", "maxim"), elongation=(1.0, 1.3), blur_px=(1.3, 2.2), wander=0.1
+        "guide", camera, GUIDES, SHORT_S, ("sharpcap", "maxim"), elongation=(1.0, 1.3), blur_px=(1.3, 2.2), wander=0.1
     )
 
 
 def _observatory(camera: Camera) -> RigKind:
     """Long focal lengths; its pipeline hands on calibrated frames as often as raw ones."""
     return RigKind(
-        camera, OBSERVATORY, LONG_S, ("maxim", "ekos"), elongation=(1.0, 1.2), softest_px=11.0,
+        "observatory", camera, OBSERVATORY, LONG_S, ("maxim", "ekos"), elongation=(1.0, 1.2), softest_px=11.0,
         sky_mag_arcsec2=(20.0, 21.9), deliveries=("raw", "calibrated", "calibrated", "aligned"),
     )  # fmt: skip
 
@@ -209,6 +226,11 @@ def school_rig(rng: np.random.Generator, name: str, megapixels: float | None = N
     chosen = known[(exact or found)[0]]
     rig = random_rig(rng, chosen, megapixels) if isinstance(chosen, Camera) else _rig_of(rng, chosen, megapixels)
     return _with_habits(rng, rig)
+
+
+def sort_of(camera: str) -> str:
+    """The sort of rig that a camera of this full name belongs to: a deep-sky camera is a sort of its own."""
+    return next((kind.sort for kind in KINDS if kind.camera.name == camera), camera)
 
 
 def _rig_of(rng: np.random.Generator, kind: RigKind, megapixels: float | None) -> Rig:

@@ -22,7 +22,7 @@ from nebulift.training.grouped_choice import USUAL_SAMPLER
 from nebulift.training.network import SIZES, new_network
 from nebulift.training.ranks import Ranks, check_device, precision_for, use_cores
 from nebulift.training.recipe_conclusion import Schooling, about_model
-from nebulift.training.recipe_courses import TRAINING_CAMERAS, courses
+from nebulift.training.recipe_courses import MOST_FOLDS, courses
 from nebulift.training.recipe_export import export_and_measure
 from nebulift.training.recipe_folds import Folding, chosen_by_network, made_of, read_folds, train_folds
 from nebulift.training.simulated_lessons import SimulatedLessons
@@ -31,8 +31,9 @@ from nebulift.training.trainer import TrainingPlan, train
 from nebulift.training.trees import fit_trees
 
 EPOCHS = 14
-# Folds of two cameras each. Half of the epochs: they are trained to the end of their own schedule, and what they are
-# asked for, how far a branch is to be trusted on a strange camera, changes little in the other half
+# Each leaves out a quarter of the frames, in whole sorts of rigs. Half of the epochs: they are trained to the end of
+# their own schedule, and what they are asked for, how far a branch is to be trusted on a strange rig, changes little in
+# the other half
 FOLDS, FOLD_EPOCHS = 4, 7
 
 
@@ -213,9 +214,9 @@ def _folds(ctx: click.Context, param: click.Parameter, count: int) -> int:
     "--folds",
     default=FOLDS,
     show_default=True,
-    type=click.IntRange(0, len(TRAINING_CAMERAS)),
+    type=click.IntRange(0, MOST_FOLDS),
     callback=_folds,
-    help="Of whole cameras; as many as cameras: each is left out alone; 0: none.",
+    help="Of whole sorts of rigs and deep-sky cameras; 0: none.",
 )
 @click.option("--fold-epochs", default=FOLD_EPOCHS, show_default=True, type=click.IntRange(1))
 @click.option("--against", default="default", show_default=True, help="The model that the new one has to beat.")

@@ -9,6 +9,7 @@ TRAINING_CAMERAS = (
     "RPi HQ all-sky", "Oculus 180", "ASI224MC all-sky", "DWARF II", "Seestar S30", "EOS 600D", "DSI Pro", "PL09000",
     "iKon-L",
 )  # fmt: skip
+MOST_FOLDS = 13  # sorts of rigs among them, each deep-sky camera one of its own
 CALIBRATION_CAMERAS = ("ASI183MM", "Seestar S50", "ASI178MM all-sky", "Sony A7S", "QHY5L-II", "U16M")
 TEST_CAMERAS = ("QHY533C", "STF-8300M", "ASI2600MC", "KAI-0340 all-sky", "Vespera", "D810A", "ST-7", "C4-16000")
 SHARES = {"train": 0.73, "calibrate": 0.16, "test": 0.11}
