@@ -60,6 +60,7 @@ class Making:
     folds: int = FOLDS  # 0: branches and fusion are weighed on the calibration cameras alone
     fold_epochs: int = FOLD_EPOCHS
     against: str | None = "default"  # the model that the new one is compared with on the test cameras
+    on: tuple[Path, ...] = ()  # and on the labelled frames of these places
 
 
 def simulate_all(folder: Path, making: Making, shard: tuple[int, int] = (0, 1)) -> list[list[Path]]:
@@ -120,7 +121,7 @@ def make_model(folder: Path, output: Path, making: Making) -> dict[str, Any]:
     about = about_model(schooling, courses(making.frames, making.seed), making.size, _say)
     save_checkpoint(checkpoint, network, about, trees)
     figures = export_and_measure(
-        load_checkpoint(checkpoint), lessons, validation, schools.test, output, against=making.against
+        load_checkpoint(checkpoint), lessons, validation, schools.test, output, against=making.against, on=making.on
     )
     _say(f"done in {_minutes(started)}")
     return figures
@@ -220,6 +221,12 @@ def _folds(ctx: click.Context, param: click.Parameter, count: int) -> int:
 )
 @click.option("--fold-epochs", default=FOLD_EPOCHS, show_default=True, type=click.IntRange(1))
 @click.option("--against", default="default", show_default=True, help="The model that the new one has to beat.")
+@click.option(
+    "--on",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Labelled frames, real ones best, that both models are asked about in the end; they take no other part.",
+)
 @click.option("--mean-decay", default=0.0, show_default=True, type=click.FloatRange(0.0, 0.9999))
 def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     frames: int,
@@ -239,6 +246,7 @@ def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     folds: int,
     fold_epochs: int,
     against: str,
+    on: tuple[Path, ...],
     mean_decay: float,
 ) -> None:
     """Make the bundled model anew: simulate, train folds and model, calibrate, weigh, export, measure."""
@@ -247,7 +255,7 @@ def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     plan = TrainingPlan(
         epochs=epochs, patience=8, batch_size=64, precision=precision, sampler=sampler, mean_decay=mean_decay
     )
-    making = Making(frames, seed, size, workers, cluster, device, plan, folds, fold_epochs, against)
+    making = Making(frames, seed, size, workers, cluster, device, plan, folds, fold_epochs, against, on)
     if only_simulate:
         simulate_all(folder, making, shard)
     elif only_folds:
