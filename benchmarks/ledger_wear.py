@@ -2,8 +2,8 @@
 
 python benchmarks/ledger_wear.py --hours 8          needs root: a file system of its own in a loop device
 
-Everything is written out after each frame, as it is where frames come more than half a minute apart. Twice an hour the
-session's state is kept and what was noted is committed; SQLite takes its WAL over into the file as often as it does.
+Everything is written out after each frame, as it is where frames come more than half a minute apart. The session's
+state is kept, what was noted committed, and the WAL taken over into the file as often as it happens in the daemon.
 Judgements and session are real ones, of simulated frames.
 """
 
@@ -22,10 +22,11 @@ from nebulift.pipeline import judge
 from nebulift.simulate import random_session
 from nebulift_daemon.ledger import Judged, Ledger
 from nebulift_daemon.ledger.batching import COMMIT_EVERY_S
+from nebulift_daemon.loop import SESSIONS_EVERY_S
 from nebulift_daemon.sighting import Sighting
 
 CAPTURE, OUTPUT = Path("/home/pi/Pictures/M31/Light"), Path("/home/pi/nebulift/clean/M31/Light")
-CADENCES_S = (30, 60, 120, 300)
+CADENCES_S = (60, 30, 120, 300)
 JUDGED = 44  # frames: a session's state no longer grows then
 
 
@@ -65,10 +66,10 @@ def hours_cost_kb(disk, ledger, frames, keep_session, per_hour):
     for done, deed in enumerate(frames, 1):
         deed()
         disk.sync()
-        if done % (per_hour * COMMIT_EVERY_S / 3600) == 0:
-            keep_session()
-            ledger.commit()
-            disk.sync()
+        for every_s, act in ((SESSIONS_EVERY_S, keep_session), (COMMIT_EVERY_S, ledger.commit)):
+            if done % (per_hour * every_s / 3600) == 0:
+                act()
+                disk.sync()
     return (pages_kb() - before) * per_hour / done
 
 

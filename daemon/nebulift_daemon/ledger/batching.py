@@ -1,4 +1,4 @@
-"""The daemon's way to the ledger's file: transactions are noted in a redo log and committed together, twice an hour.
+"""The daemon's way to the ledger's file: transactions are noted in a redo log and committed together, once an hour.
 
 A transaction is as safe as without: what is ``durable`` is on the disk when it returns, and what a killed daemon had
 noted is repeated by whoever opens the ledger next. In the meantime the daemon holds the write lock and alone sees what
@@ -17,7 +17,7 @@ from nebulift_daemon.ledger.bell import Bell
 from nebulift_daemon.ledger.database import BELL, REDO, Connection, Database, Transaction, state_after, state_of
 from nebulift_daemon.ledger.redo_log import RedoLog
 
-COMMIT_EVERY_S = 1800.0
+COMMIT_EVERY_S = 3600.0
 MOST_NOTED_BYTES = 1 << 20  # half a thousand frames; repeating them takes a fraction of a second
 COMPANY_S = 60.0  # who has asked once mostly asks again
 
@@ -41,10 +41,7 @@ class BatchingDatabase(Database):
         if self._bell is None or self._is_writing or not self._bell.was_rung():
             return
         self._company_until_s = time.monotonic() + COMPANY_S
-        try:
-            self.commit()
-        except LedgerError as error:
-            log.warning("%s", error)  # the redo log has it still; the next transaction tries again
+        self._try_to_commit()
 
     def commit(self) -> None:
         """Commit what is noted. Raises ``LedgerError``; nothing is lost then."""
@@ -69,20 +66,24 @@ class BatchingDatabase(Database):
                 yield writing
         finally:
             self._is_writing = False
-        if self._noted.size_bytes > MOST_NOTED_BYTES or self.commit_within_s() == 0.0:
-            self.commit()
+        if self._noted.size_bytes > MOST_NOTED_BYTES:
+            self._try_to_commit()
 
     def close(self) -> None:
         """Commit, if that can be done, and close the file and the bell."""
-        try:
-            self.commit()
-        except LedgerError as error:
-            log.warning("%s", error)  # whoever opens the ledger next repeats what was noted
+        self._try_to_commit()
         super().close()
         if self._bell is not None:
             with suppress(OSError):  # a read-only disk: an old pipe is taken over by the next start
                 self._bell.close()
             self._bell = None
+
+    def _try_to_commit(self) -> None:
+        """What cannot be committed stays in the redo log, and whoever opens the file next repeats it."""
+        try:
+            self.commit()
+        except LedgerError as error:
+            log.warning("%s", error)
 
     @contextmanager
     def _step(self, *, durable: bool) -> Iterator[Transaction]:

@@ -121,7 +121,8 @@ class Database:
         until_s = None
         while self._is_redo_due() and time.monotonic() >= self._ask_not_before_s:
             if not ring(self._beside(BELL)):
-                self._redo_what_is_due()
+                with _unless_we_may_only_read():
+                    self._redo_what_is_due()
                 return
             if until_s is None:
                 until_s = time.monotonic() + HEARD_WITHIN_S
@@ -337,6 +338,15 @@ def _is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or str(
         error
     ).startswith("malformed")
+
+
+@contextmanager
+def _unless_we_may_only_read() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:  # the low byte is the kind of an error
+            raise
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """The redo log: what was written to the ledger and is not yet committed there, one entry a transaction.
 
-A card wears by the page. An entry takes one where a commit of SQLite takes twenty, so the daemon commits twice an hour
+A card wears by the page. An entry takes one where a commit of SQLite takes twenty, so the daemon commits once an hour
 and notes each transaction here at once. The first bytes name the state of the ledger on which the entries build: on
 any other they are not repeated.
 """
@@ -34,9 +34,12 @@ class RedoLog:
     def begin(self, state: int) -> None:
         """Forget all entries; those to come build on this state of the ledger. Raises ``OSError``."""
         self.close()
+        is_new = not self._path.exists()
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self.size_bytes = 0
         self._write(HEADER.pack(MAGIC, state))
+        if is_new:
+            _sync_folder(self._path.parent)
 
     def append(self, statements: Sequence[Statement], *, durable: bool) -> None:
         """Note one transaction; ``durable`` returns only when it would survive a power cut. Raises ``OSError``."""
@@ -103,6 +106,15 @@ def entries_of(path: Path) -> Iterator[list[Statement]]:
             if len(content) < length or zlib.crc32(content) != checksum:
                 return
             yield [(sql, values) for sql, values in json.loads(zlib.decompress(content), object_hook=_meant)]
+
+
+def _sync_folder(folder: Path) -> None:
+    """A power cut must not take the new file's name."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _told(value: Any) -> dict[str, str]:
