@@ -16,7 +16,7 @@ from nebulift.session.edge import believed, edge_of
 from nebulift.session.fine_change import Light, fine_change
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
-from nebulift.session.sky_change import sky_change
+from nebulift.session.sky_change import evened_sky, sky_change
 from nebulift.session.sky_map import SkyMap
 from nebulift.session.star_light import SURE_STARS, absent_share, extinction, fading, seen_stars, transparency
 from nebulift.session.star_match import Match, Motion, match_few, match_stars
@@ -68,18 +68,18 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
     maps = _maps_alike(state, motion)
     added = (now.sky_adu - min(frame.sky_adu for frame in reference)) / glimpse.noise_adu if reference else 0.0
-    sky, early = None, None
+    evened, sky, early = evened_sky(glimpse), None, None
     if not clouded and (shift or 0.0) < MAX_MAP_SHIFT:
         newest = (maps or state.sky_maps)[-NEWEST_MAPS:]
-        sky = sky_change([one.packed for one in newest], glimpse, flipped=not maps)
-        early = sky_change([one.packed for one in maps[:FIRST_MAPS]], glimpse) if len(maps) > NEWEST_MAPS else None
+        sky = sky_change([one.packed for one in newest], evened, flipped=not maps)
+        early = sky_change([one.packed for one in maps[:FIRST_MAPS]], evened) if len(maps) > NEWEST_MAPS else None
     light = Light(
         rows.get("noise_ratio") or 1.0,
         rows.get("transparency") or 1.0,
         (sky.tilt_sigma if sky else None) or 0.0,
         added,
     )
-    fine = None if sky is None else fine_change(maps, glimpse, motion, light)
+    fine = None if sky is None else fine_change(maps, glimpse, evened, motion, light)
     stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw)
     extinct = extinction(stars) if stars else None
     edge = edge_of(stars) if stars else None
