@@ -54,13 +54,18 @@ class Remembered(Protocol):
     def edge_evidence(self) -> float: ...
 
 
-def edge_of(stars: SeenStars) -> Edge | None:
-    """The line with the most evidence; ``None``: too few stars, or none has even two faint ones behind it."""
+def edge_of(stars: SeenStars, usual_scatter: float | None) -> Edge | None:
+    """The line with the most evidence; ``None``: too few stars, or none has even two faint ones behind it.
+
+    ``usual_scatter``: of the light of single stars in clean frames; of few stars, half of them behind something, the
+    frame itself does not tell it.
+    """
     use = stars.known
     ratio, places = stars.ratio[use], stars.places[use] / stars.shape_px[::-1] - 0.5
     if len(ratio) < MIN_STARS:
         return None
-    dim = ratio < min(DIM_RATIO, 1.0 - DIM_SPREADS * _spread(ratio))
+    own = _spread(ratio)
+    dim = ratio < min(DIM_RATIO, 1.0 - DIM_SPREADS * (own if usual_scatter is None else min(own, usual_scatter)))
     if dim.sum() < MIN_DIM:
         return None
     along = TOWARDS @ places.T  # a row for each direction

@@ -138,13 +138,13 @@ def _noise(others: NDArray[np.float64], expected: float) -> NDArray[np.float64]:
 
 
 def _moved_cells(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None) -> float:
-    """By how many cells the field lies elsewhere than in the farthest of the maps; one where nobody knows."""
+    """By how many cells the field lies elsewhere than in the farthest of the maps; at least one where nobody knows."""
+    places = [one.middle_px for one in maps]
     if motion is None:
         return 1.0
     x, y = motion.of_middle(glimpse.shape_px)
-    places = [one.middle_px or (x, y) for one in maps]
-    away = max(max(abs(x - place[0]), abs(y - place[1])) for place in places)
-    return away / (glimpse.shape_px[1] / COLUMNS)
+    away = max((max(abs(x - place[0]), abs(y - place[1])) for place in places if place is not None), default=0.0)
+    return max(away / (glimpse.shape_px[1] / COLUMNS), 1.0 if None in places else 0.0)
 
 
 def _reach(
