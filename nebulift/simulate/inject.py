@@ -168,7 +168,8 @@ def _lighten(work: _Work, cause: Trail | Glow | Overexposure, noise: FrameNoise,
         coarse = np.float32(level) * glow_light(cause, x, y, size)
         sky = _sky_map(np.maximum(work.values - np.float32(noise.bias_adu), 0.0))
         added = full_size(coarse, size, SHARP_CELL) * sky / np.float32(max(float(np.median(sky)), 1e-6))
-        found.append(evidence.glow_artefact(cause, coarse, level, noise.noise_adu))
+        quiet = noise.noise_adu**2 * noise.electrons_per_adu
+        found.append(evidence.glow_artefact(cause, coarse, level, noise.noise_adu, quiet))
     else:
         added = _glare(cause, noise, size)
         share = evidence.share_at_ceiling(work.values + added, noise.ceiling_adu)
