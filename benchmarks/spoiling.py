@@ -18,7 +18,7 @@ from nebulift.simulate.readout_faults import Fault
 from nebulift.simulate.tracking import drift
 from nebulift.simulate.trails import Trail
 
-COLUMN_PX = 3  # how wide charge runs down
+COLUMN_PX, CORE_PX = 3, 5  # how wide charge runs down; radius of the burnt-out core it comes from
 SKY_TERMS = 6  # a plane, and a bowl of any axes
 
 
@@ -169,6 +169,8 @@ def bled(share):
         left = min(max(column - COLUMN_PX // 2, 0), width - COLUMN_PX)
         pixels = taken.pixels.copy()
         pixels[top : top + length, left : left + COLUMN_PX] = taken.noise.ceiling_adu
+        away = np.hypot(np.arange(width) - left - COLUMN_PX // 2, np.arange(height)[:, None] - row)
+        pixels[away <= CORE_PX] = taken.noise.ceiling_adu
         return pixels
 
     return make
@@ -218,7 +220,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "overcast, three times as bright": Artefact((Kind.EMPTY, Kind.CLOUD), overcast(3.0)),
     "cover on": Artefact((Kind.EMPTY,), cover_on),
     "dawn burns out half of the frame": Artefact((Kind.SATURATION,), dawn(0.7, 1.3)),
-    "dawn burns out the frame": Artefact((Kind.SATURATION,), dawn(1.0, 1.2)),
+    "dawn burns out the frame": Artefact((Kind.SATURATION, *LOST), dawn(1.0, 1.2)),
     "a light burns out 3 %": Artefact((Kind.SATURATION,), burnt_out(0.03)),
     "a light burns out 10 %": Artefact((Kind.SATURATION,), burnt_out(0.10)),
     "charge runs over half of a column": Artefact((Kind.SATURATION, *LOST), bled(0.5)),

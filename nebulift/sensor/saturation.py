@@ -54,13 +54,14 @@ def measure_saturation(frame: Frame, scan: Scan) -> Saturation:
     field was divided out, as plateaus. A frame whose brightest pixel stands alone reaches no ceiling.
     """
     height, width = frame.shape
-    if not np.isfinite(scan.peak_adu) or scan.peak_adu <= _darkest_adu(scan):
-        return Saturation(None, 0.0, 0.0)
-    top = _count_top(frame, scan)
-    piled = top.at_top >= MIN_PILE and top.at_top > PILED_UP * top.below
     full = frame.pixels.dtype.kind == "u" and any(
         FULL_SCALE_SHARE * scale <= scan.peak_adu <= scale for scale in FULL_SCALES_ADU
     )
+    if not np.isfinite(scan.peak_adu) or scan.peak_adu <= _darkest_adu(scan):
+        # one number all over the frame: burnt out as a whole where it is the last number of a converter
+        return Saturation(scan.peak_adu, 1.0, 1.0) if full else Saturation(None, 0.0, 0.0)
+    top = _count_top(frame, scan)
+    piled = top.at_top >= MIN_PILE and top.at_top > PILED_UP * top.below
     burnt, ceiling = top.at_top, scan.peak_adu * (1.0 - TOP_SHARE)
     if not piled and not full:
         if top.alike < MIN_PILE or top.alike < PLATEAU_SHARE * top.pairs:
