@@ -17,6 +17,7 @@ from nebulift.sensor.repeated_rows import repeated_rows, row_codes
 from nebulift.sensor.torn_frame import find_tear
 
 RUNNING_ROWS = 31  # banding is what changes faster than this many rows
+NEAR_ROWS = 5  # among which a raised one stands out, and the rim of an image circle does not
 BAND_BLOCKS = 24  # along a line, of whose means the middle one is its height
 DEAD_UNITS = -8 * UNITS_PER_SIGMA  # a dead pixel takes its whole share of the sky from the mean of four
 STUCK_PROBES = 6  # strips of the frame in which columns are looked at
@@ -49,7 +50,7 @@ def measure_sensor(frame: Frame, scan: Scan, flat: NDArray[np.int16], look: Firs
     columns = bands(column_sums.blocks, column_sums.block_px, noise_along(flat, 0))
     repeated = repeated_rows(frame, scan.bin_px, look.row_codes, row_means) or (0, 0)
     whole = not constant.boxes_px and not constant.rows and repeated == (0, 0)
-    offsets = _off_running_mean(row_means)
+    offsets = row_means - cv2.medianBlur(row_means.reshape(-1, 1), NEAR_ROWS)[:, 0]
     tear = find_tear(flat, row_sums.blocks, row_sums.block_px, offsets) if whole else None  # every lost part has edges
     return Sensor(
         constant_rows=constant.rows,
@@ -97,14 +98,10 @@ def _line_sums(flat: NDArray[np.int16], axis: int) -> _LineSums:
 
 def _banding(means: NDArray[np.float32], pixels: int) -> float:
     """Scatter of line means about their running mean, less what the noise of ``pixels`` pixels explains."""
-    left = _off_running_mean(means)
+    smooth = cv2.blur(means.reshape(-1, 1), (1, min(RUNNING_ROWS, len(means))))[:, 0]
+    left = means - smooth
     scatter = 1.4826 * float(np.median(np.abs(left - np.median(left))))
     return float(np.sqrt(max(scatter**2 - 1.0 / pixels, 0.0)))
-
-
-def _off_running_mean(means: NDArray[np.float32]) -> NDArray[np.float32]:
-    smooth = cv2.blur(means.reshape(-1, 1), (1, min(RUNNING_ROWS, len(means))))[:, 0]
-    return np.asarray(means - smooth)
 
 
 def stuck_columns(frame: Frame, scan: Scan) -> int | None:
