@@ -89,7 +89,13 @@ def motion_artefact(motion: Motion, widths: StarWidths) -> Artefact:
     """Length in pixels, and what it makes of a round star of the unmoved width: elongation and growth."""
     track = motion.track
     elongation, growth = smeared_star(track, widths.unmoved_fwhm_px)
-    numbers = {"length_px": track.length_px, "angle_deg": track.angle_deg, "elongation": elongation, "growth": growth}
+    numbers = {
+        "length_px": track.length_px,
+        "angle_deg": track.angle_deg,
+        "elongation": elongation,
+        "growth": growth,
+        "unmoved_fwhm_px": widths.unmoved_fwhm_px,
+    }
     return Artefact(Kind.TRAILED, track.form, motion_severity(track, widths.unmoved_fwhm_px), numbers)
 
 

@@ -13,6 +13,7 @@ from nebulift.simulate.atmosphere import CloudLayer
 from nebulift.simulate.camera import Camera
 from nebulift.simulate.causes import Blur, Covered, Dew, Motion, OffTarget, Overexposure
 from nebulift.simulate.charge import add_cosmic_rays, bleed_columns, expected_cosmic_rays
+from nebulift.simulate.delivery import delivered
 from nebulift.simulate.glows import Glow
 from nebulift.simulate.light import (
     SkyMaps,
@@ -50,7 +51,7 @@ class _Exposure:
 
 
 def render(scene: Scene, camera: Camera, rng: np.random.Generator) -> tuple[NDArray[Any], Truth]:
-    """(pixels as stored, truth). uint16, or uint8 for an 8-bit camera; shape (height, width).
+    """(pixels as stored, truth). uint16, uint8 for an 8-bit camera, float32 once calibrated; shape (height, width).
 
     ``rng`` draws what no two frames share: noise, cosmic rays. All else follows from ``scene`` and ``camera``.
     """
@@ -77,7 +78,7 @@ def render(scene: Scene, camera: Camera, rng: np.random.Generator) -> tuple[NDAr
         saturated_share=saturated,
         cosmic_rays=cosmic_rays,
     )
-    return pixels, Truth(tuple(artefacts), conditions)
+    return delivered(pixels, camera, pattern, scene.exposure_s, rng), Truth(tuple(artefacts), conditions)
 
 
 def _light_of(scene: Scene, camera: Camera) -> tuple[Image, _Exposure]:
