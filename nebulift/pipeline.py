@@ -41,6 +41,7 @@ from nebulift.session import (
     updated,
 )
 from nebulift.session.star_match import Match
+from nebulift.session.state import rounded
 from nebulift.verdict import (
     DISTRUST_NOTE,
     NOTICEABLE_SEVERITY,
@@ -259,7 +260,8 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
     transparency = context.raw_transparency if state.catalogue else 1.0
     scalars = replace(
         scalars,
-        transparency=transparency,
+        transparency=rounded(transparency),
+        star_scatter=None if context.star_scatter is None else round(context.star_scatter, 3),
         covered=context.covered_fraction,
         covered_deg=context.covered_deg and round(context.covered_deg),
         edge_deg=context.edge_deg,
