@@ -104,6 +104,7 @@ def test_courses_share_no_camera_and_no_seed():
 
 @pytest.mark.torch
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # four hundred frames are simulated for it
 def test_the_recipe_makes_a_model_that_loads(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     recipe = importlib.import_module("nebulift.training.recipe")
