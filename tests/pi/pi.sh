@@ -10,6 +10,7 @@
 set -eu
 
 root=${1:?FOLDER} python=${2:-.venv-dev/bin/python}
+python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python")
 suite=bookworm python_there=3.11
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
