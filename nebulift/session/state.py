@@ -289,6 +289,12 @@ def _is_outshone(known: Catalogue, glimpse: Glimpse) -> bool:
     return len(known.stars) < CATALOGUE_STARS and len(glimpse.stars) >= max(OUTSHONE * len(known.stars), OUTSHONE_STARS)
 
 
+def _is_fuller(known: Catalogue, listed: int, match: Match | None) -> bool:
+    """Whether a frame, the same way up, lists stars enough where the catalogue had two or three."""
+    is_upright = match is not None and not match.motion.is_turned
+    return len(known.stars) < FEW_CATALOGUE <= listed and is_upright
+
+
 def _catalogue(
     known: Catalogue | None, glimpse: Glimpse, match: Match | None, scalars: FrameScalars, *, good: bool
 ) -> Catalogue | None:
@@ -296,16 +302,16 @@ def _catalogue(
 
     A catalogue that the next clean frames do not show is given up: its frame was the odd one.
     """
-    if known is not None and good and _is_outshone(known, glimpse):
+    listed = _listed(glimpse, scalars.any_fwhm_px) if good else []
+    if known is not None and good and (_is_outshone(known, glimpse) or _is_fuller(known, len(listed), match)):
         known, match = None, None
     if known is not None and match is not None:
         return replace(known, motion=match.motion, confirmed=known.confirmed + good)
     if known is not None and known.confirmed >= TRUSTED_MATCHES:
         return known
-    chosen = _listed(glimpse, scalars.any_fwhm_px) if good else []
-    if len(chosen) < MIN_CATALOGUE:
+    if len(listed) < MIN_CATALOGUE:
         return known
-    rows = tuple((round(float(glimpse.stars[i, 0]), 2), round(float(glimpse.stars[i, 1]), 2)) for i in chosen)
+    rows = tuple((round(float(glimpse.stars[i, 0]), 2), round(float(glimpse.stars[i, 1]), 2)) for i in listed)
     return Catalogue(tuple((x, y, float(f"{glimpse.flux_adu[i]:.5g}")) for i, (x, y) in enumerate(rows)))
 
 
