@@ -18,6 +18,7 @@ from nebulift.stars.field_form import UNKNOWN, FieldForm, field_form
 from nebulift.stars.glare import free_of_glare, glare_of
 from nebulift.stars.lines import lines_among
 from nebulift.stars.moments import FWHM_PER_SIGMA
+from nebulift.stars.one_image import further_peaks
 from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks
 from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_position
@@ -74,6 +75,12 @@ def find_stars(
     else:
         stars, line_like = Peaks(fine.x[stand], fine.y[stand], fine.snr[stand]), test.line_like[stand]
         large = test.large[stand[: len(test.large)]]
+    own = ~further_peaks(maps[level], stars.x, stars.y)
+    stars, line_like, large = (
+        Peaks(stars.x[own], stars.y[own], stars.snr[own]),
+        line_like[own],
+        large[own[: len(large)]],
+    )
     scale = scan.bin_px * 2**level
     shapes = measure_shapes(frame, scan, background, glare, Detected(stars, level, large), ceiling_adu)
     return StarList(
