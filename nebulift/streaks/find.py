@@ -8,7 +8,6 @@ sensor draw in straight lines is refused (``conditions``, ``fans``, ``spikes``, 
 from dataclasses import dataclass, replace
 from functools import partial
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +24,7 @@ from nebulift.streaks.fans import combs, rays
 from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
 from nebulift.streaks.outside_stars import arms_of_outside_stars
+from nebulift.streaks.own_light import without_own_light
 from nebulift.streaks.profile import (
     FWHM_PER_SIGMA,
     KERNELS_PX,
@@ -37,8 +37,8 @@ from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
 from nebulift.streaks.search_map import search_level, streak_map
 from nebulift.streaks.spectra import spectra
 from nebulift.streaks.spikes import crosses_spike, star_has_other_arms, without_spikes
-from nebulift.streaks.star_cover import no_data, patch_cover, star_cover
-from nebulift.streaks.tilt import rough_chord
+from nebulift.streaks.star_cover import Patches, find_patches, no_data, star_cover
+from nebulift.streaks.tilt import across_map, rough_chord
 from nebulift.streaks.tracks import is_cosmic_ray
 from nebulift.streaks.vetoes import GALAXY, SPIKE, star_fwhm_px, veto
 
@@ -58,8 +58,7 @@ class Lights:
 
     stars: StarList
     burnt: BurntStars
-    patches: NDArray[np.bool_]  # on the coarsest map: galaxies, nebulae, halos
-    is_rich: bool  # there is more light than can be covered
+    patches: Patches
 
 
 Found = list[tuple[TrailFit, Sight]]  # trails in raw pixels, and the map on which each was measured
@@ -72,7 +71,7 @@ def find_streaks(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], stars:
     """
     found: Found = []
     burnt = find_burnt_stars(maps, scan.bin_px)
-    lights = Lights(stars, burnt, *patch_cover(maps))
+    lights = Lights(stars, burnt, find_patches(maps))
     fwhm_px = star_fwhm_px(stars)
     fan: list[TrailFit] = []
     spikes: list[TrailFit] = []
@@ -134,18 +133,24 @@ def _trails(
     level = max(search_level(maps), fine)
     if fine > 0 and level == fine and level + 1 < len(maps) and min(maps[level + 1].shape) >= LEAST_SIDE_PX:
         level += 1
-    height, width = maps[level].shape
-    patches = cv2.resize(lights.patches.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    bright = star_cover(lights.stars, maps[level].shape, bin_px * 2**level) | patches
-    covered = bright | no_data(maps[level])
+    scale_px = bin_px * 2**level
+    bright, nothing = _cover(lights.stars, lights.patches, maps[level].shape, scale_px), no_data(maps, level)
+    covered = bright | nothing
+    candidates = find_candidates(streak_map(maps[level], covered, scale_px))
+    chords = (across_map(candidate.ends, maps[level].shape) for candidate in candidates)
+    lines = [on_finer_map(chord, scale_px) for chord in chords if chord is not None]
+    cell_px = bin_px * 2 ** (len(maps) - 1)
+    own = without_own_light(lines, lights.stars, lights.patches, star_fwhm_px(lights.stars), cell_px)
+    if own is not None:
+        bright = _cover(*own, maps[level].shape, scale_px)
+        covered = bright | nothing
     sight = Sight(maps[fine], covered, 2 ** (level - fine), bin_px * 2**fine, 2**fine)
-    candidates = find_candidates(streak_map(maps[level], covered, bin_px * 2**level))
     fits = _measured(candidates, maps[level], sight)
     fan = [in_map_pixels(ray, sight.scale_px) for ray in known_fan]
     fwhm, diagonal = star_fwhm_px(lights.stars) / sight.scale_px, float(np.hypot(*sight.flat.shape))
     if any(map(may_be_trail, fits)) or any(rays([*fits, *fan], diagonal, fwhm)[: len(fits)]):
         fits = [against_surroundings(fit, sight.flat, covered, sight.covered_scale) for fit in fits]
-    crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
+    crowded = "rich" if lights.patches.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
     is_rays = rays([*fits, *fan], diagonal, fwhm)[: len(fits)]
     shown = [in_raw_pixels(fit, sight.scale_px) for fit, is_ray in zip(fits, is_rays, strict=True) if is_ray]
     stars_px = (np.stack([lights.stars.x_px, lights.stars.y_px], axis=1) + 0.5) / sight.scale_px - 0.5
@@ -159,6 +164,11 @@ def _trails(
     ]
     trails = without_spikes(trails, fits, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
     return sight, trails, shown
+
+
+def _cover(stars: StarList, patches: Patches, shape: tuple[int, int], scale_px: int) -> NDArray[np.bool_]:
+    """What is covered of a map of ``shape``, whose pixels are ``scale_px`` raw pixels wide."""
+    return star_cover(stars, shape, scale_px) | patches.cover(shape)
 
 
 def _measured(candidates: list[Candidate], level_map: NDArray[np.int16], sight: Sight) -> list[TrailFit]:
