@@ -19,8 +19,6 @@ REACH_FWHM, LEAST_REACH_PX = 0.75, 3.0  # of stars from the line; a candidate is
 BESIDE_FROM, BESIDE_TO = 3.0, 15.0  # times that: stars so far from it tell how many chance puts on it
 MIN_PIECES, EXCESS_SIGMA = 5, 4.5
 ALIKE = 3.0  # times the median S/N of those on the line: a brighter one is a star that the trail happens to cross
-CELLS_BESIDE = (-8, -7, -6, -5, -4, -3, 3, 4, 5, 6, 7, 8)  # lines beside it, in cells, that tell the same of patches
-CELLS_EXCESS = 2.5
 
 
 def without_own_light(
@@ -34,9 +32,10 @@ def without_own_light(
     pieces, cells = np.zeros(len(stars.x_px), dtype=bool), np.zeros(patches.thin.shape, dtype=bool)
     for line in lines:
         on_line = _stars_on(line, stars, max(REACH_FWHM * fwhm_px, LEAST_REACH_PX))
-        pieces |= on_line
-        cells |= _patches_on(line, patches.thin, cell_px, known=bool(on_line.any()))
-    if not pieces.any() and not cells.any():
+        if on_line.any():
+            pieces |= on_line
+            cells |= _patches_on(line, patches.thin, cell_px)
+    if not pieces.any():
         return None
     return replace(stars, line_like=stars.line_like | pieces), replace(patches, thin=patches.thin & ~cells)
 
@@ -58,21 +57,12 @@ def _stars_on(line: Ends, stars: StarList, reach_px: float) -> NDArray[np.bool_]
     return np.asarray(on_line & (stars.snr < ALIKE * np.median(stars.snr[on_line & within])))
 
 
-def _patches_on(line: Ends, thin: NDArray[np.bool_], cell_px: int, *, known: bool) -> NDArray[np.bool_]:
-    """The thin patches that the line runs through, where they cover more of it than of any line beside it.
-
-    ``known``: stars along it tell already that the line is there.
-    """
+def _patches_on(line: Ends, thin: NDArray[np.bool_], cell_px: int) -> NDArray[np.bool_]:
+    """The thin patches that the line runs through."""
     x0, y0, x1, y1 = ((one + 0.5) / cell_px - 0.5 for one in line)
-    length = float(np.hypot(x1 - x0, y1 - y0))
-    steps = np.linspace(0.0, 1.0, max(int(length), 1) + 1)
-    apart = np.array([0, *CELLS_BESIDE])[:, None]
-    columns = np.rint(x0 + steps * (x1 - x0) - apart * (y1 - y0) / length).astype(np.intp)
-    rows = np.rint(y0 + steps * (y1 - y0) + apart * (x1 - x0) / length).astype(np.intp)
-    columns, rows = columns.clip(0, thin.shape[1] - 1), rows.clip(0, thin.shape[0] - 1)
-    on_line, *beside = np.count_nonzero(thin[rows, columns], axis=1).tolist()
-    if not known and (on_line < MIN_PIECES or on_line <= max(*beside, CELLS_EXCESS * np.mean(beside))):
-        return np.zeros(thin.shape, dtype=bool)
+    steps = np.linspace(0.0, 1.0, max(int(np.hypot(x1 - x0, y1 - y0)), 1) + 1)
+    columns = np.rint(x0 + steps * (x1 - x0)).astype(np.intp).clip(0, thin.shape[1] - 1)
+    rows = np.rint(y0 + steps * (y1 - y0)).astype(np.intp).clip(0, thin.shape[0] - 1)
     labels, _, _ = components(thin)
-    touched = np.unique(labels[rows[0], columns[0]])
+    touched = np.unique(labels[rows, columns])
     return np.asarray(thin & np.isin(labels, touched[touched > 0]))
