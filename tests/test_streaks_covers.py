@@ -68,12 +68,12 @@ def test_peaks_in_a_row_are_pieces_of_a_trail_but_for_a_bright_star_that_it_cros
     seen = see(star_field(900, 900, density_per_mpx=50.0, seed=4).pixels)
     stars = replace(seen.list, x_px=x, y_px=y, snr=snr, line_like=np.zeros(312, dtype=bool))
     patches = find_patches(seen.maps)
-    own = without_own_light([(0.0, 100.0, 900.0, 700.0)], stars, patches, 3.0, 8)
+    own = without_own_light([(0.0, 100.0, 900.0, 700.0)], stars, patches, 3.0, 8, sharp=True)
     assert own is not None
     assert own[0].line_like[300:-1].all()
     assert not own[0].line_like[-1]
     assert own[0].line_like[:300].sum() <= 3  # stars that happen to lie on it
-    assert without_own_light([(0.0, 700.0, 900.0, 100.0)], stars, patches, 3.0, 8) is None
+    assert without_own_light([(0.0, 700.0, 900.0, 100.0)], stars, patches, 3.0, 8, sharp=True) is None
 
 
 def test_a_burnt_out_star_is_known_where_it_stands_at_the_corner_of_four_cells():
