@@ -14,9 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from sky_and_sensor import interval
 from trails import crossing_of, is_this
 
-from nebulift.binomial import binomial_interval
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import NebuliftError
 from nebulift.frame import frame_from_array
@@ -71,10 +71,10 @@ def main():
                 found[height] += 1
             elif asked.missed:
                 print(f"missed at {height}: {name}, {[round(one) for one in ends]}, FWHM {fwhm_px:.1f} px", flush=True)
-    print(f"{frames} frames, {false} with a trail before one was laid\n\n| height | found | 95 % |\n|---|---|---|")
+    print(f"{frames} frames, {false} with a trail before one was laid\n")
+    print("| height | found | rate (95 %) |\n|---|---|---|")
     for height in asked.heights:
-        low, high = binomial_interval(found[height], laid[height])
-        print(f"| {height:g} | {found[height]}/{laid[height]} | {low:.2f}-{high:.2f} |")
+        print(f"| {height:g} | {found[height]}/{laid[height]} | {interval(found[height], laid[height])} |")
 
 
 if __name__ == "__main__":
