@@ -16,7 +16,7 @@ from nebulift.classifier import load_classifier
 from nebulift.training.comparison import paired_differences
 from nebulift.training.evaluation import summarise
 from nebulift.training.evaluation_report import as_markdown
-from nebulift.training.recipe import SHARES, courses
+from nebulift.training.recipe_courses import SHARES, courses
 from nebulift.training.rivalry import decision, rivalry
 from nebulift.training.simulated_lessons import judged_rows
 from nebulift.training.simulated_sessions import Course, make_sessions, read_sessions

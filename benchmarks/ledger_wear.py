@@ -1,12 +1,14 @@
-"""What the ledger writes for a frame, for a session's state, and so in an hour: pages, as the kernel counts them.
+"""What the daemon's ledger writes in an hour: pages, as the kernel counts them for our process.
 
-python benchmarks/ledger_wear.py --frames 240          needs root: a file system of its own in a loop device
+python benchmarks/ledger_wear.py --hours 8          needs root: a file system of its own in a loop device
 
-Everything is written out after each frame, as it is where frames come more than half a minute apart; the WAL is taken
-over into the file several times. Judgements and session are real ones, of simulated frames.
+Everything is written out after each frame, as it is where frames come more than half a minute apart. The session's
+state is kept, what was noted committed, and the WAL taken over into the file as often as it happens in the daemon.
+Judgements and session are real ones, of simulated frames.
 """
 
 import argparse
+import itertools
 import tempfile
 import time
 from contextlib import ExitStack
@@ -19,14 +21,13 @@ from nebulift.judgement import as_record
 from nebulift.pipeline import judge
 from nebulift.simulate import random_session
 from nebulift_daemon.ledger import Judged, Ledger
+from nebulift_daemon.ledger.batching import COMMIT_EVERY_S
 from nebulift_daemon.loop import SESSIONS_EVERY_S
 from nebulift_daemon.sighting import Sighting
 
 CAPTURE, OUTPUT = Path("/home/pi/Pictures/M31/Light"), Path("/home/pi/nebulift/clean/M31/Light")
-CADENCES_S = (30, 60, 120, 240, 300)
+CADENCES_S = (60, 30, 120, 300)
 JUDGED = 44  # frames: a session's state no longer grows then
-WARM_UP = 5
-SAVES = 20
 
 
 def judged_session(folder):
@@ -58,45 +59,47 @@ def pages_kb():
     return int(lines["write_bytes"]) / 1000
 
 
-def cost_kb(disk, deeds):
-    """What each of ``deeds`` writes on average, everything written out after each."""
+def hours_cost_kb(disk, ledger, frames, keep_session, per_hour):
+    """What an hour costs, everything written out after each of ``frames``, deeds of which ``per_hour`` are an hour."""
     disk.sync()
-    before = pages_kb()
-    number = 0
-    for deed in deeds:
+    before, done = pages_kb(), 0
+    for done, deed in enumerate(frames, 1):
         deed()
         disk.sync()
-        number += 1
-    return (pages_kb() - before) / number
+        for every_s, act in ((SESSIONS_EVERY_S, keep_session), (COMMIT_EVERY_S, ledger.commit)):
+            if done % (per_hour * every_s / 3600) == 0:
+                act()
+                disk.sync()
+    return (pages_kb() - before) * per_hour / done
 
 
-def measure(frames):
-    """kB for a frame, and for a session's state."""
+def measure(hours):
+    """(seconds between frames, frames, kB an hour) for each of ``CADENCES_S``."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nebulift-wear-", dir="/dev/shm")))
         records, group, state = judged_session(folder)
         disk = Disk(stack, folder, "state", 200)
-        ledger = Ledger.open(disk.place / "state")
+        ledger = Ledger.open_for_daemon(disk.place / "state")
         stack.callback(ledger.close)
-        for number in range(WARM_UP):
-            walk(ledger, number, records[number], group)
-        numbers = range(WARM_UP, WARM_UP + frames)
-        deeds = (lambda n=number: walk(ledger, n, records[n % JUDGED], group) for number in numbers)
-        frame_kb = cost_kb(disk, deeds)
-        save_kb = cost_kb(disk, (lambda: ledger.memory.keep_sessions({group: state}, 8) for _ in range(SAVES)))
-    return frame_kb, save_kb
+        number = itertools.count()
+
+        def one_frame():
+            walk(ledger, now := next(number), records[now % JUDGED], group)
+
+        for cadence_s in CADENCES_S:
+            per_hour = 3600 // cadence_s
+            frames = [one_frame] * (hours * per_hour)
+            cost_kb = hours_cost_kb(
+                disk, ledger, frames, lambda: ledger.memory.keep_sessions({group: state}, 8), per_hour
+            )
+            yield cadence_s, len(frames), cost_kb
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=240)
-    parser.add_argument("--beside-kb", type=float, default=0.0, help="what is written for a frame beside the ledger")
-    asked = parser.parse_args()
-    frame_kb, save_kb = measure(asked.frames)
-    print(f"{frame_kb:.1f} kB a frame (n = {asked.frames}), {save_kb:.1f} kB a session's state (n = {SAVES})")
-    for cadence_s in CADENCES_S:
-        each_kb = 3600 / cadence_s * (frame_kb + asked.beside_kb) + 3600 / SESSIONS_EVERY_S * save_kb
-        print(f"a frame in {cadence_s} s: {each_kb / 1000:.2f} MB an hour")
+    parser.add_argument("--hours", type=int, default=8)
+    for cadence_s, frames, cost_kb in measure(parser.parse_args().hours):
+        print(f"a frame in {cadence_s} s: {cost_kb / 1000:.2f} MB an hour (n = {frames})", flush=True)
 
 
 if __name__ == "__main__":

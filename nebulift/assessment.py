@@ -12,7 +12,7 @@ from itertools import pairwise
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
 from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sky, Stars, Streak
-from nebulift.starless import starless
+from nebulift.starless import A_REMARK, starless
 
 Table = Sequence[tuple[float, float]]
 
@@ -57,11 +57,13 @@ DEAD_SEVERITY: Table = ((0.004, 0.0), (0.01, 0.3), (0.03, 0.6), (0.05, 0.7), (0.
 # Share of the frame in rectangles of one value amid it, or in rows that are there twice. No sky is like that: a strip
 # of a per cent is seen at once, one of a thousandth when looked for.
 LOST_SEVERITY: Table = ((0.0003, 0.1), (0.001, 0.3), (0.004, 0.5), (0.012, 0.7), (0.05, 0.85), (0.3, 1.0))
+ALL_OF_IT = 0.999
 ALL_SKY_LOST = 0.02
 ALL_SKY_DARK = 0.3  # of the frame, on one side of the disc of an all-sky lens, where nothing shines on a quiet camera
 TORN = 0.9  # the light of stars ends at a row: neither part can be registered with the other
 # Jump of the sky at one row alone, in noise of one pixel: a tear, or a read-out of two amplifiers: a person decides.
 STEP_SEVERITY: Table = ((0.1, 0.2), (0.2, 0.4), (0.35, 0.6), (0.6, 0.7), (2.0, 0.85))
+OVERSCAN_SHARE = 0.05  # of the height: CCDs add 16 to 50 rows that no light reaches
 # Scatter of row or column heights over the noise of one pixel: the eye sees bands from about a third of it when it
 # looks for them, and cheap cameras draw such in every frame; as high as the noise they are plain.
 BANDING_SEVERITY: Table = ((0.2, 0.0), (0.55, 0.3), (0.8, 0.5), (1.0, 0.7), (3.0, 0.9))
@@ -229,9 +231,11 @@ def _saturation(saturation: Saturation) -> Iterator[Finding]:
 def _readout(measured: Measurements) -> Iterator[Finding]:
     sensor = measured.sensor
     dead = sensor.dead_fraction
-    text = f"{dead:.0%} of the frame holds one value: it was not read out or not written whole"
+    why = "it was not read out, not written whole, or is burnt out" if dead > ALL_OF_IT else "not read or written whole"
+    text = f"{dead:.0%} of the frame holds one value: {why}"
     is_beside_disc = measured.sky.is_all_sky and dead < ALL_SKY_DARK
-    whole_lines = 0.0 if is_beside_disc else severity(DEAD_SEVERITY, dead)
+    is_burnt = dead > ALL_OF_IT and measured.saturation.saturated_fraction >= dead  # the one value is the ceiling
+    whole_lines = 0.0 if is_beside_disc or is_burnt else severity(DEAD_SEVERITY, dead)
     yield Finding(Kind.READOUT, whole_lines, text, {"dead_fraction": dead}, strong=True)
     yield from _lost(measured, whole_lines)
     yield from _out_of_place(measured)
@@ -277,6 +281,8 @@ def _out_of_place(measured: Measurements) -> Iterator[Finding]:
         step = sensor.torn_step_sigma or 0.0
         bad = TORN if sensor.torn_stars else severity(STEP_SEVERITY, step)
         what = "stars are cut off" if sensor.torn_stars else f"the sky jumps by {step:.1f} sigma"
+        if not sensor.torn_stars and min(sensor.torn_at_px, height - sensor.torn_at_px) < OVERSCAN_SHARE * height:
+            bad, what = min(bad, A_REMARK), f"{what}, so near the border perhaps to rows without light (overscan)"
         text = f"torn at row {sensor.torn_at_px}: {what} there"
         where = Box(0.0, float(sensor.torn_at_px), width, height)
         evidence = {"torn_at_px": float(sensor.torn_at_px), "step_sigma": step}

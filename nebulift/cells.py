@@ -10,8 +10,9 @@ BORDER_SHARE = 0.125  # of a border: less may be a corner
 def large_regions(mask: NDArray[np.bool_], cells: int, connectivity: int = 4) -> NDArray[np.bool_]:
     """The connected regions of at least so many cells."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
-    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= cells]
-    return np.asarray(np.isin(labels, large))
+    large = stats[:count, cv2.CC_STAT_AREA] >= cells
+    large[0] = False  # what is not in the mask
+    return np.asarray(large[labels])
 
 
 def labelled_regions(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
@@ -35,4 +36,5 @@ def borders_touched(mask: NDArray[np.bool_]) -> int:
 
 def cells_of(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     """(row, column) of each True cell."""
-    return tuple((int(row), int(column)) for row, column in np.argwhere(mask))
+    rows, columns = np.nonzero(mask)
+    return tuple(zip(rows.tolist(), columns.tolist(), strict=True))

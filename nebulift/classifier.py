@@ -6,13 +6,14 @@ import logging
 import os
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nebulift.errors import ModelMismatch
+from nebulift.familiarity import KNOWN, Familiarity, familiarity
 from nebulift.model_card import METADATA_KEY, STORE_MANIFEST, ModelCard, default_model_path
 from nebulift.preprocess import FEATURES, GRID, PLANES, PREPROCESS_VERSION, ModelInput
 
@@ -26,10 +27,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """``clean``: calibrated P(clean), ``None``: a frame unlike all that it learned from; ``kinds``: probabilities."""
+    """``clean``: calibrated P(clean), ``None``: a frame unlike all that it learned from; ``kinds``: probabilities.
+
+    ``known``: how well the model knows such frames, and so how much it counts.
+    """
 
     clean: float | None
     kinds: dict[str, float]
+    known: Familiarity = KNOWN
 
 
 class Classifier:
@@ -48,17 +53,11 @@ class Classifier:
 
         Raises ``ModelMismatch`` when it answers with anything but numbers.
         """
-        if not self.knows(given):
-            return Prediction(None, {})
-        return self.answer(given)
-
-    def knows(self, given: ModelInput) -> bool:
-        """Whether every number of the frame lies within what the card says the model was trained on.
-
-        An all-sky lens, a planetary camera, a spectrum: a network extrapolates with confidence and without reason.
-        """
-        features = dict(zip(self.card.features, given.features, strict=True))
-        return all(low <= features[name] <= high for name, (low, high) in self.card.domain.items())
+        card = self.card
+        known = familiarity(given.features, card.features, card.domain, card.silent_beyond)
+        if known.heard == 0.0:
+            return Prediction(None, {}, known)
+        return replace(self.answer(given), known=known)
 
     def answer(self, given: ModelInput) -> Prediction:
         """What the network says to any input."""

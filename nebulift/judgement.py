@@ -52,12 +52,14 @@ class SessionContext:
     elongation_ratio: float | None = None
     drawn_elongation: float | None = None  # what the motion beyond the session's best gives a round star of its width
     few_fwhm_ratio: float | None = None  # where too few stars are measured for ``fwhm_ratio``
+    few_elongation_ratio: float | None = None
     few_are_known: bool = False  # every measured star is one of the session's
     sky_ratio: float | None = None
     noise_ratio: float | None = None
     transparency: float | None = None  # light of matched stars over the session's best
     raw_transparency: float | None = None  # over the group's catalogue
     transparency_error: float | None = None
+    star_scatter: float | None = None  # of the light of single stars, over the frame's
     matched_stars: int | None = None
     extinct_fraction: float | None = None  # of the field: cells whose stars are missing or faint
     extinct_cells: tuple[tuple[int, int], ...] = ()

@@ -30,7 +30,8 @@ class ModelCard:
     provenance: Mapping[str, Any] = field(default_factory=dict)  # data, labels, recipe, date, versions
     figures: Mapping[str, Any] = field(default_factory=dict)  # measured quality, with n and interval
     weights_sha256: str = ""  # of the weights as trained, before any quantisation
-    domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of features: beyond, it says nothing
+    domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of features: see ``familiarity``
+    silent_beyond: float = 0.0  # so far beyond its domain it is not heard; 0: as soon as anything is beyond
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

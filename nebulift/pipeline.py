@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from nebulift.almanac import SkyBodies, cause_of_light, light_in_the_sky, sky_bodies
 from nebulift.assessment import UNPROVEN
-from nebulift.classifier import Classifier
+from nebulift.classifier import Classifier, Prediction
 from nebulift.cv_prefilter import Analysis, ArtifactDetector
 from nebulift.errors import ModelMismatch, UnreadableFrame
 from nebulift.exposure import Exposure, FrameKind
+from nebulift.familiarity import told
 from nebulift.findings import Cells, Finding, Kind, Line
 from nebulift.frame import Frame
 from nebulift.judgement import Judgement, SessionContext
@@ -40,6 +41,7 @@ from nebulift.session import (
     updated,
 )
 from nebulift.session.star_match import Match
+from nebulift.session.state import rounded
 from nebulift.verdict import (
     DISTRUST_NOTE,
     NOTICEABLE_SEVERITY,
@@ -150,9 +152,11 @@ def conclude(
     context = seen.context if seen else None
     findings = merged(changing(measured, context), session_findings(context) if context else ())
     findings = lit(findings, measured.exposure)
-    verdict = _decide(findings, _opinion(model, measured, context), model, thresholds, policy, state)
+    opinion = _opinion(model, measured, context)
+    verdict = _decide(findings, opinion, model, thresholds, policy, state)
     watched = None if shadow is None else _watched(shadow, measured, context, findings, policy, state)
-    notes = measured.notes
+    unknown = told(opinion.known)
+    notes = (*measured.notes, unknown) if unknown else measured.notes
     if state is not None and seen is not None and sessions is not None:
         before = _before(state, seen.scalars)
         believed = distrusted(verdict, sum(frame.weakly_bad for frame in before), len(before), policy)
@@ -178,11 +182,11 @@ def _before(state: GroupState, now: FrameScalars) -> list[FrameScalars]:
     return [frame for frame in state.history if frame.taken_at is None or frame.taken_at < now.taken_at]
 
 
-def _opinion(model: Classifier | None, measured: Measured, context: SessionContext | None) -> float | None:
-    """P(clean) by the model; ``None`` without one, and of a frame unlike all that it learned from."""
+def _opinion(model: Classifier | None, measured: Measured, context: SessionContext | None) -> Prediction:
+    """What the model says of the frame; without one, nothing."""
     if model is None or measured.planes is None:
-        return None
-    return model.predict(ModelInput(measured.planes, features_of(measured.measurements, context))).clean
+        return Prediction(None, {})
+    return model.predict(ModelInput(measured.planes, features_of(measured.measurements, context)))
 
 
 def _watched(
@@ -256,7 +260,8 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
     transparency = context.raw_transparency if state.catalogue else 1.0
     scalars = replace(
         scalars,
-        transparency=transparency,
+        transparency=rounded(transparency),
+        star_scatter=None if context.star_scatter is None else round(context.star_scatter, 3),
         covered=context.covered_fraction,
         covered_deg=context.covered_deg and round(context.covered_deg),
         edge_deg=context.edge_deg,
@@ -311,7 +316,7 @@ def _standing(finding: Finding) -> Finding:
 
 def _decide(
     findings: tuple[Finding, ...],
-    model_score: float | None,
+    opinion: Prediction,
     model: Classifier | None,
     thresholds: Thresholds | None,
     policy: Policy | None,
@@ -320,11 +325,11 @@ def _decide(
     card = model.card if model else None
     return decide(
         findings,
-        model_score=model_score,
+        model_score=opinion.clean,
         model=card.name if card else None,
         thresholds=thresholds or (card.thresholds if card else None),
         policy=policy,
-        fusion=card.fusion if card else None,
+        fusion=card.fusion.heard(opinion.known.heard) if card else None,
         group_frames=state.frames + 1 if state else 1,
     )
 

@@ -44,9 +44,10 @@ def starless(measured: Measurements, exposure: Exposure | None = None) -> Findin
     """
     stars, sky = measured.stars, measured.sky
     megapixels = measured.width_px * measured.height_px / 1e6
-    if measured.sensor.dead_fraction >= 0.5 or not _is_starless(stars, megapixels):
-        return None
     dark = is_dark(sky)
+    is_starless = _is_starless(stars, megapixels) or (dark and _is_cut_off(stars, sky))
+    if measured.sensor.dead_fraction >= 0.5 or not is_starless:
+        return None
     if stars.measured > 0 and not dark:
         return None
     sure = stars.measured == 0 and stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels
@@ -94,6 +95,12 @@ def _is_starless(stars: Stars, megapixels: float) -> bool:
     if stars.count <= MOST_FAINT and stars.brightest_snr is not None and stars.brightest_snr < ALL_FAINT_SNR:
         return stars.measured == 0
     return stars.measured == 0 and stars.field_fraction is not None and stars.field_fraction <= ONE_PLACE
+
+
+def _is_cut_off(stars: Stars, sky: Sky) -> bool:
+    """Whether the level lies at nothing, where noise has an upper half only: many faint peaks, no star's form."""
+    faint = (stars.brightest_snr or 0.0) < ALL_FAINT_SNR
+    return sky.level_fraction is not None and sky.level_adu < sky.noise_adu and stars.measured == 0 and faint
 
 
 def is_dark(sky: Sky) -> bool:

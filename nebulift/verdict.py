@@ -67,6 +67,10 @@ class Fusion:
     cv_weight: float = 1.0
     model_weight: float = 0.0
 
+    def heard(self, share: float) -> "Fusion":
+        """The weights with which the model counts for ``share`` of what it would; 0: the CV score stands as it is."""
+        return Fusion(share * self.bias, 1.0 + share * (self.cv_weight - 1.0), share * self.model_weight)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -66,6 +66,14 @@ def test_columns_that_hold_one_value_are_counted_and_hot_ones_are_not():
     assert see(image).sensor.stuck_columns == 4
 
 
+def test_many_stuck_columns_are_counted_where_there_is_noise_between_them():
+    image = noise(600, 500)
+    image[:, np.random.default_rng(1).choice(500, 64, replace=False)] = 65535
+    seen = see(image)
+    assert 55 <= seen.sensor.stuck_columns <= 64
+    assert seen.saturation.bleed_fraction < 0.1  # no star is so burnt out that its charge runs there
+
+
 def test_dead_pixels_are_counted_one_by_one():
     image = noise(SIDE, SIDE)
     image[[100, 200, 300], [50, 60, 70]] = 0

@@ -14,11 +14,16 @@ from small_models import CARD, EMPTY, KINDS, model, written  # noqa: E402
 
 from nebulift import classifier as classifier_module  # noqa: E402
 from nebulift.classifier import Prediction, load_classifier  # noqa: E402
+from nebulift.cv_prefilter import ArtifactDetector  # noqa: E402
 from nebulift.errors import ModelMismatch  # noqa: E402
+from nebulift.familiarity import Familiarity  # noqa: E402
+from nebulift.frame import frame_from_array  # noqa: E402
 from nebulift.model_card import ModelCard  # noqa: E402
 from nebulift.model_store import ModelStore  # noqa: E402
-from nebulift.preprocess import FEATURES, PLANES, PREPROCESS_VERSION, ModelInput  # noqa: E402
-from nebulift.verdict import Fusion, Thresholds  # noqa: E402
+from nebulift.pipeline import as_measured, conclude  # noqa: E402
+from nebulift.preprocess import FEATURES, PLANES, PREPROCESS_VERSION, ModelInput, features_of  # noqa: E402
+from nebulift.simulate import star_field  # noqa: E402
+from nebulift.verdict import Fusion, Thresholds, fuse  # noqa: E402
 
 pytestmark = pytest.mark.torch  # onnx comes with the same extra
 
@@ -62,11 +67,52 @@ def test_a_model_is_silent_on_frames_unlike_all_that_it_learned_from(tmp_path):
     assert loaded.card.domain == card.domain
     strange = EMPTY.features.copy()
     strange[0] = 2.5
-    assert loaded.predict(ModelInput(EMPTY.planes, strange)) == Prediction(None, {})
+    silent = Prediction(None, {}, Familiarity(0.0, ("number of stars",)))
+    assert loaded.predict(ModelInput(EMPTY.planes, strange)) == silent
     assert loaded.predict(EMPTY).clean is not None
     strange[0] = 1.9
     assert loaded.predict(ModelInput(EMPTY.planes, strange)).clean is not None
     assert loaded.answer(ModelInput(EMPTY.planes, strange)).clean is not None
+
+
+def test_a_model_counts_less_the_farther_a_frame_is_from_what_it_knows(tmp_path):
+    card = replace(CARD, domain={FEATURES[0]: (-1.0, 2.0)}, silent_beyond=0.5)
+    loaded = load_classifier(written(tmp_path / "m.onnx", model(), card))
+    assert loaded.card.silent_beyond == 0.5
+    features = EMPTY.features.copy()
+    features[0] = 2.75  # a quarter of the range beyond: half of what silences it
+    found = loaded.predict(ModelInput(EMPTY.planes, features))
+    assert found.clean is not None
+    assert found.known == Familiarity(pytest.approx(0.5), ("number of stars",))
+
+
+@pytest.mark.parametrize(("beyond", "heard"), [(-0.1, 1.0), (0.15, 0.5), (0.4, 0.0)])
+def test_an_unfamiliar_frame_is_judged_by_the_filter_and_the_judgement_says_so(tmp_path, beyond, heard):
+    """``beyond``: what lies beyond the range of its number of stars, over that range; at 0.3 the model is silent."""
+    frame = frame_from_array(star_field(400, 300, seed=3).pixels)
+    measured = as_measured(frame, ArtifactDetector().analyse(frame), EMPTY.planes)
+    value = float(features_of(measured.measurements, None)[0])
+    card = replace(
+        CARD, fusion=Fusion(0.0, 0.5, 0.6), silent_beyond=0.3, domain={FEATURES[0]: (0.0, value / (1.0 + beyond))}
+    )
+    judgement = conclude(measured, model=load_classifier(written(tmp_path / "m.onnx", model(offset=-3.0), card)))
+    verdict = judgement.verdict
+    assert verdict.score == pytest.approx(
+        fuse(verdict.cv_score, verdict.model_score, card.fusion.heard(heard)), abs=1e-3
+    )
+    assert (verdict.model_score is None) == (heard == 0.0)
+    assert [note.partition("(")[2] for note in judgement.notes] == {
+        1.0: [],
+        0.5: ["number of stars): the model counts for 50%"],
+        0.0: ["number of stars): the filter decides alone"],
+    }[heard]
+
+
+def test_a_card_of_before_says_that_anything_beyond_silences(tmp_path):
+    card = json.loads(CARD.to_json())
+    del card["silent_beyond"]
+    loaded = load_classifier(written(tmp_path / "m.onnx", model(), json.dumps(card)))
+    assert loaded.card.silent_beyond == 0.0
 
 
 def test_a_domain_of_features_that_do_not_exist_is_refused(tmp_path):

@@ -8,10 +8,13 @@ import pytest
 from click.testing import CliRunner
 from schoolwork import write_night, write_nights
 
+from nebulift.classifier import load_classifier
 from nebulift.cli import cli
 from nebulift.cli.training_progress import TrainingProgress
 from nebulift.errors import TrainingError, WrongUsage
 from nebulift.ml_model import needs_torch
+from nebulift.preprocess import FEATURES, FIRST_OF_SESSION
+from nebulift.training.known_range import SILENT_BEYOND
 from nebulift.verdict import Thresholds
 from nebulift_daemon.ledger import Judged, Ledger
 from nebulift_daemon.sighting import Sighting
@@ -201,6 +204,9 @@ def test_from_frames_to_a_model_that_classifies(nights, truth, tmp_path):
         "m.report.json",
         "m.report.png",
     }
+    card = load_classifier(tmp_path / "m.onnx").card
+    assert set(card.domain) == set(FEATURES[:FIRST_OF_SESSION])  # it knows what it does not know
+    assert card.silent_beyond == SILENT_BEYOND
     measured = run("evaluate", tmp_path / "m.onnx", "--on", truth, "--plots", tmp_path / "plots")
     assert "model alone" in measured.output
     assert len(list((tmp_path / "plots").glob("*.png"))) == 5

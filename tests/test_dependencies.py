@@ -13,8 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
-# the last version with the hole, and which, by the advisories (https://osv.dev has them all); those of astropy and
-# scikit-learn could not be looked up again
+# the last version with the hole, and which, by the advisories (https://osv.dev has them all)
 HOLES = {
     "torch": ("2.9.1", "CVE-2026-24747: a checkpoint runs code although weights_only is set"),
     "onnx": ("1.20.1", "CVE-2026-27489, CVE-2026-34445: external data by a link from anywhere; keys nobody checks"),

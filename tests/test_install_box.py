@@ -70,6 +70,12 @@ def test_how_it_is_doing_lies_in_memory_and_every_user_of_the_state_folder_reads
     assert "not running" not in box.does("runuser -u stargazer -- nebulift status")
 
 
+def test_a_command_has_it_commit_what_it_has_noted(box):
+    box.does("test -p /var/lib/nebulift/ledger.sqlite3-bell")
+    box.does("runuser -u stargazer -- nebulift review --list")
+    box.does("test ! -s /var/lib/nebulift/ledger.sqlite3-redo")
+
+
 def test_it_can_write_nowhere_else_and_see_no_secrets(box):
     assert "Read-only file system" in inside(box, "touch /etc/nebulift/x").stdout
     assert "Read-only file system" in inside(box, "touch /opt/nebulift/x").stdout

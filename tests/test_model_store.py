@@ -70,6 +70,12 @@ def report(model, scores, truth="t1", rejected=0):
     return {"model_sha256": model, "sets": [{"set": "night", "source": "truth", "truth_sha256": truth, "rows": rows}]}
 
 
+def both(model, scores, real=None):
+    """A report on two sets of truth."""
+    other = report(model, real or scores, truth="t3")["sets"][0]
+    return {"model_sha256": model, "sets": [*report(model, scores)["sets"], {**other, "set": "real frames"}]}
+
+
 @pytest.mark.parametrize(
     ("newcomer", "active", "allowed", "why"),
     [
@@ -78,6 +84,10 @@ def report(model, scores, truth="t1", rejected=0):
         (report("n", 0.8), report("a", 0.8), False, "log-likelihood a frame 0.000"),
         (report("n", 0.9, rejected=1), report("a", 0.8), False, "clean frames rejected 1, by the other 0"),
         (report("n", 0.9, truth="t2"), report("a", 0.8), False, "no truth in common"),
+        (both("n", 0.9), report("a", 0.8), False, "only one of the two was measured on real frames"),
+        (report("n", 0.9), both("a", 0.8), False, "only one of the two was measured on real frames"),
+        (both("n", 0.9), both("a", 0.8), True, "real frames: difference in log-likelihood a frame 0.118"),
+        (both("n", 0.9, real=0.7), both("a", 0.8), False, "real frames: difference in log-likelihood a frame -0.134"),
         (None, report("a", 0.8), False, "the newcomer has no report"),
         (report("n", 0.9), None, False, "the active model has no report"),
     ],
@@ -158,6 +168,24 @@ def test_the_commands_tell_what_they_did_and_why_not(files, tmp_path):
     assert not (tmp_path / "models" / SHADOW).exists()
     assert "to see what happens" in run("list", *folder).output
     assert "rig 1 decides again" in run("rollback", *folder).output
+
+
+def test_labelled_frames_decide_where_there_is_no_report(files, tmp_path):
+    """Clean frames, and one as good as black: the doubter sends all of them to a person."""
+    paths = write_night(tmp_path, "2024-11-01", clean=6, bad=1)
+    labels, opinions = tmp_path / "labels.csv", tmp_path / "opinions.csv"
+    told = ["clean"] * 6 + ["contaminated"]
+    rows = [f"{path.relative_to(tmp_path)},{label}" for path, label in zip(paths, told, strict=True)]
+    labels.write_text("\n".join(["path,label", *rows]))
+    opinions.write_text("\n".join(["path,label,source", *(f"{row},cv" for row in rows)]))
+    folder = ("--folder", tmp_path / "models")
+    for name in ("one", "two"):
+        run("install", files[name], *folder)
+    run("promote", "rig 1", *folder)
+    with pytest.raises(NebuliftError, match="clean frames turned away that the other accepts 6, the other way round 0"):
+        run("promote", "rig 2", "--on", labels, *folder)
+    with pytest.raises(WrongUsage, match="labels of the filter only"):
+        run("promote", "rig 2", "--on", opinions, *folder)
 
 
 def test_a_model_in_shadow_is_heard_and_decides_nothing(files, tmp_path):

@@ -40,3 +40,10 @@ def test_a_healthy_frame_repeats_nothing(seed):
 def test_bands_that_swing_repeat_no_row():
     bands = 60.0 * np.sin(np.arange(1000) / 5.0)
     assert see(noise(1000, 1000, level=1000.0 + bands[:, None])).sensor.repeated_rows == 0
+
+
+@pytest.mark.parametrize("turned", [0, 2])
+def test_the_outermost_row_drawn_out_to_the_border_was_not_sent_twice(turned):
+    image = noise(600, 600)
+    image[:9] = image[9]
+    assert not see(np.rot90(image, turned)).sensor.repeated_rows

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skies import noise, see
 
+from nebulift.cv_prefilter import ArtifactDetector
+from nebulift.findings import Kind
 from nebulift.simulate import star_field
 
 SIDE = 400
@@ -99,7 +101,13 @@ def test_a_frame_that_is_burnt_out_as_a_whole_but_for_some_pixels_is_saturated()
     assert see(image).saturation.saturated_fraction > 0.97
 
 
-@pytest.mark.parametrize("value", [0, 1000, 65535])
+def test_a_frame_whose_every_pixel_is_full_is_burnt_out_and_not_half_read():
+    white = np.full((SIDE, SIDE), 65535, np.uint16)
+    assert see(white).saturation.saturated_fraction == 1.0
+    assert [finding.kind for finding in ArtifactDetector().analyse_array(white).findings] == [Kind.SATURATION]
+
+
+@pytest.mark.parametrize("value", [0, 1000])
 def test_a_frame_of_one_value_has_no_ceiling_to_speak_of(value):
     assert see(np.full((SIDE, SIDE), value, np.uint16)).saturation.saturated_fraction == 0.0
 

@@ -10,7 +10,7 @@ from glimpses import HEIGHT, NOISE_ADU, WIDTH, Field, after_clean_frames, scalar
 from nebulift.findings import Kind
 from nebulift.session import GroupState, compare, hindsight, session_findings, witness_of
 from nebulift.session.glimpse import COLUMNS, ROWS
-from nebulift.session.sky_change import sky_change
+from nebulift.session.sky_change import evened_sky, sky_change
 from nebulift.verdict import Label, decide
 
 
@@ -213,7 +213,7 @@ class TestTheBaseline:
         state = after_clean_frames(field, 3)
         for depth in np.arange(0.0, 1.0, 0.08):  # of a pixel's noise
             glimpse = field.glimpse(extra_sky=-depth * NOISE_ADU * (np.hypot(x - 0.4, y - 0.5) < 0.2))
-            newest = sky_change([one.packed for one in state.sky_maps[-5:]], glimpse)
+            newest = sky_change([one.packed for one in state.sky_maps[-5:]], evened_sky(glimpse))
             context, state = seen_next(state, glimpse)
         assert newest.patches.min() == 0
         assert context.darker_fraction > 0.05

@@ -12,8 +12,9 @@ from nebulift.findings import Cells, Finding, Kind
 from nebulift.judgement import SessionContext
 from nebulift.pipeline import changing
 from nebulift.session import FrameScalars, GroupState, compare, session_findings
-from nebulift.session.edge import Edge, believed
-from nebulift.session.star_light import SeenStars, absent_share
+from nebulift.session.edge import Edge, believed, edge_of
+from nebulift.session.star_light import SeenStars, absent_share, seen_stars
+from nebulift.session.star_match import match_stars
 from nebulift.verdict import Label, decide
 
 
@@ -47,6 +48,27 @@ class TestOneFrame:
         assert found
         assert found[0].kind in {Kind.CLOUD, Kind.OBSTRUCTION}
         assert found[0].severity > 0.5
+
+    def test_faint_stars_are_missed_though_only_bright_ones_are_left(self):
+        field = Field(stars=20)
+        state, glimpse = after_clean_frames(field), field.glimpse()
+        left = replace(glimpse, present=glimpse.stars[:6], stars=glimpse.stars[:6], flux_adu=glimpse.flux_adu[:6])
+        match = match_stars(state.catalogue.positions(), left.stars, state.catalogue.motion)
+        missed = {
+            harder: int((seen_stars(state.catalogue, left, match, 1.0, harder).ratio == 0.0).sum())
+            for harder in (None, 2.0, 1.0)  # nothing is known of the noise; it is twice as high; it is as it was
+        }
+        assert missed[None] == 0
+        assert 0 < missed[2.0] < missed[1.0]
+        assert missed[1.0] >= 12  # of 14
+
+    def test_the_scatter_of_clean_frames_says_which_stars_are_dim(self):
+        """Half of the stars behind a branch make the frame's own scatter as large as what it takes."""
+        ratio = np.array([1.0, 1.2, 0.9, 1.1, 1.3, 0.5, 0.4, 0.6, 0.5, 0.45])
+        places = np.stack([np.where(ratio < 0.8, 300.0, 2700.0), np.tile(np.linspace(200.0, 1800.0, 5), 2)], axis=1)
+        stars = SeenStars(ratio, places, np.ones(10, bool), np.ones(10, bool), (HEIGHT, WIDTH))
+        assert edge_of(stars, None) is None
+        assert edge_of(stars, 0.1).angle_deg == pytest.approx(180.0, abs=45.0)
 
     @pytest.mark.parametrize("stars", [10, 30, 120])
     def test_clear_fields_have_no_edge(self, stars):

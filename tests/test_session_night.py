@@ -17,6 +17,12 @@ from nebulift.simulate import star_field
 from nebulift.verdict import Label, decide
 
 
+def of_few(glimpse, fwhm_px=3.0, elongation=1.1):
+    """Scalars of a frame with fewer measured stars than a median of shapes asks for."""
+    known = {"few_fwhm_px": fwhm_px, "few_elongation": elongation}
+    return replace(scalars(glimpse), fwhm_px=None, elongation=None, **known)
+
+
 class TestPoorFields:
     """Five stars tell as much as five hundred, where they are bright."""
 
@@ -59,6 +65,62 @@ class TestPoorFields:
         few = replace(glimpse, stars=glimpse.stars[:stars], flux_adu=glimpse.flux_adu[:stars])
         now = replace(scalars(few), fwhm_px=None, few_fwhm_px=3.0 * ratio)
         assert decide(session_findings(compare(state, few, now)[0])).label is label
+
+    @pytest.mark.parametrize(
+        ("stars", "ratio", "label"),
+        [(4, 1.9, Label.CONTAMINATED), (2, 1.7, Label.REVIEW), (4, 1.2, Label.CLEAN), (2, 1.4, Label.CLEAN)],
+    )
+    def test_the_lengths_of_a_few_known_stars_tell_the_tracking(self, stars, ratio, label):
+        poor = Field(stars=stars)
+        state = GroupState("group")
+        for _ in range(4):
+            glimpse = poor.glimpse()
+            _, state = seen_next(state, glimpse, now=of_few(glimpse, elongation=1.1))
+        now = of_few(poor.glimpse(), elongation=1.1 * ratio)
+        findings = session_findings(compare(state, poor.glimpse(), now)[0])
+        assert decide(findings).label is label
+        assert {one.kind for one in findings if one.severity >= 0.3} <= {Kind.TRAILED}
+
+    def test_two_stars_are_known_again_through_dither_and_flip(self):
+        poor = Field(stars=2, seed=3)
+        state = GroupState("group")
+        for look in ({}, {"shift": (9.0, -7.0)}, {"turned": True, "shift": (40.0, 20.0)}):
+            glimpse = poor.glimpse(**look)
+            context, state = seen_next(state, glimpse, now=of_few(glimpse))
+        assert context.matched_stars == 2
+        assert state.catalogue.motion.is_turned
+
+    def test_two_stars_that_lose_their_light_are_believed_after_three_frames(self):
+        poor = Field(stars=2, seed=3)
+        state = GroupState("group")
+        for frames in range(6):
+            veiled = poor.glimpse(transparency=0.5)
+            context, _ = compare(state, veiled, of_few(veiled))
+            assert (context.transparency is None) == (frames < 3)
+            glimpse = poor.glimpse()
+            _, state = seen_next(state, glimpse, now=of_few(glimpse))
+        assert decide(session_findings(context)).label is Label.CONTAMINATED
+
+    def test_two_whose_light_jumps_in_clean_frames_tell_no_cloud(self):
+        poor = Field(stars=2, seed=3)
+        state = GroupState("group")
+        for number in range(9):
+            glimpse = poor.glimpse(transparency=(1.0, 0.6)[number % 2])
+            context, state = seen_next(state, glimpse, now=of_few(glimpse))
+            assert decide(session_findings(context)).label is Label.CLEAN
+
+    @pytest.mark.parametrize("places", [[[900.0, 700.0], [905.0, 700.0]], [[900.0, 700.0], [4.0, 800.0]]])
+    def test_knots_and_stars_cut_by_the_border_are_no_list(self, places):
+        glimpse = Field(stars=2).glimpse()
+        glimpse = replace(glimpse, stars=np.array(places), present=np.array(places))
+        _, state = seen_next(GroupState("group"), glimpse, now=of_few(glimpse))
+        assert state.catalogue is None
+
+    def test_where_the_maps_lie_on_new_stars_nobody_knows(self):
+        poor, other = Field(stars=5), Field(stars=5, seed=9)
+        _, state = seen_next(GroupState("group"), poor.glimpse())
+        _, state = seen_next(state, other.glimpse())  # the first list was not confirmed
+        assert [one.middle_px is None for one in state.sky_maps] == [True, False]
 
     def test_two_stars_that_may_be_others_tell_nothing(self):
         poor = Field(stars=6)

@@ -7,7 +7,7 @@ from nebulift.findings import Kind
 from nebulift.simulate import inject, star_field
 from nebulift.simulate.atmosphere import CloudLayer
 from nebulift.simulate.camera_catalogue import camera_named
-from nebulift.simulate.causes import KINDS, Blur, Covered, Motion, Overexposure
+from nebulift.simulate.causes import KINDS, Blur, Covered, Dew, Motion, Overexposure
 from nebulift.simulate.frame_noise import FrameNoise, measured_noise, quantum
 from nebulift.simulate.glows import Glow
 from nebulift.simulate.inject import inject_random
@@ -90,6 +90,27 @@ def test_a_smeared_frame_keeps_its_light_and_its_noise(cause):
     assert truth.severity > 0.7
 
 
+def test_a_telescope_with_a_shadow_makes_rings():
+    star = np.full((101, 101), 1000, np.uint16)
+    star[49:52, 49:52] = 40_000
+    noise = FrameNoise(1000, 1.0, 1.0, 0.0, 65535)
+    disc, _ = inject(star, [Blur(30.0)], 14, noise=noise)
+    ring, _ = inject(star, [Blur(30.0)], 14, noise=noise, obstruction=0.4)
+    assert disc[50, 50] > 1100
+    assert ring[50, 50] == pytest.approx(1000, abs=6)
+    assert ring[50, 61] > disc[50, 61]
+
+
+def test_dew_carries_light_into_halos_and_takes_some_of_it():
+    star = np.full((201, 201), 1000, np.uint16)
+    star[100, 100:102] = 40_000
+    after, truth = inject(star, [Dew(0.5, 15.0, 0.2)], 15, noise=FrameNoise(1000, 1.0, 1.0, 0.0, 65535))
+    assert after[100, 100] == pytest.approx(1000 + 0.8 * 0.5 * 39_000, rel=0.03)
+    assert np.median(after[:20]) == pytest.approx(900, rel=0.02)
+    assert after[105:112, 95:107].mean() > 906
+    assert truth.artefacts[0].kind is Kind.CLOUD
+
+
 def test_hot_pixels_do_not_become_donuts():
     image = EMPTY.pixels.copy()
     image[150, 200] = 30_000
@@ -117,6 +138,8 @@ def test_what_only_a_new_exposure_can_have_is_refused():
         inject(FIELD.pixels, [Covered()], 13)
     with pytest.raises(ValueError, match="already taken"):
         inject(FIELD.pixels, [Overexposure("sky", 1.0)], 13)
+    with pytest.raises(ValueError, match="already taken"):
+        inject(FIELD.pixels, [Dew(0.5, form="edge")], 13)
 
 
 def test_noise_is_measured_from_neighbours():

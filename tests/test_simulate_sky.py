@@ -22,7 +22,7 @@ from nebulift.simulate.diffuse import diffuse_light
 from nebulift.simulate.field import Pointing, Target
 from nebulift.simulate.frame import render
 from nebulift.simulate.glows import FORMS as GLOWS
-from nebulift.simulate.glows import glow_light, random_glow
+from nebulift.simulate.glows import Glow, glow_light, random_glow
 from nebulift.simulate.light import sky_maps
 from nebulift.simulate.obstacles import Obstacle, obstacle_transmission
 from nebulift.simulate.optics import FILTERS, Telescope
@@ -121,6 +121,27 @@ def test_a_glow_has_the_range_it_was_given(form):
     light = glow_light(glow, x, y, (800, 600))
     assert np.ptp(light) == pytest.approx(0.7, rel=1e-3)
     assert light.min() == pytest.approx(0.1, abs=1e-3)
+
+
+MOONLIGHT = Glow("moon", share=0.3, uniform=5.0)
+
+
+def test_moonlight_is_told_in_the_noise_it_adds():
+    quiet, lit = (
+        1.4826 * np.median(np.abs(frame_of(*causes)[0] - frame_of(*causes, seed=1)[0])) for causes in ((), (MOONLIGHT,))
+    )
+    artefact = artefact_of(frame_of(MOONLIGHT)[1], Kind.GRADIENT)
+    assert artefact.evidence["noise_ratio"] == pytest.approx(lit / quiet, rel=0.03)
+    assert artefact.severity > 0.7
+
+
+def test_moonlight_that_adds_less_noise_than_a_bright_nebula_has_spoils_nothing():
+    dark = replace(SCENE, band=FILTERS["Ha"])
+    bright = replace(dark, target=replace(TARGET, diffuse="emission", diffuse_e_s=100.0))
+    alone, drowned = (artefact_of(frame_of(MOONLIGHT, scene=scene)[1], Kind.GRADIENT) for scene in (dark, bright))
+    assert drowned.evidence["sky_ratio"] == pytest.approx(alone.evidence["sky_ratio"])
+    assert drowned.evidence["noise_ratio"] < 1.1 < alone.evidence["noise_ratio"]
+    assert drowned.severity < 0.3 < alone.severity
 
 
 @pytest.mark.parametrize("form", ["dome", "tree", "cover", "prism", "shutter"])

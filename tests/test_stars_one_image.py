@@ -37,4 +37,6 @@ def test_three_peaks_within_one_half_maximum_are_one_image_and_a_close_pair_is_t
         image += 100.0 * np.exp(-0.5 * ((down - y) ** 2 + (across - x) ** 2) / 1.5**2)
     x, y = np.array([45.0, 52.0, 55.0, 120.0, 126.0]), np.array([45.0, 50.0, 56.0, 120.0, 120.0])
     stamps = map_stamps(image, x, y, 12)
-    np.testing.assert_array_equal(of_one_image(stamps, x, y), [True, True, True, False, False])
+    shared, brightest = of_one_image(stamps, x, y)
+    np.testing.assert_array_equal(shared, [True, True, True, False, False])
+    np.testing.assert_array_equal(brightest, [True, False, False, False, False])

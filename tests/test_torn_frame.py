@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from skies import NOISE_ADU, grid, noise, see
 
+from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.simulate import star_field
 
 SIDE = 1400
@@ -52,3 +53,20 @@ def test_two_amplifiers_share_a_frame_in_its_middle():
 def test_a_frame_of_bands_has_many_steps_and_no_tear():
     bands = np.repeat(np.arange(SIDE // 64 + 1) % 2, 64)[:SIDE] * 2.0 * NOISE_ADU
     assert see(noise(SIDE, SIDE, level=2000.0 + bands[:, None])).sensor.torn_at_px is None
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_rows_with_noise_of_their_own_are_no_tear(seed):
+    """A raised row has bright pixels that do not go on in the next one."""
+    rng = np.random.default_rng(seed)
+    image = star_field(SIDE, 1000, density_per_mpx=300.0, seed=seed).pixels + rng.normal(0.0, 25.0, (1000, 1))
+    image[400] += 120.0
+    assert see(np.rint(image).astype(np.uint16)).sensor.torn_stars is not True
+
+
+def test_rows_without_light_at_the_border_are_a_remark():
+    image = noise(SIDE, SIDE)
+    image[-60:] -= 60  # overscan
+    analysis = ArtifactDetector().analyse_array(image)
+    assert analysis.measurements.sensor.torn_at_px == pytest.approx(SIDE - 60, abs=3)
+    assert analysis.score > 0.7

@@ -152,7 +152,7 @@ def chunks(tmp_path_factory):
         patch.setattr(simulated_sessions, "SMALL_MEGAPIXELS", (0.1, 0.12))
         patch.setattr(simulated_sessions, "LARGE_MEGAPIXELS", (0.1, 0.12))
         patch.setattr(simulated_sessions, "FRAMES_A_SESSION", (8, 8))
-        course = Course("folds", ("ASI120MM", "Seestar"), seed=6, frames=32)
+        course = Course("folds", ("ASI120MM", "Seestar S50"), seed=6, frames=32)
         return make_sessions(course, tmp_path_factory.mktemp("sessions"))
 
 

@@ -39,6 +39,32 @@ def test_one_that_rejects_more_clean_frames_is_worse_whatever_its_likelihood():
     assert rivalry(mine, rows(0.7, 0.3), "night").outcome == -1
 
 
+def doubting(number):
+    """As ``rows(0.9, 0.1)``, but ``number`` of the forty clean frames go to a person."""
+    clean = [one for one in rows(0.9, 0.1) if one["truth"] == "clean"]
+    sent = {one["path"] for one in clean[:number]}
+    return [{**one, "labels": {"fusion": "review"}} if one["path"] in sent else one for one in rows(0.9, 0.1)]
+
+
+@pytest.mark.parametrize(("number", "outcome"), [(0, 1), (4, 1), (5, -1), (18, -1)])
+def test_one_that_sends_clean_frames_to_a_person_is_worse_if_that_is_no_chance(number, outcome):
+    """Five of five that changed sides against the newcomer: a coin does that in 3 % of all cases, four of four in 6."""
+    found = rivalry(doubting(number), rows(0.7, 0.3), "night")
+    assert found.outcome == outcome
+    assert found.turned_away == (number, 0)
+    assert f"turned away that the other accepts {number}, the other way round 0" in found.words
+
+
+def test_clean_frames_that_change_sides_both_ways_are_no_reason():
+    other = [
+        {**one, "labels": {"fusion": "review"}} if one["truth"] == "clean" and int(one["path"][:-5]) > 60 else one
+        for one in rows(0.7, 0.3)
+    ]
+    found = rivalry(doubting(8), other, "night")
+    assert found.turned_away == (8, 10)
+    assert found.outcome == 1
+
+
 def test_equal_models_cannot_be_told_apart():
     assert rivalry(rows(0.8, 0.2), rows(0.8, 0.2), "night").outcome == 0
 

@@ -1,7 +1,10 @@
 """The review page lets nobody in who should not be: foreign names, foreign pages, hostile names, missing tokens."""
 
+import asyncio
 import re
+import socket
 import stat
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
@@ -12,8 +15,10 @@ from web_page import Served
 from nebulift.errors import NebuliftError
 from nebulift.readers import open_frame
 from nebulift_daemon.web.access import access_for, is_loopback
+from nebulift_daemon.web.connections import MOST_AT_ONCE
 from nebulift_daemon.web.previews import key_of
 from nebulift_daemon.web.selection import Selection, selection_in
+from nebulift_daemon.web.server import _listening, server_of
 from nebulift_daemon.web.static_files import address_of
 
 HOSTILE = "\"><img src=x onerror=alert(1)>{{ 'wz' ~ 'qz' }}'"
@@ -52,8 +57,6 @@ def unchanged(night):
 # -- hosts and origins -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.fault(51)
-@pytest.mark.fault(51)
 @pytest.mark.fault(51)
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8321", "127.0.0.1.evil.example", "", "localhost@evil"])
 def test_a_foreign_name_that_points_here_is_turned_away(page, host):
@@ -152,6 +155,50 @@ def test_no_path_of_a_client_s_is_ever_opened(page, night, path):
     key = key_of(ledger.frames.get(1))
     ledger.close()
     assert page.get(path.format(key=key)).status == 404
+
+
+# -- connections -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault(51)
+@pytest.mark.parametrize("number", [200, MOST_AT_ONCE + 50])
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"], ids=["nothing", "half a request"])
+def test_connections_that_never_finish_a_question_shut_nobody_out(page, said, number):
+    with ExitStack() as stack:
+        for _ in range(number):
+            idle = stack.enter_context(socket.create_connection(("127.0.0.1", page.port), timeout=20))
+            idle.sendall(said)
+        assert [page.get("/frame/1").status for _ in range(5)] == [200] * 5
+
+
+@pytest.mark.fault(51)
+def test_who_waits_for_an_answer_is_not_sent_away_for_others():
+    asked, crowded = asyncio.Event(), asyncio.Event()
+
+    async def answers_late(scope, _receive, send):
+        if scope["type"] == "http":
+            asked.set()
+            await crowded.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"at last"})
+
+    async def ask_and_crowd(listener):
+        server = server_of(answers_late)
+        serving = asyncio.create_task(server.serve([listener]))
+        reader, asking = await asyncio.open_connection(*listener.getsockname())
+        asking.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        await asyncio.wait_for(asked.wait(), 20)
+        others = [await asyncio.open_connection(*listener.getsockname()) for _ in range(MOST_AT_ONCE + 50)]
+        crowded.set()
+        answer = await asyncio.wait_for(reader.read(), 20)
+        for _, writer in [(reader, asking), *others]:
+            writer.close()
+        server.should_exit = True
+        await serving
+        return answer
+
+    with _listening("127.0.0.1", 0) as listener:
+        assert b"at last" in asyncio.run(ask_and_crowd(listener))
 
 
 # -- the token ---------------------------------------------------------------------------------------------------------

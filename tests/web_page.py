@@ -7,11 +7,9 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-import uvicorn
-
 from nebulift_daemon.web.access import Access, access_for
 from nebulift_daemon.web.app import make_app
-from nebulift_daemon.web.server import _listening
+from nebulift_daemon.web.server import _listening, server_of
 
 
 @dataclass
@@ -41,7 +39,7 @@ class Served:
         self.port = self._socket.getsockname()[1]
         app = make_app(self.output, self.state, self.access)
         self.site = app.state.site
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        self._server = server_of(app)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self._thread.start()
         while not self._server.started:

@@ -17,7 +17,7 @@ from nebulift_daemon.company import Company
 from nebulift_daemon.health import Health
 from nebulift_daemon.intake import Intake
 from nebulift_daemon.judge_client import JudgeUnavailable
-from nebulift_daemon.ledger import RowLost, as_text
+from nebulift_daemon.ledger import Ledger, RowLost, as_text
 from nebulift_daemon.lookback import Lookback
 from nebulift_daemon.patience import Alarm
 from nebulift_daemon.printing import one_line
@@ -44,6 +44,7 @@ class Chores:
     rejections: Rejections
     lookback: Lookback | None  # ``None``: nobody is to look back
     company: Company
+    ledger: Ledger  # to be committed, and opened to others who ask
 
 
 class Loop:
@@ -68,7 +69,7 @@ class Loop:
         self._watcher = watcher
         self._intake = intake
         self._tree, self._rejections = chores.tree, chores.rejections
-        self._lookback, self._company = chores.lookback, chores.company
+        self._lookback, self._company, self._ledger = chores.lookback, chores.company, chores.ledger
         self._health = health
         self._alarm = alarm
         self._keep_going = keep_going
@@ -100,7 +101,7 @@ class Loop:
             if not left:
                 if self._once and not self._intake.settling:
                     return
-                self._alarm.sleep(self._sleep_s())
+                self._alarm.sleep(self._sleep_s(), beside=self._ledger.bell_descriptor())
 
     def state(self) -> dict[str, Any]:
         """How things are at the moment, for the status."""
@@ -128,6 +129,9 @@ class Loop:
 
     def _turn(self) -> bool:
         """One look, and one frame or the chores of an idle moment; whether there is more to do at once."""
+        self._ledger.hear()
+        if self._ledger.commit_within_s() == 0.0:
+            self._ledger.commit()
         self._intake.look()
         self._rejections.enter(self._intake.take_rejected())
         if self._parts.filer.next_retry_s() == 0:
@@ -189,6 +193,8 @@ class Loop:
         """Until the next thing is due."""
         dues = [self._intake.next_look_s(), self._reviews_due() - time.monotonic()]
         dues += [due for due in (self._parts.filer.next_retry_s(), self._health.ping_within_s()) if due is not None]
+        if (commit_s := self._ledger.commit_within_s()) is not None:
+            dues.append(commit_s)
         if (company_s := self._company.next_look_s()) is not None:
             dues.append(max(company_s, LEAST_SLEEP_S))
         if len(self._intake):

@@ -39,9 +39,14 @@ class Alarm:
         self.stopping = True
         self.ring()
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep until somebody rings, at most so long."""
-        if self._poll.poll(max(0.0, seconds) * 1000):
+    def sleep(self, seconds: float, *, beside: int | None = None) -> None:
+        """Sleep until somebody rings, or the descriptor ``beside`` has something to read, at most so long."""
+        if beside is not None:
+            self._poll.register(beside, select.POLLIN)
+        ready = [descriptor for descriptor, _ in self._poll.poll(max(0.0, seconds) * 1000)]
+        if beside is not None:
+            self._poll.unregister(beside)
+        if self._descriptor in ready:
             os.eventfd_read(self._descriptor)
 
     def pause(self, seconds: float) -> bool:

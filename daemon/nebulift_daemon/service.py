@@ -66,7 +66,7 @@ def run_service(
 @contextmanager
 def _open_ledger(settings: Settings, alarm: Alarm) -> Iterator[Ledger]:
     folder = settings.output.state_folder
-    ledger = insist(lambda: Ledger.open(folder, busy_timeout_s=BUSY_TIMEOUT_S, check=True), alarm.pause)
+    ledger = insist(lambda: Ledger.open_for_daemon(folder, busy_timeout_s=BUSY_TIMEOUT_S), alarm.pause)
     try:
         yield ledger
     finally:
@@ -94,6 +94,7 @@ def _work(
 
     def keep_going() -> bool:
         health.ping()  # asked only by work that gets on, or that ends by a deadline of its own
+        ledger.hear()
         return not alarm.stopping
 
     def pause(seconds: float) -> bool:
@@ -111,7 +112,7 @@ def _work(
     parts = insist(partial(put_together, settings, ledger, output, workplace), alarm.pause)
     settler = Settler(watch.settle_s, watch.give_up_s, is_being_written, is_complete)
     intake = Intake(ledger, watcher, settler, watch.folders, alive=keep_going)
-    chores = Chores(OutputTree(ledger, output), Rejections(ledger, output), lookback, company)
+    chores = Chores(OutputTree(ledger, output), Rejections(ledger, output), lookback, company, ledger)
     loop = Loop(parts, watcher, intake, chores, health, alarm, keep_going, once=once)
     health.expect_progress(lambda: len(intake) > 0)
     try:

@@ -27,6 +27,7 @@ def card_of(checkpoint: Checkpoint) -> ModelCard:
         provenance=about.get("provenance", {}),
         figures=about.get("figures", {}),
         domain={name: (low, high) for name, (low, high) in about.get("domain", {}).items()},
+        silent_beyond=about.get("silent_beyond", 0.0),
         weights_sha256=weights_sha256(_all_weights(checkpoint)),
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nebulift.model_store import ModelStore, StoredModel
+    from nebulift.training.rivalry import Rivalry
 
 
 def _folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,6 +43,7 @@ def models() -> None:
       nebulift models install rig.onnx --report report/report.json
       nebulift models shadow rig        it watches: its verdicts are recorded and compared in the night's report
       nebulift models promote rig       refused unless its report is better on the same truth
+      nebulift models promote rig --on decided.csv    and unless it does well on these frames, too
       nebulift models rollback          the one before decides again
     """
 
@@ -99,9 +101,21 @@ def install(model: str, report: Path | None, folder: Path | None, config: Path |
 @models.command()
 @click.argument("model")
 @click.option("--force", metavar="WORDS", help="Promote it whatever the reports say; why, for the record.")
+@click.option(
+    "--on",
+    "places",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Labelled frames to ask both models about now, as of nebulift evaluate; best real ones. May be said several "
+    "times.",
+)
 @_folder_options
-def promote(model: str, force: str | None, folder: Path | None, config: Path | None) -> None:
-    """Let MODEL decide, if its report is better than the active one's on the same truth."""
+def promote(model: str, force: str | None, places: tuple[Path, ...], folder: Path | None, config: Path | None) -> None:
+    """Let MODEL decide, if it is better than the active one on the same truth, and turns no clean frames away.
+
+    Every set of truth is asked, none is pooled with another: what their reports say (nebulift models install
+    --report), and the frames of --on.
+    """
     from nebulift.training.promotion import may_replace
 
     store = _store(folder, config)
@@ -110,7 +124,8 @@ def promote(model: str, force: str | None, folder: Path | None, config: Path | N
     if store.manifest.active == stored.id:
         raise WrongUsage(f"{stored.name}: it decides already")
     if store.manifest.active is not None and force is None:
-        found = may_replace(store.report(stored), store.report(store.find(store.manifest.active)))
+        active = store.find(store.manifest.active)
+        found = may_replace(store.report(stored), store.report(active), _asked(store, stored, active, places))
         words = "; ".join(found.reasons)
         if not found.allowed:
             raise NebuliftError(
@@ -119,6 +134,17 @@ def promote(model: str, force: str | None, folder: Path | None, config: Path | N
     store.promote(stored, words)
     click.echo(f"{stored.id}: {printable(stored.name)} decides from the next frame on ({printable(words)})")
     click.echo(f'nebulift.toml:  [model]  path = "{store.folder / "active.onnx"}"')
+
+
+def _asked(store: ModelStore, newcomer: StoredModel, active: StoredModel, places: tuple[Path, ...]) -> list[Rivalry]:
+    """What both models say of the labelled frames."""
+    from nebulift.classifier import load_classifier
+    from nebulift.training.rival_run import rivals_on
+
+    if not places:
+        return []
+    mine, other = (load_classifier(store.model_path(one)) for one in (newcomer, active))
+    return rivals_on(places, mine, other, say=lambda text: click.echo(text, err=True))
 
 
 @models.command()

@@ -10,6 +10,8 @@ HALF = 0.45  # of the ceiling: the mean of a full pixel and an empty one beside 
 MIN_RUN_MAP_PX = 12  # shorter ones are stars
 SLENDER = 4.0  # times as long as wide: a burnt-out star is round
 FULL_SHARE = 0.8  # of the rows of a run that are at the ceiling in truth
+# Where the charge comes from, a star's core, more is full side by side than along the run; a stuck column has no such.
+CORE_MORE_PX, CORE_REACH_MAP_PX = 2, 4
 MAX_COLUMNS = 400  # looked at, the fullest: more are the core of something bright
 
 
@@ -51,6 +53,12 @@ def _width(rows: NDArray[np.bool_], column: int) -> float:
 
 
 def _is_full(frame: Frame, scan: Scan, run: tuple[int, int], column: int, ceiling_adu: float) -> bool:
-    left = max(column - 1, 0) * scan.bin_px
-    raw = frame.pixels.rows(run[0] * scan.bin_px, run[1] * scan.bin_px)[:, left : (column + 2) * scan.bin_px]
-    return bool((raw >= ceiling_adu).any(axis=1).mean() >= FULL_SHARE)
+    """Whether the raw rows of the run are full, and more of one of them, where the star is."""
+    first = max(column - CORE_REACH_MAP_PX, 0)
+    raw = frame.pixels.rows(run[0] * scan.bin_px, run[1] * scan.bin_px)
+    full = raw[:, first * scan.bin_px : (column + CORE_REACH_MAP_PX + 1) * scan.bin_px] >= ceiling_adu
+    own = slice(max(column - 1 - first, 0) * scan.bin_px, (column + 2 - first) * scan.bin_px)
+    if full[:, own].any(axis=1).mean() < FULL_SHARE:
+        return False
+    wide = np.count_nonzero(full, axis=1)
+    return bool(wide.max() >= np.median(wide) + CORE_MORE_PX)

@@ -1,6 +1,7 @@
 """Read-out faults: parts of one value, rows sent twice, torn frames, banding, stuck columns, dead pixels."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,12 +17,14 @@ from nebulift.sensor.repeated_rows import repeated_rows, row_codes
 from nebulift.sensor.torn_frame import find_tear
 
 RUNNING_ROWS = 31  # banding is what changes faster than this many rows
+NEAR_ROWS = 5  # among which a raised one stands out, and the rim of an image circle does not
 BAND_BLOCKS = 24  # along a line, of whose means the middle one is its height
 DEAD_UNITS = -8 * UNITS_PER_SIGMA  # a dead pixel takes its whole share of the sky from the mean of four
 STUCK_PROBES = 6  # strips of the frame in which columns are looked at
 STUCK_ROWS = 48  # of each: even where a converter hardly sees the noise no column is constant over so many
 STUCK_STRIPS = 2  # at least, so that a short defect is none
-QUIET_SHARE = 0.05  # of all columns: so many are not stuck, the frame has no noise there
+QUIET_SHARE = 0.05  # of all columns: where more hold one value the frame may have no noise there
+AMID_PX = 8  # columns on both sides: most of them have noise beside one that is stuck
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +50,8 @@ def measure_sensor(frame: Frame, scan: Scan, flat: NDArray[np.int16], look: Firs
     columns = bands(column_sums.blocks, column_sums.block_px, noise_along(flat, 0))
     repeated = repeated_rows(frame, scan.bin_px, look.row_codes, row_means) or (0, 0)
     whole = not constant.boxes_px and not constant.rows and repeated == (0, 0)
-    tear = find_tear(flat, row_sums.blocks, row_sums.block_px) if whole else None  # every lost part has edges
+    offsets = row_means - cv2.medianBlur(row_means.reshape(-1, 1), NEAR_ROWS)[:, 0]
+    tear = find_tear(flat, row_sums.blocks, row_sums.block_px, offsets) if whole else None  # every lost part has edges
     return Sensor(
         constant_rows=constant.rows,
         constant_columns=constant.columns,
@@ -112,7 +116,7 @@ def stuck_columns(frame: Frame, scan: Scan) -> int | None:
     rows = min(STUCK_ROWS, height // STUCK_PROBES)
     if rows < STUCK_ROWS // 2:
         return None
-    found = np.zeros(width, dtype=np.int64)
+    found, noisy = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
     for top in np.linspace(0, height - rows, STUCK_PROBES).astype(int).tolist():
         strip = frame.pixels.rows(top, top + rows)
         constant = np.asarray(strip.max(axis=0) == strip.min(axis=0))
@@ -120,8 +124,20 @@ def stuck_columns(frame: Frame, scan: Scan) -> int | None:
             seen = np.asarray(scan.valid[top // scan.bin_px : (top + rows) // scan.bin_px].any(axis=0))
             constant[: seen.size * scan.bin_px] &= np.repeat(seen, scan.bin_px)
         found += constant
+        if np.count_nonzero(constant) > QUIET_SHARE * width:
+            noisy += constant & _amid_noise(strip)
+        else:
+            noisy += constant
     stuck = int((found >= STUCK_STRIPS).sum())
-    return stuck if stuck <= QUIET_SHARE * width else None
+    if stuck <= QUIET_SHARE * width:
+        return stuck
+    return int((noisy >= STUCK_STRIPS).sum()) or None
+
+
+def _amid_noise(strip: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which columns lie amid others of which not even the middle eight tenths are of one value."""
+    low, high = np.quantile(strip[::2], (0.1, 0.9), axis=0, method="nearest")
+    return np.asarray(cv2.medianBlur((high > low).astype(np.uint8)[None, :].repeat(3, axis=0), 2 * AMID_PX + 1)[1] > 0)
 
 
 def _dead_pixels(flat: NDArray[np.int16]) -> int:

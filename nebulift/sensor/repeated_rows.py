@@ -126,4 +126,5 @@ def _extent(frame: Frame, middle: int, distance: int, shift: int) -> tuple[int, 
         top -= 1
     while repeats(bottom):
         bottom += 1
-    return (top, bottom) if bottom - top >= MIN_RAW_ROWS else None
+    is_margin = distance == 1 and (top <= 1 or bottom == frame.shape[0])  # the outermost row drawn out to the border
+    return (top, bottom) if bottom - top >= MIN_RAW_ROWS and not is_margin else None

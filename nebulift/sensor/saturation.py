@@ -22,6 +22,7 @@ PILED_UP = 0.5  # stars' cores thin out towards the top; a ceiling heaps up at l
 MIN_PILE = 4
 FULL_SCALES_ADU = (255, 1023, 4095, 16383, 65535, 65520, 65532)  # 8 to 16 bits, and 12 or 14 bits shifted to 16
 FULL_SCALE_SHARE = 0.985
+LOWEST_CEILING = 0.05  # of the numbers of the file: 12 bits end at a sixteenth of 16
 BLOB_REDUCTION = 4
 MIN_BLOB = 16  # pixels of the reduced map: 64 x 64 raw ones
 GAP_ROWS = 8  # of the map, that are read along with the rows on both sides: a call costs as much
@@ -54,13 +55,14 @@ def measure_saturation(frame: Frame, scan: Scan) -> Saturation:
     field was divided out, as plateaus. A frame whose brightest pixel stands alone reaches no ceiling.
     """
     height, width = frame.shape
-    if not np.isfinite(scan.peak_adu) or scan.peak_adu <= _darkest_adu(scan):
-        return Saturation(None, 0.0, 0.0)
-    top = _count_top(frame, scan)
-    piled = top.at_top >= MIN_PILE and top.at_top > PILED_UP * top.below
     full = frame.pixels.dtype.kind == "u" and any(
         FULL_SCALE_SHARE * scale <= scan.peak_adu <= scale for scale in FULL_SCALES_ADU
     )
+    if not np.isfinite(scan.peak_adu) or scan.peak_adu <= _darkest_adu(scan):
+        # one number all over the frame: burnt out as a whole where it is the last number of a converter
+        return Saturation(scan.peak_adu, 1.0, 1.0) if full else Saturation(None, 0.0, 0.0)
+    top = _count_top(frame, scan)
+    piled = top.at_top >= MIN_PILE and top.at_top > PILED_UP * top.below and not _is_dark_and_coarse(frame, scan)
     burnt, ceiling = top.at_top, scan.peak_adu * (1.0 - TOP_SHARE)
     if not piled and not full:
         if top.alike < MIN_PILE or top.alike < PLATEAU_SHARE * top.pairs:
@@ -68,6 +70,14 @@ def measure_saturation(frame: Frame, scan: Scan) -> Saturation:
         burnt, ceiling = top.on_plateau, top.plateau_adu * (1.0 - PLATEAU_STEP)
     blob = _largest_blob(scan.units[::BLOB_REDUCTION, ::BLOB_REDUCTION] >= _in_units(scan, 0.98 * ceiling))
     return Saturation(ceiling, burnt / (height * width), blob, longest_bleed_px(frame, scan, ceiling) / height)
+
+
+def _is_dark_and_coarse(frame: Frame, scan: Scan) -> bool:
+    """Whether the highest number may be that of noise in few steps over next to no light."""
+    if not scan.is_coarse or frame.pixels.dtype.kind != "u":
+        return False
+    largest = float(256**frame.pixels.dtype.itemsize - 1)
+    return bool(scan.peak_adu < LOWEST_CEILING * largest)
 
 
 def _count_top(frame: Frame, scan: Scan) -> _Top:

@@ -37,10 +37,14 @@ class Tear:
     step_sigma: float  # of the sky across the row, in noise of a map pixel; 0 where it does not jump
 
 
-def find_tear(flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: int) -> Tear | None:
+def find_tear(
+    flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: int, row_offsets: NDArray[np.floating]
+) -> Tear | None:
     """The clearest tear of a flattened map, or ``None``.
 
-    ``row_sums``: clipped sums of blocks of ``block_px`` pixels along the rows, shape (blocks, rows).
+    ``row_sums``: clipped sums of blocks of ``block_px`` pixels along the rows, shape (blocks, rows). ``row_offsets``:
+    by how much each row stands above those about it, in sigma of the map: where rows have noise of their own, the
+    bright pixels of one that is raised do not go on in the next.
     """
     if min(flat.shape) < 8 * STEP_ROWS:
         return None
@@ -49,7 +53,8 @@ def find_tear(flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: in
     away = np.abs(np.arange(len(steps)) - best) > 2 * STEP_ROWS
     elsewhere = float(steps[away].max(initial=0.0))
     jumps = steps[best] >= max(STEP_SIGMA, ALONE * elsewhere) and abs(best - len(flat) / 2.0) > MIDDLE_ROWS
-    chances = _chances_of_stars(flat)
+    limits = BRIGHT_UNITS + np.rint(row_offsets * UNITS_PER_SIGMA).astype(np.int16)
+    chances = _chances_of_stars(flat, limits)
     chances[:STEP_ROWS], chances[-STEP_ROWS:] = 1.0, 1.0  # there a registered frame begins and ends
     row = int(chances.argmin())
     if chances[row] < CHANCE:
@@ -61,10 +66,10 @@ def find_tear(flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: in
     return Tear(best, by_stars=cut, step_sigma=float(steps[best]))
 
 
-def _chances_of_stars(flat: NDArray[np.int16]) -> NDArray[np.float64]:
+def _chances_of_stars(flat: NDArray[np.int16], limits: NDArray[np.int16]) -> NDArray[np.float64]:
     """For each row, the chance that so few bright pixels continue across it; 1 where there are too few to tell."""
     chances = np.ones(len(flat))
-    count, crossing = _bright_pixels(flat)
+    count, crossing = _bright_pixels(flat, limits)
     # a tear within a row of the map leaves half of its light on either side: it shows two rows apart
     for apart, common in crossing.items():
         fewer = np.minimum(count[apart:], count[:-apart])
@@ -80,14 +85,17 @@ def _chances_of_stars(flat: NDArray[np.int16]) -> NDArray[np.float64]:
     return chances
 
 
-def _bright_pixels(flat: NDArray[np.int16]) -> tuple[NDArray[np.int64], dict[int, NDArray[np.int64]]]:
-    """(bright pixels of each row, how many of them meet with one in the row one further on, or two: {1: (rows - 1,), 2:
-    (rows - 2,)}), the poorer of both directions. In strips, which stay in cache.
+def _bright_pixels(
+    flat: NDArray[np.int16], limits: NDArray[np.int16]
+) -> tuple[NDArray[np.int64], dict[int, NDArray[np.int64]]]:
+    """(pixels of each row above its limit, how many of them meet with one in the row one further on, or two:
+    {1: (rows - 1,), 2: (rows - 2,)}), the poorer of both directions. In strips, which stay in cache.
     """
     counts: list[NDArray[np.int64]] = []
     common: dict[int, list[NDArray[np.int64]]] = {1: [], 2: []}
     for top in range(0, len(flat), STRIP_PX):
-        bright = (flat[top : top + STRIP_PX + 2] > BRIGHT_UNITS).view(np.uint8)  # and two rows of the next strip
+        near = slice(top, top + STRIP_PX + 2)  # and two rows of the next strip
+        bright = (flat[near] > limits[near, None]).view(np.uint8)
         counts.append(_sums(bright[:STRIP_PX]))
         wide = bright.copy()
         wide[:, 1:] |= bright[:, :-1]

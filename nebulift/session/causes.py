@@ -43,6 +43,7 @@ RAW_WIDER_SEVERITY: Table = ((1.3, 0.0), (1.45, 0.3), (1.62, 0.5), (1.9, 0.7), (
 # Of a few stars, after what their median may err. It scatters by 0.03 to 0.06 in clean frames; of stars that may be
 # others than before, by more; and two may be one, and a knot.
 FEW_WIDER, OTHERS_WIDER, TWO_WIDER = 1.05, 1.15, 1.2
+FEW_LONGER, OTHERS_LONGER, TWO_LONGER = 1.1, 1.2, 1.2  # likewise; clean: 1.10 at most of three stars, 1.26 of two
 LONGER_SEVERITY: Table = ((1.12, 0.0), (1.22, 0.3), (1.35, 0.5), (1.55, 0.7), (2.5, 0.95))
 # Noise of the sky against the last hours; it goes with the root of the light: 1.4 is twice the light.
 # Elongation that the motion since the session's best gives a round star of its width, from what the axes show: sampling
@@ -206,7 +207,7 @@ def _focus(context: SessionContext) -> Iterator[Finding]:
     if context.few_fwhm_ratio is not None:
         few = context.few_fwhm_ratio
         text = f"the few stars are {few:.2f} times as wide as the session's best: focus or seeing"
-        bad = severity(RAW_WIDER_SEVERITY, few / _few_error(context))
+        bad = severity(RAW_WIDER_SEVERITY, few / _few_error(context, FEW_WIDER, OTHERS_WIDER, TWO_WIDER))
         yield Finding(Kind.DEFOCUS, bad, text, {"fwhm_ratio": few})
     if ratio is None or context.seen_fwhm_ratio is None:
         return
@@ -218,15 +219,20 @@ def _focus(context: SessionContext) -> Iterator[Finding]:
     yield Finding(Kind.DEFOCUS, bad, text, {"fwhm_ratio": ratio})
 
 
-def _few_error(context: SessionContext) -> float:
-    """By what the width of a few stars may be wrong, as a factor."""
+def _few_error(context: SessionContext, known: float, others: float, two: float) -> float:
+    """By what the shape of a few stars may be wrong, as a factor."""
     if not context.few_are_known:
-        return OTHERS_WIDER
-    return TWO_WIDER if context.matched_stars == MIN_FLUX_STARS else FEW_WIDER
+        return others
+    return two if context.matched_stars == MIN_FLUX_STARS else known
 
 
 def _tracking(context: SessionContext) -> Iterator[Finding]:
     ratio, longer, direction = context.elongation_ratio, context.trends.longer, context.trends.direction
+    if context.few_elongation_ratio is not None:
+        few = context.few_elongation_ratio
+        text = f"the few stars are {few:.2f} times as elongated as the session's best: tracking or wind"
+        bad = severity(LONGER_SEVERITY, few / _few_error(context, FEW_LONGER, OTHERS_LONGER, TWO_LONGER))
+        yield Finding(Kind.TRAILED, bad, text, {"elongation_ratio": few})
     if ratio is None:
         return
     text = f"stars {ratio:.2f} times as elongated as the session's best: tracking or wind"

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,20 @@ from nebulift.session.edge import believed, edge_of
 from nebulift.session.fine_change import Light, fine_change
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
-from nebulift.session.sky_change import sky_change
+from nebulift.session.sky_change import evened_sky, sky_change
 from nebulift.session.sky_map import SkyMap
-from nebulift.session.star_light import SURE_STARS, absent_share, extinction, fading, seen_stars, transparency
+from nebulift.session.star_light import (
+    SURE_STARS,
+    Transparency,
+    absent_share,
+    extinction,
+    fading,
+    seen_stars,
+    transparency,
+)
 from nebulift.session.star_match import Match, Motion, match_few, match_stars
 from nebulift.session.state import (
+    FEW_CATALOGUE,
     FIRST_MAPS,
     NEWEST_MAPS,
     TRUSTED_MATCHES,
@@ -39,6 +49,7 @@ MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and see
 MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
 MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
 OUTSHONE, SURE_ERRORS = 1.5, 2.0  # times the stars, or the light, of the reference; of the error of the latter
+TELLING_FRAMES = 3  # clean ones, whose light tells how well so few stars know it
 OTHERS_SHAPES = 3  # stars that may be others than before tell a width together; of two known ones each does
 STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
 STATIC_PX = 12.0  # of dither
@@ -58,9 +69,12 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     match = _match(state.catalogue, glimpse)
     few_are_known = match is not None and len(match.frame) >= len(glimpse.stars)
     if not few_are_known and len(glimpse.stars) < OTHERS_SHAPES:
-        now = replace(now, few_fwhm_px=None)
-    raw, error = transparency(state.catalogue, glimpse, match)
+        now = replace(now, few_fwhm_px=None, few_elongation=None)
+    light = _trusted(transparency(state.catalogue, glimpse, match), state.catalogue, reference)
+    raw, error = light.value, light.error
     rows = against_prior(state, now, raw) | (_ratios(now, reference, raw) if len(reference) >= MIN_REFERENCE else {})
+    if error is None:
+        rows["transparency"] = None
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
     clouded = _outshines(now, reference, rows.get("transparency"), error)
     if clouded:
@@ -68,26 +82,26 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
     maps = _maps_alike(state, motion)
     added = (now.sky_adu - min(frame.sky_adu for frame in reference)) / glimpse.noise_adu if reference else 0.0
-    sky, early = None, None
+    evened, sky, early = evened_sky(glimpse), None, None
     if not clouded and (shift or 0.0) < MAX_MAP_SHIFT:
         newest = (maps or state.sky_maps)[-NEWEST_MAPS:]
-        sky = sky_change([one.packed for one in newest], glimpse, flipped=not maps)
-        early = sky_change([one.packed for one in maps[:FIRST_MAPS]], glimpse) if len(maps) > NEWEST_MAPS else None
-    light = Light(
+        sky = sky_change([one.packed for one in newest], evened, flipped=not maps)
+        early = sky_change([one.packed for one in maps[:FIRST_MAPS]], evened) if len(maps) > NEWEST_MAPS else None
+    lit = Light(
         rows.get("noise_ratio") or 1.0,
         rows.get("transparency") or 1.0,
         (sky.tilt_sigma if sky else None) or 0.0,
         added,
     )
-    fine = None if sky is None else fine_change(maps, glimpse, motion, light)
-    stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw)
+    fine = None if sky is None else fine_change(maps, glimpse, evened, match.motion if match else None, lit)
+    stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw, _harder(rows))
     extinct = extinction(stars) if stars else None
-    edge = edge_of(stars) if stars else None
+    edge = edge_of(stars, _usual_scatter(reference)) if stars else None
     seen_edge = believed(edge, now.taken_at, state.history)
     darker = max((float((one.patches < 0).mean()) for one in (sky, early) if one), default=None)
     brighter = None if sky is None else float((sky.patches > 0).mean())
     hidden = (extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0)
-    covered = max(darker or 0.0, brighter or 0.0, *hidden)
+    covered = round(max(darker or 0.0, brighter or 0.0, *hidden), 4)
     faded = fading(state.catalogue, glimpse, match, raw)
     towards = side_of(seen_edge, extinct, sky, faded)
     context = SessionContext(
@@ -98,6 +112,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         matched_stars=None if match is None else len(match.frame),
         raw_transparency=raw,
         transparency_error=error,
+        star_scatter=light.scatter,
         extinct_fraction=None if extinct is None else extinct.share,
         extinct_cells=() if extinct is None else extinct.cells,
         absent_fraction=absent_share(stars) if stars else None,
@@ -155,7 +170,8 @@ def _ratios(now: FrameScalars, reference: Sequence[FrameScalars], raw: float | N
         "fwhm_ratio": _ratio(now.fwhm_px, width),
         "seen_fwhm_ratio": _ratio(seen_width_px(now.fwhm_px), seen_width_px(width) if width else None),
         "drawn_elongation": _drawn(now, reference, width),
-        "few_fwhm_ratio": _few_ratio(now, reference),
+        "few_fwhm_ratio": _few_ratio(now.few_fwhm_px, [frame.any_fwhm_px for frame in reference]),
+        "few_elongation_ratio": _few_ratio(now.few_elongation, [frame.any_elongation for frame in reference]),
         "elongation_ratio": _ratio(now.elongation, quantile(known([frame.elongation for frame in reference]), 0.3)),
         "sky_ratio": _ratio(now.sky_adu, statistics.median(frame.sky_adu for frame in reference)),
         "noise_ratio": _ratio(now.noise_adu, statistics.median(frame.noise_adu for frame in reference)),
@@ -169,16 +185,34 @@ def _maps_alike(state: GroupState, motion: Motion | None) -> list[SkyMap]:
     return [one for one in state.sky_maps if one.is_turned == turned]
 
 
-def _few_ratio(now: FrameScalars, reference: Sequence[FrameScalars]) -> float | None:
+def _few_ratio(now: float | None, reference: Sequence[float | None]) -> float | None:
     """Of a frame whose stars are too few for ``fwhm_ratio``; the reference may have more of them, or as few."""
-    return _ratio(
-        now.few_fwhm_px,
-        statistics.median(widths) if (widths := known([_any_width(frame) for frame in reference])) else None,
-    )
+    return _ratio(now, statistics.median(shapes) if (shapes := known(reference)) else None)
 
 
-def _any_width(frame: FrameScalars) -> float | None:
-    return frame.fwhm_px if frame.fwhm_px is not None else frame.few_fwhm_px
+def _trusted(light: Transparency, catalogue: Catalogue | None, reference: Sequence[FrameScalars]) -> Transparency:
+    """The light with the error that it has shown from one clean frame to the next, where the stars are too few to tell
+    it by themselves; without one where too few frames have shown it.
+    """
+    if light.value is None or catalogue is None or len(catalogue.stars) >= FEW_CATALOGUE:
+        return light
+    before = known([frame.transparency for frame in sorted(reference, key=lambda frame: frame.taken_at or "")])
+    if len(before) < TELLING_FRAMES:
+        return replace(light, error=None)
+    steps = [abs(later - earlier) for earlier, later in pairwise(before)]  # what comes slowly is no error
+    return replace(light, error=max(light.error or 0.0, quantile(steps, 0.75)))
+
+
+def _usual_scatter(reference: Sequence[FrameScalars]) -> float | None:
+    """Of the light of single stars in clean frames; ``None``: none had stars enough to tell."""
+    scatter = known([frame.star_scatter for frame in reference])
+    return quantile(scatter, 0.75) if scatter else None
+
+
+def _harder(rows: dict[str, float | None]) -> float | None:
+    """How much more light a star needs to be measured than in the session, by noise and width; ``None``: not known."""
+    noise, width = rows.get("noise_ratio"), rows.get("fwhm_ratio") or rows.get("few_fwhm_ratio")
+    return None if noise is None or width is None else max(noise, 1.0) * max(width, 1.0)
 
 
 def _drawn(now: FrameScalars, reference: Sequence[FrameScalars], width_px: float) -> float | None:
@@ -246,6 +280,8 @@ def _lost(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) ->
 def _gone(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) -> float | None:
     """Share of the group's bright stars that the frame cannot have, as it shows fewer; ``None`` if they matched."""
     if catalogue is None or match is not None or catalogue.confirmed < TRUSTED_MATCHES:
+        return None
+    if len(catalogue.stars) < FEW_CATALOGUE:
         return None
     return max(1.0 - len(glimpse.stars) / min(len(catalogue.stars), SURE_STARS), 0.0)
 

@@ -1,9 +1,10 @@
 """From which side of the field something comes in: what the witnesses of a covered part agree on. Pure."""
 
 import math
-from collections.abc import Sequence
 
-from nebulift.cells import cells_of
+import numpy as np
+from numpy.typing import NDArray
+
 from nebulift.session.edge import Edge
 from nebulift.session.glimpse import COLUMNS, ROWS
 from nebulift.session.sky_change import SkyChange
@@ -20,14 +21,14 @@ def side_of(edge: Edge | None, extinct: Extinct | None, sky: SkyChange | None, f
     if edge is not None:
         return edge.angle_deg
     if extinct is not None and extinct.cells:
-        return _towards(extinct.cells, (EXTINCT_ROWS, EXTINCT_COLUMNS))
+        rows, columns = np.array(extinct.cells).T
+        return _towards(rows, columns, (EXTINCT_ROWS, EXTINCT_COLUMNS))
     if sky is not None and sky.patches.any():
-        return _towards(cells_of(sky.patches != 0), (ROWS, COLUMNS))
+        rows, columns = np.nonzero(sky.patches)
+        return _towards(rows, columns, (ROWS, COLUMNS))
     return faded.towards_deg if faded is not None and faded.share > 0.0 else None
 
 
-def _towards(cells: Sequence[tuple[int, int]], grid: tuple[int, int]) -> float | None:
-    y, x = (
-        sum(places) / len(cells) / (most - 1) - 0.5 for places, most in zip(zip(*cells, strict=True), grid, strict=True)
-    )
+def _towards(rows: NDArray[np.intp], columns: NDArray[np.intp], grid: tuple[int, int]) -> float | None:
+    y, x = float(rows.mean()) / (grid[0] - 1) - 0.5, float(columns.mean()) / (grid[1] - 1) - 0.5
     return math.degrees(math.atan2(y, x)) if math.hypot(x, y) > ASIDE else None

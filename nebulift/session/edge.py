@@ -4,7 +4,6 @@ Cells need three stars each to say so, a line needs as few as two in all: where 
 And what rises slowly is there in the next frame, too: the evidence of frames adds up where it points the same way.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.session.ranks import middle_of, quantile_of
 from nebulift.session.star_light import SeenStars
 
 MIN_STARS = 6  # of which four may lie before the edge; fewer frames of few stars suffice than one alone
@@ -22,6 +22,7 @@ MOST_DIM = 0.6  # of the stars behind the edge: single ones that are bright ther
 MOST_BEHIND = 0.7  # of all stars: beyond, the rest of the frame is the odd part
 RARE, SURE_RATE = 0.03, 0.97  # share of dim stars: fewer than one in thirty are not believed of any part of a frame
 DIRECTIONS = np.arange(0.0, 360.0, 22.5)
+TOWARDS = np.stack([np.cos(np.radians(DIRECTIONS)), np.sin(np.radians(DIRECTIONS))], axis=1)
 GRID_Y, GRID_X = np.mgrid[-0.5:0.5:13j, -0.5:0.5:17j]  # of the field, to know how much lies beyond a line
 
 SURE_EVIDENCE = 9.0  # natural logarithm of the likelihood ratio, over some hundred lines that were tried
@@ -53,46 +54,48 @@ class Remembered(Protocol):
     def edge_evidence(self) -> float: ...
 
 
-def edge_of(stars: SeenStars) -> Edge | None:
-    """The line with the most evidence; ``None``: too few stars, or none has even two faint ones behind it."""
+def edge_of(stars: SeenStars, usual_scatter: float | None) -> Edge | None:
+    """The line with the most evidence; ``None``: too few stars, or none has even two faint ones behind it.
+
+    ``usual_scatter``: of the light of single stars in clean frames; of few stars, half of them behind something, the
+    frame itself does not tell it.
+    """
     use = stars.known
     ratio, places = stars.ratio[use], stars.places[use] / stars.shape_px[::-1] - 0.5
     if len(ratio) < MIN_STARS:
         return None
-    dim = ratio < min(DIM_RATIO, 1.0 - DIM_SPREADS * _spread(ratio))
+    own = _spread(ratio)
+    dim = ratio < min(DIM_RATIO, 1.0 - DIM_SPREADS * (own if usual_scatter is None else min(own, usual_scatter)))
     if dim.sum() < MIN_DIM:
         return None
-    found = [_along(angle, ratio, dim, places) for angle in DIRECTIONS]
-    return max((edge for edge in found if edge is not None), key=lambda edge: edge.evidence, default=None)
+    along = TOWARDS @ places.T  # a row for each direction
+    order = np.argsort(-along, axis=1)
+    evidence = _evidence(dim[order])
+    angle, last = divmod(int(evidence.argmax()), len(ratio))
+    if evidence[angle, last] <= 0.0:
+        return None
+    best = order[angle]
+    line = float(along[angle, best[last : last + 2]].mean())
+    share = float((TOWARDS[angle, 0] * GRID_X + TOWARDS[angle, 1] * GRID_Y > line).mean())
+    free = max(middle_of(ratio[best[last + 1 :]]), 1e-6)
+    lost = max(1.0 - middle_of(ratio[best[: last + 1]]) / free, 0.0)
+    return Edge(float(DIRECTIONS[angle]), share * lost, float(evidence[angle, last]))
 
 
 def _spread(ratio: NDArray[np.float64]) -> float:
     """Scatter of the light of single stars, by the brighter half: an edge only takes away."""
-    middle = float(np.median(ratio))
-    return float(np.quantile(ratio[ratio >= middle] - middle, 0.68))
+    middle = middle_of(ratio)
+    return quantile_of(ratio[ratio >= middle] - middle, 0.68)
 
 
-def _along(
-    angle_deg: float, ratio: NDArray[np.float64], dim: NDArray[np.bool_], places: NDArray[np.float64]
-) -> Edge | None:
-    """The best line across this direction."""
-    towards = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
-    along = places @ towards
-    order = np.argsort(-along)
-    behind, stars = np.arange(1, len(along) + 1), len(along)
-    faint = np.cumsum(dim[order], dtype=np.intp)
-    evidence = (
-        _likelihood(faint, behind) + _likelihood(faint[-1] - faint, stars - behind) - _likelihood(faint[-1], stars)
-    )
+def _evidence(dim: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of a line behind each star, for stars in order from the covered side, a row for each direction; 0: none."""
+    stars = dim.shape[1]
+    behind, faint = np.arange(1, stars + 1), np.cumsum(dim, axis=1, dtype=np.intp)
+    total = faint[0, -1]
+    evidence = _likelihood(faint, behind) + _likelihood(total - faint, stars - behind) - _likelihood(total, stars)
     evidence[(faint < MIN_DIM) | (faint < MOST_DIM * behind) | (behind > MOST_BEHIND * stars)] = 0.0
-    last = int(evidence.argmax())
-    if evidence[last] <= 0.0:
-        return None
-    line = float(along[order[last : last + 2]].mean())
-    share = float((GRID_X * towards[0] + GRID_Y * towards[1] > line).mean())
-    free = max(float(np.median(ratio[order[last + 1 :]])), 1e-6)
-    lost = max(1.0 - float(np.median(ratio[order[: last + 1]])) / free, 0.0)
-    return Edge(float(angle_deg), share * lost, float(evidence[last]))
+    return evidence
 
 
 def _likelihood(faint: "NDArray[np.intp] | np.intp", stars: "NDArray[np.intp] | int") -> NDArray[np.float64]:

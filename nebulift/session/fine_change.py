@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from nebulift.cells import labelled_regions
 from nebulift.session.glimpse import COLUMNS, ROWS, Glimpse
-from nebulift.session.sky_map import SkyMap, median_map, unpacked_map, unpacked_residual
+from nebulift.session.ranks import median_map, middle_of, quantile_of
+from nebulift.session.sky_map import SkyMap, unpacked_map, unpacked_residual
 from nebulift.session.star_match import Motion
 from nebulift.sky.background import continued, interpolated
 
@@ -63,8 +64,10 @@ class FineChange:
         return float(row.mean()), float(column.mean())
 
 
-def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None, light: Light) -> FineChange | None:
-    """What was not there before, or ``None``: there is nothing, or it cannot be said.
+def fine_change(
+    maps: Sequence[SkyMap], glimpse: Glimpse, sky: NDArray[np.float64], motion: Motion | None, light: Light
+) -> FineChange | None:
+    """What was not there before, or ``None``: there is nothing, or it cannot be said. ``sky``: ``evened_sky``.
 
     What the sky lights (dust, vignetting) is stronger by the ratio of the noises and what shines in it (nebulae) is
     weaker, as both are told in noise; a veil takes of the latter.
@@ -75,9 +78,8 @@ def fine_change(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None,
     moved = _moved_cells(kept, glimpse, motion)
     if moved > MOST_MOVED_CELLS:
         return None
-    sky = (glimpse.sky_adu.astype(np.float64) - float(np.median(glimpse.sky_adu))) / glimpse.noise_adu
     stack = np.stack([_fine_map(one) for one in kept])
-    known = np.isfinite(glimpse.residual) & np.isfinite(stack).all(axis=0)
+    known = np.isfinite(glimpse.residual) & np.isfinite(stack.sum(axis=0))
     stack = np.where(known, stack, 0.0)
     now, reference = np.where(known, _fine(sky + glimpse.residual), 0.0), median_map(list(stack))
     weak, strong = sorted(
@@ -117,9 +119,12 @@ def _fine_map(one: SkyMap) -> NDArray[np.float64]:
 def _fine(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Less what varies slowly, the median over some twenty cells; NaN stays NaN."""
     rows, columns = ROWS // BLOCK_CELLS, COLUMNS // BLOCK_CELLS
-    filled = np.where(np.isfinite(values), values, np.nanmedian(values))
+    finite = np.isfinite(values)
+    filled = np.where(finite, values, middle_of(values[finite]))
     blocks = filled.reshape(rows, BLOCK_CELLS, columns, BLOCK_CELLS).swapaxes(1, 2).reshape(rows, columns, -1)
-    smooth = cv2.medianBlur(continued(np.median(blocks, axis=-1).astype(np.float32), BLOCKS // 2), BLOCKS)
+    blocks.partition((BLOCK_CELLS**2 // 2 - 1, BLOCK_CELLS**2 // 2), axis=-1)
+    medians = (blocks[..., BLOCK_CELLS**2 // 2 - 1] + blocks[..., BLOCK_CELLS**2 // 2]) / 2.0
+    smooth = cv2.medianBlur(continued(medians.astype(np.float32), BLOCKS // 2), BLOCKS)
     middle = np.asarray(smooth, np.float32)[BLOCKS // 2 : -(BLOCKS // 2), BLOCKS // 2 : -(BLOCKS // 2)]
     return np.asarray(values - interpolated(middle, (ROWS, COLUMNS), 0, ROWS))
 
@@ -133,13 +138,13 @@ def _noise(others: NDArray[np.float64], expected: float) -> NDArray[np.float64]:
 
 
 def _moved_cells(maps: Sequence[SkyMap], glimpse: Glimpse, motion: Motion | None) -> float:
-    """By how many cells the field lies elsewhere than in the farthest of the maps; one where nobody knows."""
+    """By how many cells the field lies elsewhere than in the farthest of the maps; at least one where nobody knows."""
+    places = [one.middle_px for one in maps]
     if motion is None:
         return 1.0
     x, y = motion.of_middle(glimpse.shape_px)
-    places = [one.middle_px or (x, y) for one in maps]
-    away = max(max(abs(x - place[0]), abs(y - place[1])) for place in places)
-    return away / (glimpse.shape_px[1] / COLUMNS)
+    away = max((max(abs(x - place[0]), abs(y - place[1])) for place in places if place is not None), default=0.0)
+    return max(away / (glimpse.shape_px[1] / COLUMNS), 1.0 if None in places else 0.0)
 
 
 def _reach(
@@ -154,7 +159,7 @@ def _reach(
 
 def _most_certain(left: NDArray[np.float64], in_noise: NDArray[np.float64], least: float) -> FineChange | None:
     sums = cv2.blur(in_noise, (3, 3)) * 3.0
-    means = np.asarray(sums / max(MAD_TO_SIGMA * float(np.median(np.abs(sums))), 1.0), dtype=np.float64)
+    means = np.asarray(sums / max(MAD_TO_SIGMA * middle_of(np.abs(sums)), 1.0), dtype=np.float64)
     found = [one for sign in (1.0, -1.0) if (one := _of_sign(sign, left, in_noise, means, least)) is not None]
     return max(found, key=lambda one: one.certainty_sigma, default=None)
 
@@ -167,6 +172,8 @@ def _of_sign(
     least: float,
 ) -> FineChange | None:
     """All places that are surely brighter, or all that are surely darker."""
+    if float((sign * means).max()) < CORE_SIGMAS:
+        return None
     cells, certainty = np.zeros(left.shape, dtype=bool), 0.0
     for region in labelled_regions(sign * means > EDGE_SIGMAS):
         sure = float((sign * means[region]).max())
@@ -174,5 +181,7 @@ def _of_sign(
             cells |= region
             certainty = max(certainty, sure)
     members = cells & (sign * in_noise > CELL_SIGMAS)
-    height = float(np.quantile(np.abs(left[members]), RIDGE)) if members.any() else 0.0
-    return FineChange(cells, sign * height, certainty) if height >= least and members.any() else None
+    if not members.any():
+        return None
+    height = quantile_of(np.abs(left[members]), RIDGE)
+    return FineChange(cells, sign * height, certainty) if height >= least else None

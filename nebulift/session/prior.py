@@ -8,6 +8,7 @@ from nebulift.session.state import FrameScalars, GroupState, Prior, at_zenith, k
 MIN_GOOD_FRAMES = 5  # of a night: fewer may all lie behind the same thin cloud
 COLD_FRAMES = 5  # clean frames after which a night is its own measure
 MANY_STARS = 30  # of fewer, most stand at the limit of detection
+STEADY_SHARE = 0.2  # between the quartiles of a night's light: two stars of which one varies, or a night of clouds
 BEST_FWHM, BEST_TRANSPARENCY = 0.3, 0.75  # quantiles: clouds only take light away, bad seeing only widens
 
 
@@ -25,12 +26,14 @@ def _of_night(state: GroupState) -> Prior | None:
     good = [frame for frame in state.history if frame.good]
     if len(good) < MIN_GOOD_FRAMES:
         return None
-    widths = known([frame.fwhm_px for frame in good])
-    lengths = known([frame.elongation for frame in good])
+    widths = known([frame.any_fwhm_px for frame in good])
+    lengths = known([frame.any_elongation for frame in good])
     clear = known([at_zenith(frame.transparency, frame.airmass) for frame in good])
+    best = quantile(clear, BEST_TRANSPARENCY)
+    tells = len(clear) >= MIN_GOOD_FRAMES and best - quantile(clear, 1.0 - BEST_TRANSPARENCY) < STEADY_SHARE * best
     return Prior(
         quantile(widths, BEST_FWHM) if widths else None,
-        quantile(clear, BEST_TRANSPARENCY) if len(clear) >= MIN_GOOD_FRAMES else None,
+        best if tells else None,
         state.last_at,
         int(quantile([frame.stars for frame in good], 0.5)),
         quantile(lengths, BEST_FWHM) if lengths else None,
@@ -45,8 +48,8 @@ def against_prior(state: GroupState, now: FrameScalars, raw: float | None) -> di
     many = prior.stars is not None and prior.stars >= MANY_STARS
     return {
         "prior_transparency": _ratio(at_zenith(raw, now.airmass), prior.transparency),
-        "prior_fwhm_ratio": _ratio(now.fwhm_px if now.fwhm_px is not None else now.few_fwhm_px, prior.fwhm_px),
-        "prior_elongation_ratio": _ratio(now.elongation, prior.elongation),
+        "prior_fwhm_ratio": _ratio(now.any_fwhm_px, prior.fwhm_px),
+        "prior_elongation_ratio": _ratio(now.any_elongation, prior.elongation),
         "prior_star_ratio": _ratio(now.stars, prior.stars) if many else None,
     }
 

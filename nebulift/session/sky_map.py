@@ -2,7 +2,6 @@
 
 import base64
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -52,12 +51,6 @@ def unpacked_map(text: str) -> NDArray[np.float64]:
     return sky
 
 
-def median_map(maps: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The median of maps without NaN, cell by cell; in 0.6 of the time of ``np.median``, which looks for NaN."""
-    ordered = np.sort(np.stack(maps), axis=0)
-    return np.asarray((ordered[(len(maps) - 1) // 2] + ordered[len(maps) // 2]) / 2.0)
-
-
 def unpacked_residual(text: str) -> NDArray[np.float64]:
     """What the sky's light has beyond the sky map, in sigma, shape (44, 64); NaN where stars fill the cell."""
     steps = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=np.int8).reshape(ROWS, COLUMNS)
@@ -65,4 +58,4 @@ def unpacked_residual(text: str) -> NDArray[np.float64]:
 
 
 def _as_text(steps: NDArray[np.signedinteger]) -> str:
-    return base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode()
+    return base64.b64encode(zlib.compress(steps.tobytes())).decode()

@@ -108,16 +108,25 @@ def _shifted(
     """The most pairs that one shift of up to ``reach_px`` brings together, if chance hardly does as well."""
     shifts = (frame[None] - moved[:, None]).reshape(-1, 2)
     shifts = shifts[np.hypot(*shifts.T) < reach_px]
-    best = max(
-        (_nearest(moved + shift, frame, MATCH_PX) for shift in shifts), key=lambda pair: len(pair[0]), default=None
-    )
-    if best is None or len(best[0]) < 2:
+    if len(shifts) == 0:
+        return None
+    best = _nearest(moved + shifts[int(_pairs_at(moved, frame, shifts).argmax())], frame, MATCH_PX)
+    if len(best[0]) < 2:
         return None
     further = len(best[0]) - 1  # beside the one that the shift was taken from
     area = float(shape_px[0] * shape_px[1])
     tried = len(moved) * len(frame) * np.pi * reach_px**2 / area
     each = (len(moved) - 1) * (len(frame) - 1) * np.pi * MATCH_PX**2 / area
     return best if tried * each**further / math.factorial(further) <= FEW_CHANCE else None
+
+
+def _pairs_at(moved: Points, frame: Points, shifts: Points) -> NDArray[np.intp]:
+    """How many pairs of each other's nearest stars (``_nearest``) each of the shifts brings together."""
+    apart = np.stack([squared_distances(moved + shift, frame) for shift in shifts])
+    to_frame, to_moved = apart.argmin(axis=2), apart.argmin(axis=1)
+    mutual = np.take_along_axis(to_moved, to_frame, axis=1) == np.arange(len(moved))
+    near = np.take_along_axis(apart, to_frame[..., None], axis=2)[..., 0] <= MATCH_PX**2
+    return np.asarray((mutual & near).sum(axis=1))
 
 
 def _proposals(reference: Points, frame: Points, guess: Motion) -> Iterator[Motion]:
@@ -177,14 +186,18 @@ def _pairs(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _refined(reference: Points, frame: Points, motion: Motion) -> Match | None:
     """The match that ``motion`` leads to, if enough stars agree."""
-    tolerance = 3.0 * MATCH_PX
-    for _ in range(REFINEMENTS):
-        here, there = _nearest(motion.apply(reference), frame, tolerance)
+    tolerances = [max(3.0 * MATCH_PX / 2**step, MATCH_PX) for step in range(REFINEMENTS)]
+    nearest = _each_others(motion.apply(reference), frame)
+    used: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+    for tolerance in tolerances:
+        here, there = nearest.within(tolerance)
         if len(here) < MIN_MATCHES:
             return None
-        motion = _rigid(reference[here], frame[there])
-        tolerance = max(tolerance / 2.0, MATCH_PX)
-    here, there = _nearest(motion.apply(reference), frame, MATCH_PX)
+        if not np.array_equal(here * len(frame) + there, used):  # else the fit is what it was
+            used = here * len(frame) + there
+            motion = _rigid(reference[here], frame[there])
+            nearest = _each_others(motion.apply(reference), frame)
+    here, there = nearest.within(MATCH_PX)
     asked = max(MIN_MATCHES, MIN_SHARE * min(len(reference), len(frame)))
     bright = int((here < VOTERS).sum())
     if len(here) < asked and bright < max(MIN_MATCHES, MIN_SHARE * VOTERS):
@@ -201,16 +214,37 @@ def _better_than_chance(found: int, reference: Points, frame: Points) -> bool:
 
 def _nearest(moved: Points, frame: Points, tolerance_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pairs (index of moved, index of frame) that are each other's nearest within ``tolerance_px``."""
+    return _each_others(moved, frame).within(tolerance_px)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Nearest:
+    """Pairs that are each other's nearest: indices of either list, squared distance."""
+
+    here: NDArray[np.intp]
+    there: NDArray[np.intp]
+    squared_px: NDArray[np.float64]
+
+    def within(self, tolerance_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        near = self.squared_px <= tolerance_px**2
+        return self.here[near], self.there[near]
+
+
+def _each_others(moved: Points, frame: Points) -> _Nearest:
     apart = squared_distances(moved, frame)
     to_frame, to_moved = apart.argmin(axis=1), apart.argmin(axis=0)
     rows = np.arange(len(moved))
-    mutual = (to_moved[to_frame] == rows) & (apart[rows, to_frame] <= tolerance_px**2)
-    return rows[mutual], to_frame[mutual]
+    mutual = to_moved[to_frame] == rows
+    return _Nearest(rows[mutual], to_frame[mutual], apart[rows[mutual], to_frame[mutual]])
 
 
 def squared_distances(here: Points, there: Points) -> NDArray[np.float64]:
     """Shape (len(here), len(there)); the root of them all would cost more than all the rest of a match."""
-    return np.asarray((here[:, None, 0] - there[None, :, 0]) ** 2 + (here[:, None, 1] - there[None, :, 1]) ** 2)
+    x, y = np.subtract.outer(here[:, 0], there[:, 0]), np.subtract.outer(here[:, 1], there[:, 1])
+    x *= x
+    y *= y
+    x += y
+    return np.asarray(x)
 
 
 def _rigid(here: Points, there: Points) -> Motion:

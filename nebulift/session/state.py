@@ -29,7 +29,10 @@ KEPT_TRAILS = 12  # frames whose trails are remembered: what comes back in the s
 CATALOGUE_STARS = 120
 MIN_SHAPES = 8  # the median width of fewer scatters by a tenth or more: what seeing does
 FEW_SHAPES = 2  # tell whether images have doubled, if they are known stars; three, if they may be others
-MIN_CATALOGUE = 4  # two may then go behind a cloud, and the other two still tell the field
+MIN_CATALOGUE = 2  # that two are the same two again is no chance (star_match.match_few)
+FEW_CATALOGUE = 4  # from here on two may go behind a cloud, and the other two still tell the field
+APART_FWHM, APART_PX = 3.0, 12.0  # between the stars of a smaller one, at least: nearer ones are knots of one nebula
+BORDER_PX = 18.0  # nearer to a border a star may have lost light
 OUTSHONE, OUTSHONE_STARS = 3, 30  # times the stars, and so many: then its own frame was the clouded one
 MANY_STARS = 12  # a catalogue of so many may hold faint ones: their errors cancel
 BRIGHT_SNR = 15.0  # of each star in a smaller one: a star that noise lifted is fainter in every later frame
@@ -65,6 +68,16 @@ class FrameScalars:
     few_fwhm_px: float | None = None  # where fewer stars are measured than ``fwhm_px`` asks for
     covered_deg: float | None = None  # towards what covers a part of the field
     halo_share: float | None = None  # of the stars' light
+    few_elongation: float | None = None  # where fewer stars are measured than ``elongation`` asks for
+    star_scatter: float | None = None  # of the light of single stars, over the frame's
+
+    @property
+    def any_fwhm_px(self) -> float | None:
+        return self.fwhm_px if self.fwhm_px is not None else self.few_fwhm_px
+
+    @property
+    def any_elongation(self) -> float | None:
+        return self.elongation if self.elongation is not None else self.few_elongation
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,28 +162,34 @@ def _read_map(record: dict[str, Any]) -> SkyMap:
 def scalars_of(measured: Measurements, exposure: Exposure) -> FrameScalars:
     """What of the measurements the session compares; shapes of fewer than eight stars are not."""
     stars = measured.stars
-    enough = stars.measured >= MIN_SHAPES
+    enough, few = stars.measured >= MIN_SHAPES, FEW_SHAPES <= stars.measured < MIN_SHAPES
     share, row, column = _patch(measured.coverage)
     torn = measured.sensor.torn_at_px
     aligned = enough and (stars.angle_coherence or 0.0) >= TRAILED_COHERENCE
     return FrameScalars(
         stars.count,
-        stars.fwhm_px if enough else None,
-        _seen(stars) if enough else None,
-        measured.sky.level_adu,
-        measured.sky.noise_adu,
+        rounded(stars.fwhm_px) if enough else None,
+        rounded(_seen(stars)) if enough else None,
+        float(f"{measured.sky.level_adu:.7g}"),
+        float(f"{measured.sky.noise_adu:.6g}"),
         transparency=None,
         good=False,
-        airmass=_airmass(exposure),
+        airmass=rounded(_airmass(exposure)),
         taken_at=exposure.taken_at.isoformat() if exposure.taken_at else None,
-        angle_deg=stars.angle_deg if aligned else None,
+        angle_deg=rounded(stars.angle_deg) if aligned else None,
         patch_share=share,
         patch_row=row,
         patch_column=column,
         torn_row=None if torn is None else round(torn / measured.height_px, 4),
-        few_fwhm_px=stars.fwhm_px if not enough and stars.measured >= FEW_SHAPES else None,
+        few_fwhm_px=rounded(stars.fwhm_px) if few else None,
         halo_share=None if measured.halo_share is None else round(measured.halo_share, 3),
+        few_elongation=rounded(_seen(stars)) if few else None,
     )
+
+
+def rounded(value: float | None) -> float | None:
+    """To six digits: what a number needs, and a state of hundreds of them has room for."""
+    return None if value is None else float(f"{value:.6g}")
 
 
 def _patch(coverage: Coverage | None) -> tuple[float | None, float | None, float | None]:
@@ -210,18 +229,22 @@ def updated(
 ) -> GroupState:
     """The state after a frame of this label."""
     good = label is Label.CLEAN
-    catalogue = _catalogue(state.catalogue, glimpse, match, scalars.fwhm_px, good=good)
+    catalogue = _catalogue(state.catalogue, glimpse, match, scalars, good=good)
     history, prior, origin = state.history, state.prior, state.origin
     if good and origin is None and catalogue is not None:
         origin = match.motion if match is not None else catalogue.motion
-    if catalogue is not None and state.catalogue is not None and catalogue.stars != state.catalogue.stars:
+    maps = state.sky_maps
+    is_new = catalogue is not None and (state.catalogue is None or catalogue.stars != state.catalogue.stars)
+    if catalogue is not None and state.catalogue is not None and is_new:
         history = tuple(replace(frame, transparency=None) for frame in history)  # measured on other stars
         scalars = replace(scalars, transparency=1.0)
         prior, origin = prior and replace(prior, transparency=None), catalogue.motion
-    maps = state.sky_maps
+        before = state.catalogue.motion  # where the maps lie on the new one nobody knows, but which way up they are
+        maps = tuple(replace(one, is_turned=one.is_turned != before.is_turned, middle_px=None) for one in maps)
     if good:
         turned = catalogue is not None and catalogue.motion.is_turned
-        middle = None if catalogue is None else catalogue.motion.of_middle(glimpse.shape_px)
+        is_known = catalogue is not None and (match is not None or is_new)
+        middle = catalogue.motion.of_middle(glimpse.shape_px) if catalogue is not None and is_known else None
         maps = _kept_maps((*maps, sky_map_of(glimpse, middle, is_turned=turned)))
     lines = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in np.round(glimpse.trails, 1))
     return replace(
@@ -250,7 +273,7 @@ def _is_outshone(known: Catalogue, glimpse: Glimpse) -> bool:
 
 
 def _catalogue(
-    known: Catalogue | None, glimpse: Glimpse, match: Match | None, fwhm_px: float | None, *, good: bool
+    known: Catalogue | None, glimpse: Glimpse, match: Match | None, scalars: FrameScalars, *, good: bool
 ) -> Catalogue | None:
     """Of the first clean frame with enough stars; afterwards only the motion is brought up to date.
 
@@ -262,14 +285,34 @@ def _catalogue(
         return replace(known, motion=match.motion, confirmed=known.confirmed + good)
     if known is not None and known.confirmed >= TRUSTED_MATCHES:
         return known
+    chosen = _listed(glimpse, scalars.any_fwhm_px) if good else []
+    if len(chosen) < MIN_CATALOGUE:
+        return known
+    rows = tuple((round(float(glimpse.stars[i, 0]), 2), round(float(glimpse.stars[i, 1]), 2)) for i in chosen)
+    return Catalogue(tuple((x, y, float(f"{glimpse.flux_adu[i]:.5g}")) for i, (x, y) in enumerate(rows)))
+
+
+def _listed(glimpse: Glimpse, fwhm_px: float | None) -> list[int]:
+    """Indices of the stars that a frame gives to a catalogue, brightest first."""
     enough = min(len(glimpse.stars), CATALOGUE_STARS)
     if enough < MANY_STARS and fwhm_px is not None:
         enough = int((glimpse.flux_adu > BRIGHT_SNR * NOISE_FWHM * fwhm_px * glimpse.noise_adu).sum())
-    if not good or enough < MIN_CATALOGUE:
-        return known
-    chosen = range(enough)
-    rows = tuple((round(float(glimpse.stars[i, 0]), 2), round(float(glimpse.stars[i, 1]), 2)) for i in chosen)
-    return Catalogue(tuple((x, y, float(f"{glimpse.flux_adu[i]:.5g}")) for i, (x, y) in enumerate(rows)))
+    if enough >= FEW_CATALOGUE:
+        return list(range(enough))
+    if fwhm_px is None:
+        return []
+    chosen = np.flatnonzero(within_borders(glimpse.stars[:enough], glimpse.shape_px))
+    apart = np.hypot(*(glimpse.stars[chosen, None] - glimpse.stars[None, chosen]).T)
+    np.fill_diagonal(apart, np.inf)
+    near = (apart < max(APART_FWHM * fwhm_px, APART_PX)).any(axis=0)
+    return [] if near.any() else [int(one) for one in chosen]
+
+
+def within_borders(places: NDArray[np.float64], shape_px: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which of the places (n, 2), x and y, lie so far within the frame that a star there has all its light."""
+    x, y = places[:, 0], places[:, 1]
+    height, width = shape_px
+    return (x > BORDER_PX) & (y > BORDER_PX) & (x < width - BORDER_PX) & (y < height - BORDER_PX)
 
 
 def _later(last_at: str | None, taken_at: datetime | None) -> str | None:

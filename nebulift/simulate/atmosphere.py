@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.simulate.all_sky import horizon_glow
 from nebulift.simulate.camera import Camera
 from nebulift.simulate.optics import Filter, Telescope
 from nebulift.simulate.severity import CLOUD_CONTRAST, CLOUD_LOSS, CLOUD_PATCH_SIGMA, severity
@@ -35,6 +36,7 @@ class Air:
     gradient_share: float = 0.05  # range of the sky over the frame, over its mean
     gradient_angle_deg: float = 0.0  # direction in which it brightens
     bow_share: float = 0.0  # curvature of the sky, over its mean
+    rim_share: float = 0.0  # of an all-sky frame: how much brighter the sky is at the horizon, over the zenith
     colour: tuple[float, float, float] = DARK_SKY  # R, G, B over green
 
     @property
@@ -88,7 +90,10 @@ def ordinary_sky(air: Air, x: Image, y: Image, size: tuple[int, int]) -> Image:
     c, s = math.cos(math.radians(air.gradient_angle_deg)), math.sin(math.radians(air.gradient_angle_deg))
     along = u * c + v * s
     plane = air.gradient_share * along / (abs(c) + abs(s))
-    return np.asarray(1.0 + plane + air.bow_share * (along**2 - 1.0 / 12.0), dtype=np.float32)
+    sky = 1.0 + plane + air.bow_share * (along**2 - 1.0 / 12.0)
+    if air.rim_share:
+        sky = sky + air.rim_share * horizon_glow(x, y, size)
+    return np.asarray(sky, dtype=np.float32)
 
 
 def cloud_transmission(layer: CloudLayer, x: Image, y: Image, time_s: float, exposure_s: float) -> Image:

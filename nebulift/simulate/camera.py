@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 SensorType = Literal["cmos", "ccd"]
+Delivery = Literal["raw", "calibrated", "aligned"]  # see ``nebulift.simulate.delivery``
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Camera:
     offset_setting: float | None = 50.0
     sensor_temp_c: float = -10.0
     serial: int = 0
+    image_circle: float = 0.0  # of an all-sky lens: its diameter over the shorter side; 0: the lens fills the frame
+    delivery: Delivery = "raw"
 
     @property
     def top_adu(self) -> int:

@@ -81,9 +81,9 @@ def camera_named(name: str) -> Camera:
 
     Raises ``KeyError`` with the known names when none or several match.
     """
-    wanted = _plain(name)
-    found = [camera for camera in CATALOGUE if wanted in _plain(camera.name)]
-    exact = [camera for camera in found if wanted == _plain(camera.name)]
+    wanted = plain_name(name)
+    found = [camera for camera in CATALOGUE if wanted in plain_name(camera.name)]
+    exact = [camera for camera in found if wanted == plain_name(camera.name)]
     if len(exact or found) != 1:
         known = ", ".join(camera.name for camera in CATALOGUE)
         msg = f"no single camera is called {name!r}; known are: {known}"
@@ -114,5 +114,6 @@ def random_camera(rng: np.random.Generator, base: Camera | None = None) -> Camer
     )
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """``name`` without blanks and capitals."""
     return "".join(name.split()).casefold()

@@ -89,7 +89,13 @@ def motion_artefact(motion: Motion, widths: StarWidths) -> Artefact:
     """Length in pixels, and what it makes of a round star of the unmoved width: elongation and growth."""
     track = motion.track
     elongation, growth = smeared_star(track, widths.unmoved_fwhm_px)
-    numbers = {"length_px": track.length_px, "angle_deg": track.angle_deg, "elongation": elongation, "growth": growth}
+    numbers = {
+        "length_px": track.length_px,
+        "angle_deg": track.angle_deg,
+        "elongation": elongation,
+        "growth": growth,
+        "unmoved_fwhm_px": widths.unmoved_fwhm_px,
+    }
     return Artefact(Kind.TRAILED, track.form, motion_severity(track, widths.unmoved_fwhm_px), numbers)
 
 
@@ -100,15 +106,19 @@ def blur_artefact(shape: StarShape, widths: StarWidths, form: str) -> Artefact:
     return Artefact(Kind.DEFOCUS, form, severity(ratio, scales.DEFOCUS_RATIO), numbers)
 
 
-def glow_artefact(glow: Glow, added_e: Image, level_e: float, noise_e: float) -> Artefact:
-    """Range of the added light over sky and noise, and the sky's rise."""
+def glow_artefact(glow: Glow, added_e: Image, level_e: float, noise_e: float, quiet: float) -> Artefact:
+    """Range of the added light over sky and noise, and the sky's rise, in level and in noise.
+
+    ``quiet``: square of the noise of a pixel without the glow, nebula included, divided by that of a unit of light.
+    """
     spread = float(np.subtract(*np.percentile(added_e, [98.0, 2.0])))
     share, sigma = spread / max(level_e, 1e-6), spread / noise_e
-    ratio = 1.0 + float(np.median(added_e)) / max(level_e, 1e-6)
+    risen = float(np.median(added_e))
+    ratio, longer = 1.0 + risen / max(level_e, 1e-6), 1.0 + risen / max(quiet, 1e-6)
     seen = scales.EDGED_GLOW if glow.form in EDGED else 1.0
     worst = min(severity(seen * share, scales.GLOW_SHARE), severity(seen * sigma, scales.GLOW_SIGMA))
-    worst = max(worst, severity(ratio, scales.SKY_RATIO))
-    numbers = {"range_over_sky": share, "range_sigma": sigma, "sky_ratio": ratio}
+    worst = max(worst, severity(min(ratio, longer), scales.SKY_RATIO))
+    numbers = {"range_over_sky": share, "range_sigma": sigma, "sky_ratio": ratio, "noise_ratio": math.sqrt(longer)}
     return Artefact(Kind.GRADIENT, glow.form, worst, numbers)
 
 

@@ -13,6 +13,7 @@ from nebulift.simulate.atmosphere import CloudLayer
 from nebulift.simulate.camera import Camera
 from nebulift.simulate.causes import Blur, Covered, Dew, Motion, OffTarget, Overexposure
 from nebulift.simulate.charge import add_cosmic_rays, bleed_columns, expected_cosmic_rays
+from nebulift.simulate.delivery import delivered
 from nebulift.simulate.glows import Glow
 from nebulift.simulate.light import (
     SkyMaps,
@@ -43,13 +44,14 @@ class _Exposure:
     shape: StarShape
     widths: evidence.StarWidths
     noise_e: float  # of one pixel at the level of the background
+    field_noise_e: float  # of the middle pixel of the field, nebulae included
     sky_e: float  # median background, dark current included
     stars: int
     trails: list[Artefact]
 
 
 def render(scene: Scene, camera: Camera, rng: np.random.Generator) -> tuple[NDArray[Any], Truth]:
-    """(pixels as stored, truth). uint16, or uint8 for an 8-bit camera; shape (height, width).
+    """(pixels as stored, truth). uint16, uint8 for an 8-bit camera, float32 once calibrated; shape (height, width).
 
     ``rng`` draws what no two frames share: noise, cosmic rays. All else follows from ``scene`` and ``camera``.
     """
@@ -76,7 +78,7 @@ def render(scene: Scene, camera: Camera, rng: np.random.Generator) -> tuple[NDAr
         saturated_share=saturated,
         cosmic_rays=cosmic_rays,
     )
-    return pixels, Truth(tuple(artefacts), conditions)
+    return delivered(pixels, camera, pattern, scene.exposure_s, rng), Truth(tuple(artefacts), conditions)
 
 
 def _light_of(scene: Scene, camera: Camera) -> tuple[Image, _Exposure]:
@@ -88,6 +90,7 @@ def _light_of(scene: Scene, camera: Camera) -> tuple[Image, _Exposure]:
     sky_e = float(np.median(light[::8, ::8])) + camera.dark_e_s * scene.exposure_s
     noise_e = pixel_noise_e(camera, sky_e)
     add_diffuse(light, scene, camera, maps, shape)
+    field_e = float(np.median(light[::8, ::8])) + camera.dark_e_s * scene.exposure_s
     stars = visible_stars(scene, camera, maps)
     if maps.transmission.any():
         paint_stars(light, stars, shape, noise_e, camera.bayer)
@@ -98,7 +101,7 @@ def _light_of(scene: Scene, camera: Camera) -> tuple[Image, _Exposure]:
         trails += [artefact] if artefact is not None else []
     widths = evidence.star_widths(shape)
     detected = _detected(stars, noise_e, widths.fwhm_px, (camera.width_px, camera.height_px))
-    return light, _Exposure(maps, shape, widths, noise_e, sky_e, detected, trails)
+    return light, _Exposure(maps, shape, widths, noise_e, pixel_noise_e(camera, field_e), sky_e, detected, trails)
 
 
 def _recorded(
@@ -123,7 +126,8 @@ def _artefacts(scene: Scene, camera: Camera, exposure: _Exposure) -> list[Artefa
     for blur in scene.chosen(Blur):
         found.append(evidence.blur_artefact(exposure.shape, exposure.widths, blur.form))
     for glow, added in zip(scene.chosen(Glow), maps.glows_e, strict=True):
-        found.append(evidence.glow_artefact(glow, added, maps.level_e, noise_e))
+        quiet = exposure.field_noise_e**2 - float(np.median(added))
+        found.append(evidence.glow_artefact(glow, added, maps.level_e, noise_e, quiet))
     for obstacle, passing in zip(scene.chosen(Obstacle), maps.obstacles, strict=True):
         found.append(evidence.obstacle_artefact(obstacle, passing, maps.cell))
     for miss in scene.chosen(OffTarget):

@@ -48,21 +48,25 @@ def inject(
     fwhm_px: float = 3.0,
     bayer: bool = False,
     exposure_s: float = 60.0,
+    obstruction: float = 0.0,
 ) -> tuple[NDArray[Any], Truth]:
     """(a new array of the same dtype with ``causes`` in it, the truth about them); ``image`` (H, W) is not changed.
 
-    Pixels that no cause reaches keep their very numbers. Order: motion and blur, shade, light, read-out.
-    ``noise`` ``None``: measured. Raises ``ValueError`` for causes that only a new exposure can have (``Covered``,
-    ``OffTarget``, dew, an overexposed sky).
+    Pixels that no cause reaches keep their very numbers. Order: motion, blur and dew, shade, light, read-out.
+    ``noise`` ``None``: measured. ``obstruction`` (diameter over that of the aperture) makes rings of what is out of
+    focus. Raises ``ValueError`` for causes that only a new exposure can have (``Covered``, ``OffTarget``, dew that is
+    not even, an overexposed sky).
     """
     noise = noise or measured_noise(image, bayer=bayer)
     rng = np.random.default_rng([seed, 9])
-    shape = StarShape(fwhm_px, Telescope("unknown", 100.0, 500.0))
+    shape = StarShape(fwhm_px, Telescope("unknown", 100.0, 500.0, obstruction))
     work = _Work(image.astype(np.float32), np.zeros(image.shape, np.float32), np.zeros(image.shape, dtype=bool))
     artefacts: list[Artefact] = []
     for cause in causes:
         if isinstance(cause, (Motion, Blur)):
             artefacts.append(_smear(work, cause, shape, noise, bayer=bayer))
+        elif isinstance(cause, Dew):
+            artefacts.append(_bedew(work, cause, noise, bayer=bayer))
         elif isinstance(cause, (CloudLayer, Obstacle)):
             artefacts.append(_shade(work, cause, noise, exposure_s))
         elif isinstance(cause, (Trail, Glow, Overexposure)):
@@ -115,6 +119,28 @@ def _smear(work: _Work, cause: Motion | Blur, shape: StarShape, noise: FrameNois
     else:
         smeared = StarShape(shape.fwhm_px, shape.telescope, defocus_px=cause.diameter_px)
         kernel = donut(cause.diameter_px, shape.telescope.obstruction, 1)
+    _convolve(work, kernel, noise, bayer=bayer)
+    widths = evidence.star_widths(smeared)
+    if isinstance(cause, Motion):
+        return evidence.motion_artefact(cause, widths)
+    return evidence.blur_artefact(smeared, widths, cause.form)
+
+
+def _bedew(work: _Work, dew: Dew, noise: FrameNoise, *, bayer: bool) -> Artefact:
+    """Scatter light into halos, take some from the stars and half as much from the sky, which shines from all sides."""
+    if dew.form != "even":
+        msg = f"dew of the form {dew.form!r} {UNNATURAL}"
+        raise ValueError(msg)
+    kernel = np.float32(dew.halo_share) * _bell(dew.radius_px)
+    kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] += np.float32(1.0 - dew.halo_share)
+    _convolve(work, kernel, noise, bayer=bayer)
+    light = np.maximum(work.values - np.float32(noise.bias_adu), 0.0)
+    work.values -= np.float32(dew.loss) * (light - np.float32(0.5) * _sky_map(light))
+    return evidence.dew_artefact(dew)
+
+
+def _convolve(work: _Work, kernel: Image, noise: FrameNoise, *, bayer: bool) -> None:
+    """Spread the light of the sky as ``kernel`` says; hot pixels stay, and the noise that is averaged away is due."""
     hot = _hot_part(work.values, noise)
     sky = work.values - hot
     if bayer:
@@ -124,10 +150,6 @@ def _smear(work: _Work, cause: Motion | Blur, shape: StarShape, noise: FrameNois
     work.values = blurred(np.asarray(wide, dtype=np.float32), kernel)[margin:-margin, margin:-margin] + hot
     work.variance += np.float32(noise.noise_adu**2 * (1.0 - float(np.square(kernel).sum())))
     work.touched[:] = True
-    widths = evidence.star_widths(smeared)
-    if isinstance(cause, Motion):
-        return evidence.motion_artefact(cause, widths)
-    return evidence.blur_artefact(smeared, widths, cause.form)
 
 
 def _shade(work: _Work, cause: CloudLayer | Obstacle, noise: FrameNoise, exposure_s: float) -> Artefact:
@@ -168,7 +190,8 @@ def _lighten(work: _Work, cause: Trail | Glow | Overexposure, noise: FrameNoise,
         coarse = np.float32(level) * glow_light(cause, x, y, size)
         sky = _sky_map(np.maximum(work.values - np.float32(noise.bias_adu), 0.0))
         added = full_size(coarse, size, SHARP_CELL) * sky / np.float32(max(float(np.median(sky)), 1e-6))
-        found.append(evidence.glow_artefact(cause, coarse, level, noise.noise_adu))
+        quiet = noise.noise_adu**2 * noise.electrons_per_adu
+        found.append(evidence.glow_artefact(cause, coarse, level, noise.noise_adu, quiet))
     else:
         added = _glare(cause, noise, size)
         share = evidence.share_at_ceiling(work.values + added, noise.ceiling_adu)

@@ -15,7 +15,7 @@ from nebulift.simulate.camera_catalogue import CATALOGUE
 from nebulift.simulate.causes import Setting
 from nebulift.simulate.field import Pointing
 from nebulift.simulate.frame import pixel_noise_e, render
-from nebulift.simulate.optics import Filter
+from nebulift.simulate.optics import Filter, wandering
 from nebulift.simulate.rig import (
     PROGRAMS,
     Rig,
@@ -32,6 +32,7 @@ from nebulift.simulate.truth import Truth
 
 TRAINING_MEGAPIXELS = 1.7
 NIGHT_MEGAPIXELS = 2.0
+SKY_TURNS_DEG_S = 360.0 / 86_164.0
 EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -181,6 +182,8 @@ def _moments(rng: np.random.Generator, scene: Scene, rig: Rig, frames: int) -> l
     turn = float(rng.uniform(-0.12, 0.12)) if rig.alt_az else 0.0
     flip_at = int(rng.integers(1, frames)) if frames > 4 and not rig.alt_az and rng.random() < 0.25 else frames
     rotation, dx, dy, air = float(rng.uniform(0.0, 360.0)), 0.0, 0.0, scene.air
+    if rig.camera.image_circle > 0.0:  # it stands still, and the sky turns over it
+        dither_px, creep, turn = 0.0, np.zeros(2), SKY_TURNS_DEG_S * (scene.exposure_s + overhead_s)
     moments: list[Scene] = []
     for number in range(frames):
         time_s = number * (scene.exposure_s + overhead_s)
@@ -193,7 +196,8 @@ def _moments(rng: np.random.Generator, scene: Scene, rig: Rig, frames: int) -> l
         pointing = Pointing(
             float(dx + creep[0] * number), float(dy + creep[1] * number), rotation + turn * number, number >= flip_at
         )
-        moments.append(replace(scene, air=air, pointing=pointing, time_s=time_s))
+        telescope = scene.telescope if rig.wander == 0.0 else wandering(scene.telescope, rig.wander, rng)
+        moments.append(replace(scene, air=air, pointing=pointing, time_s=time_s, telescope=telescope))
     return moments
 
 

@@ -33,6 +33,7 @@ class Telescope:
     coma: float = 0.0  # added width along the radius in the corners, over the FWHM
     tilt: float = 0.0  # growth of the FWHM towards one edge, share
     tilt_angle_deg: float = 0.0
+    blur_px: float = 1.3  # FWHM of the image without air
 
     def scale_arcsec(self, camera: Camera) -> float:
         """Arcseconds a pixel."""
@@ -89,6 +90,16 @@ def telescope_named(name: str) -> Telescope:
     return next(telescope for telescope in TELESCOPES if telescope.name == name)
 
 
+def wandering(telescope: Telescope, scatter: float, rng: np.random.Generator) -> Telescope:
+    """``telescope`` in another frame on a mount that nothing guides: stars drawn out a little more or less."""
+    beyond = (telescope.elongation - 1.0) * float(rng.lognormal(0.0, scatter))
+    return replace(
+        telescope,
+        elongation=1.0 + beyond,
+        elongation_angle_deg=float(telescope.elongation_angle_deg + rng.normal(0.0, 15.0 * scatter)),
+    )
+
+
 def random_telescope(rng: np.random.Generator, camera: Camera) -> Telescope:
     """A telescope that somebody would put before ``camera`` (0.4 to 5 arcsec a pixel), with faults of its own."""
     if camera.name.startswith("Seestar"):
@@ -96,6 +107,11 @@ def random_telescope(rng: np.random.Generator, camera: Camera) -> Telescope:
     else:
         fitting = [t for t in TELESCOPES if 0.4 <= t.scale_arcsec(camera) <= 5.0]
         base = fitting[int(rng.integers(len(fitting)))]
+    return varied(rng, base)
+
+
+def varied(rng: np.random.Generator, base: Telescope) -> Telescope:
+    """One instrument of the type ``base``, with faults of its own."""
     return replace(
         base,
         spike_angle_deg=float(rng.uniform(0.0, 90.0)),

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,14 +95,11 @@ def stamps(fine: Image, cells: int, radius_px: int) -> Image:
     ``stamps[j, i]`` holds a star at ``(i / cells - 0.5, j / cells - 0.5)`` from the centre of the middle pixel.
     """
     side = 2 * radius_px + 1
-    total = np.zeros((fine.shape[0] + 1, fine.shape[1] + 1), dtype=np.float64)
-    np.cumsum(np.cumsum(fine, axis=0, dtype=np.float64), axis=1, out=total[1:, 1:])
-    out = np.empty((cells, cells, side, side), dtype=np.float32)
-    for j in range(cells):
-        for i in range(cells):
-            t = total[cells - j :: cells, cells - i :: cells][: side + 1, : side + 1]
-            out[j, i] = t[1:, 1:] - t[:-1, 1:] - t[1:, :-1] + t[:-1, :-1]
-    return out
+    total = cv2.integral(fine, sdepth=cv2.CV_64F)[1:, 1:]
+    # the light of a pixel that begins at each cell; all phases of one place lie side by side in it
+    pixel = total[cells:, cells:] - total[:-cells, cells:] - total[cells:, :-cells] + total[:-cells, :-cells]
+    phases = pixel[: side * cells, : side * cells].astype(np.float32).reshape(side, cells, side, cells)
+    return np.ascontiguousarray(phases.transpose(1, 3, 0, 2)[::-1, ::-1])
 
 
 def brightest_at(shape: StarShape, radius_px: float) -> float:

@@ -39,6 +39,9 @@ class Rig:
     program: str
     site: Site
     alt_az: bool = False  # the field turns between frames
+    exposures_s: tuple[float, ...] = ()  # usual ones; empty: those of deep-sky cameras
+    softest_px: float = SOFTEST_PX  # FWHM of its widest stars
+    wander: float = 0.0  # scatter of the logarithm of the stars' elongation from frame to frame: nothing guides
 
     @property
     def size(self) -> tuple[int, int]:
@@ -48,9 +51,8 @@ class Rig:
     @property
     def fwhm_px(self) -> float:
         """Of a focused star on an ordinary night: seeing and optics, within what cameras are bought for."""
-        optics_px = 1.3
         seeing_px = self.site.seeing_arcsec / self.telescope.scale_arcsec(self.camera)
-        return min(max(math.hypot(seeing_px, optics_px), SHARPEST_PX), SOFTEST_PX)
+        return min(max(math.hypot(seeing_px, self.telescope.blur_px), SHARPEST_PX), self.softest_px)
 
 
 def random_rig(rng: np.random.Generator, camera: Camera | None = None, megapixels: float | None = None) -> Rig:
@@ -85,8 +87,8 @@ def random_site(rng: np.random.Generator) -> Site:
 def random_air(rng: np.random.Generator, rig: Rig) -> Air:
     """The air of one night over ``rig``: all of it ordinary."""
     town = 0.4 if rig.site.lit > 1.5 else 0.15
-    return Air(
-        fwhm_px=float(np.clip(rig.fwhm_px * rng.lognormal(0.0, 0.12), SHARPEST_PX, SOFTEST_PX)),
+    air = Air(
+        fwhm_px=float(np.clip(rig.fwhm_px * rng.lognormal(0.0, 0.12), SHARPEST_PX, rig.softest_px)),
         sky_mag_arcsec2=float(rig.site.sky_mag_arcsec2 + rng.normal(0.0, 0.15)),
         airmass=float(1.0 + rng.exponential(0.25)),
         extinction_mag=rig.site.extinction_mag,
@@ -96,6 +98,11 @@ def random_air(rng: np.random.Generator, rig: Rig) -> Air:
         bow_share=float(rng.normal(0.0, 0.03)),
         colour=rig.site.colour,
     )
+    if rig.camera.image_circle > 0.0:
+        return replace(
+            air, rim_share=float(rng.lognormal(0.0, 0.8)), gradient_share=float(town * rng.uniform(0.5, 3.0))
+        )
+    return air
 
 
 def random_band(rng: np.random.Generator, rig: Rig) -> Filter:
@@ -109,13 +116,15 @@ def random_band(rng: np.random.Generator, rig: Rig) -> Filter:
 
 def fitting_exposure_s(rng: np.random.Generator, rig: Rig, band: Filter, air: Air) -> float:
     """A usual exposure time under which the sky stays below a third of saturation."""
-    if rig.program == "seestar":
+    if rig.exposures_s:
+        usual = list(rig.exposures_s)
+    elif rig.program == "seestar":
         usual = [10.0, 20.0, 30.0]
     elif rig.camera.bits <= 8:
         usual = [0.5, 1.0, 2.0, 4.0]
     else:
         usual = [5.0, 15.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]
-    sky_e_s = sky_electrons(air, rig.telescope, rig.camera, band, 1.0)
+    sky_e_s = sky_electrons(air, rig.telescope, rig.camera, band, 1.0) * (1.0 + air.rim_share)
     fitting = [s for s in usual if s * sky_e_s < BRIGHTEST_SKY * rig.camera.saturation_e]
     return float(rng.choice(fitting or [max(0.1, round(usual[0] / 10.0, 1))]))
 

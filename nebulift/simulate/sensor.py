@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.simulate.all_sky import sky_disc
 from nebulift.simulate.camera import Camera
 
 Image = NDArray[np.float32]
@@ -125,6 +126,8 @@ def _flat(camera: Camera, rng: np.random.Generator) -> Image:
     scatter *= np.float32(camera.prnu)
     scatter += np.float32(1.0)
     flat *= scatter
+    if camera.image_circle > 0.0:
+        flat *= sky_disc(camera, rng)
     return np.asarray(flat, dtype=np.float32)
 
 

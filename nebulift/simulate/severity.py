@@ -41,7 +41,9 @@ GLOW_SHARE: Scale = ((0.06, 0.0), (0.18, 0.3), (0.35, 0.5), (0.6, 0.7), (4.0, 1.
 GLOW_SIGMA: Scale = ((0.8, 0.0), (2.3, 0.3), (4.0, 0.5), (7.0, 0.7), (50.0, 1.0))
 # Light with an edge or of one corner is seen this much sooner than a smooth gradient.
 EDGED_GLOW = 1.5
-# Brighter sky all over (twilight, moonlit haze): level over that of the session.
+# Brighter sky all over (twilight, moonlit haze): level over that of the session, or the square of the noise over that
+# without the glow, as often as one must expose longer. The lesser counts: what a bright nebula or the read-out drowns
+# spoils nothing.
 SKY_RATIO: Scale = ((1.3, 0.0), (1.8, 0.3), (2.8, 0.5), (5.0, 0.7), (30.0, 1.0))
 
 # Share of the field's light that does not arrive.

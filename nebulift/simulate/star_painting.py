@@ -159,7 +159,9 @@ def _paint_many(
 
 def _channels_by_parity(tile: NDArray[np.intp], dx: NDArray[np.int64], dy: NDArray[np.int64]) -> NDArray[np.intp]:
     """(4, cells) channel under each stamp cell, for the four places of its centre in the Bayer cell."""
-    return np.stack([tile[(dy + row) & 1, (dx + column) & 1] for row in (0, 1) for column in (0, 1)])
+    place = (dy & 1) * 2 + (dx & 1)
+    shifted = np.stack([np.roll(tile, (-row, -column), (0, 1)).ravel() for row in (0, 1) for column in (0, 1)])
+    return np.asarray(shifted[:, place])
 
 
 def _paint_one(

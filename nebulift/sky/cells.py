@@ -17,7 +17,9 @@ NOISE_SAMPLES_PER_SIDE = 10
 ROWS_AT_ONCE = 8  # of cells: their differences stay in cache, those of all cells are as large as the map
 CLIP_SIGMA = 2.5
 CLIP_ROUNDS = 3
+FINEST_STEP = 0.9  # of the noise: of coarser numbers most of a cell are one or two, between which the middle half jumps
 MIN_SAMPLES = 16  # of a cell: its noise is then good to a sixth
+LARGEST_STEPS = 4.5  # between neighbours: noise of one step makes more of one pair in 700
 SMALLER_SHARE, SMALLER_MEAN = 0.6, 0.3966  # of the absolute values of normal noise; their mean, standard deviations
 QUIETEST = 0.05  # of the map's noise: a cell may be quieter, a division by its noise may not
 LARGEST = np.iinfo(np.int16).max
@@ -36,7 +38,10 @@ def cell_levels(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
         cells[bad] = LARGEST  # sorted to the end and not counted
         counts -= bad.sum(axis=-1)
     cells.sort(axis=-1)
-    level = _clipped_midmean(cells, counts) / UNITS_PER_SIGMA
+    step = _step_sigma(scan) * UNITS_PER_SIGMA
+    is_stepped = step > FINEST_STEP * UNITS_PER_SIGMA
+    level = _clipped_mean(cells, counts, step) if is_stepped else _clipped_midmean(cells, counts)
+    level /= UNITS_PER_SIGMA
     return _filled(level.astype(np.float32), counts >= cells.shape[-1] // 8)
 
 
@@ -49,15 +54,24 @@ def cell_noise(scan: Scan, rows: int, columns: int) -> NDArray[np.float32]:
     x = np.minimum(x, scan.units.shape[1] - 2)
     parts = [_small_differences(scan, y[top : top + ROWS_AT_ONCE], x) for top in range(0, rows, ROWS_AT_ONCE)]
     mean, known = (np.concatenate(part) for part in zip(*parts, strict=True))
-    noise = (mean / (SMALLER_MEAN * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
+    of_normal = 1.0 if _step_sigma(scan) > FINEST_STEP else SMALLER_MEAN
+    noise = (mean / (of_normal * 2**0.5) / UNITS_PER_SIGMA).astype(np.float32)
     good = (noise > 0.0) & (known >= MIN_SAMPLES)
     return _filled(np.maximum(noise, QUIETEST), good) if good.any() else np.ones_like(noise)
+
+
+def _step_sigma(scan: Scan) -> float:
+    """The step of the map's numbers, means of whole ones, in its noise."""
+    return scan.step_adu / scan.bin_px**2 / scan.sigma_adu
 
 
 def _small_differences(
     scan: Scan, y: NDArray[np.intp], x: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """(mean of the smaller differences of neighbours in each cell, how many are known there), of some rows."""
+    """(mean of the smaller differences of neighbours in each cell, how many are known there), of some rows.
+
+    Of coarse numbers, where most do not differ at all, the root of the mean square without the largest.
+    """
     left, right = _samples(scan.units, y, x), _samples(scan.units, y, x + 1)
     cells = np.asarray(cv2.absdiff(left.ravel(), right.ravel()), np.int16).reshape(left.shape)  # at most ``LARGEST``
     known = np.full(left.shape[:-1], left.shape[-1])
@@ -65,6 +79,10 @@ def _small_differences(
         both = _samples(scan.valid, y, x) & _samples(scan.valid, y, x + 1)
         cells[~both] = LARGEST
         known = both.sum(axis=-1)
+    if (step := _step_sigma(scan)) > FINEST_STEP:
+        small = cells <= LARGEST_STEPS * step * UNITS_PER_SIGMA
+        squares = np.square(np.where(small, cells, 0), dtype=np.int64).sum(axis=-1)
+        return np.sqrt(squares / np.maximum(small.sum(axis=-1), 1)), known
     cells.sort(axis=-1)
     kept = np.maximum((SMALLER_SHARE * known).astype(int), 1)
     if scan.valid is None:
@@ -107,6 +125,21 @@ def _clipped_midmean(cells: NDArray[np.int16], counts: NDArray[np.intp]) -> NDAr
     size = cells.shape[-1]
     first = np.minimum(kept // 4, size - 1)
     last = np.maximum(first + 1, kept - kept // 4 - 1).clip(max=size - 1)
+    return np.asarray(_sums(cells, first, last) / np.maximum(last - first, 1))
+
+
+def _clipped_mean(cells: NDArray[np.int16], counts: NDArray[np.intp], step: float) -> NDArray[np.float64]:
+    """Mean of each sorted cell within 2.5 steps, or sigma, of its median: as even where all are two or three numbers.
+
+    Rounding to whole steps leaves the mean of normal noise as it is, down to a third of a step (Widrow and Kollar 2008,
+    Quantization Noise).
+    """
+    median = _quantile(cells, counts / 2)
+    reach = CLIP_SIGMA * np.maximum(median - _quantile(cells, counts * 0.1587), step)
+    first = _count_up_to(cells, median - reach) - 1
+    last = np.maximum(np.minimum(_count_up_to(cells, median + reach), counts) - 1, first + 1).clip(
+        max=cells.shape[-1] - 1
+    )
     return np.asarray(_sums(cells, first, last) / np.maximum(last - first, 1))
 
 

@@ -82,9 +82,12 @@ def free_of_glare(
     stamps = _stamps(glare, level, peaks, chosen)
     own = ~_on_burnt_core(glare, level, peaks, chosen, stamps)
     chosen, stamps = chosen[own], stamps[own]
-    alone = ~of_one_image(stamps, peaks.x[chosen], peaks.y[chosen])
-    if np.count_nonzero(alone) >= MIN_ALONE:
-        chosen, stamps = chosen[alone], stamps[alone]
+    shared, brightest = of_one_image(stamps, peaks.x[chosen], peaks.y[chosen])
+    kept = ~shared
+    if int(np.count_nonzero(brightest)) >= max(int(np.count_nonzero(kept)), MIN_ALONE):
+        kept |= brightest  # most images have many peaks: rings of stars out of focus, each of which is one
+    if np.count_nonzero(kept) >= MIN_ALONE:
+        chosen, stamps = chosen[kept], stamps[kept]
     look = _look(stamps[:first])
     if (np.nan_to_num(look.elongation) > PIECE_ELONGATION).sum() < MIN_PIECES:
         return chosen, look

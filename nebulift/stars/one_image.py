@@ -9,18 +9,26 @@ from nebulift.stars.stamps import less_sky
 MIN_OTHERS = 2  # peaks in one image besides its own: a pair of stars is not rare
 
 
-def of_one_image(stamps: NDArray[np.float32], x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which peaks have several others within the area above half of their own height: stars so close would show as one.
+def of_one_image(
+    stamps: NDArray[np.float32], x: NDArray[np.floating], y: NDArray[np.floating]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(which peaks have several others within the area above half of their own height: stars so close would show as
+    one; which of these is the brightest of its image), shape (n,) each.
 
-    ``stamps``: cut-outs about the peaks (n, k, k); ``x``, ``y``: pixels of the same map.
+    ``stamps``: cut-outs about the peaks (n, k, k), brightest first; ``x``, ``y``: pixels of the same map.
     """
     half = stamps.shape[1] // 2
     right, down = (np.rint(place).astype(np.intp) for place in (x, y))
     columns, rows = right[None] - right[:, None] + half, down[None] - down[:, None] + half
     near = (np.abs(columns - half) <= half) & (np.abs(rows - half) <= half)
-    found = np.zeros(len(stamps), dtype=bool)
+    found, named = np.zeros(len(stamps), dtype=bool), np.zeros(len(stamps), dtype=bool)
+    brightest = found.copy()
     few = np.flatnonzero(np.count_nonzero(near, axis=1) > MIN_OTHERS)
     for number, mask in zip(few, half_maximum_masks(np.nan_to_num(less_sky(stamps[few]))), strict=True):
-        others = near[number]
-        found[number] = np.count_nonzero(mask[rows[number, others], columns[number, others]]) > MIN_OTHERS
-    return found
+        others = np.flatnonzero(near[number])
+        inside = others[mask[rows[number, others], columns[number, others]]]
+        found[number] = len(inside) > MIN_OTHERS
+        if found[number]:
+            brightest[number] = not named[number]
+            named[inside] = True
+    return found, brightest & found

@@ -1,6 +1,7 @@
 """Local maxima of a map: where something stands out, at one scale."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ PEAK_SIGMA = 4.7
 # filter, of 3 pixels 0.84, of 4.5 pixels 0.83 (a wider one, of 0.85, 0.62, 0.85 and 0.87).
 SMOOTHING = 0.75
 STRIP_MAP_ROWS = 128
+ALIKE_UNITS, MOST_ALIKE = 2.0, 0.5  # within so little of the median: 0.28 of the pixels of normal noise
+LEAST_NOISE = 0.02  # sigma
 WHOLE_PIXELS = 250_000  # of so small a map all are looked at
 NOISE_BANDS = 16  # rows at least, spread over the map
 NOISE_SAMPLE = 60_000  # pixels: they give the noise to better than a per cent
@@ -52,7 +55,10 @@ def smoothed(units: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def smoothed_noise(units: NDArray[np.int16]) -> float:
-    """Robust standard deviation of the smoothed map, in units: from the half below the median, where no stars are."""
+    """Robust standard deviation of the smoothed map, in units: from the half below the median, where no stars are.
+
+    Where most are alike, as in a dark that is cut off at 0, the others are the noise, and all of them may lie above.
+    """
     # in float: whole numbers pile up at the median, and what counts as below it jumps by a tenth
     if units.size <= WHOLE_PIXELS:
         values = cv2.GaussianBlur(units.astype(np.float32), (3, 3), SMOOTHING).ravel()
@@ -66,9 +72,19 @@ def smoothed_noise(units: NDArray[np.int16]) -> float:
     values = values[values != 0] if values.size // 4 < known < values.size else values  # 0: outside the field
     median = float(np.median(values))
     below = median - values[values <= median]
+    if np.count_nonzero(np.abs(values - median) <= ALIKE_UNITS) > MOST_ALIKE * values.size:
+        return max(_two_sided(values), LEAST_NOISE * UNITS_PER_SIGMA)
     for _ in range(3):
-        noise = max(float(np.sqrt(np.mean(below**2))), 0.02 * UNITS_PER_SIGMA)
+        noise = max(float(np.sqrt(np.mean(below**2))), LEAST_NOISE * UNITS_PER_SIGMA)
         below = below[below < 4.0 * noise]
+    return noise
+
+
+def _two_sided(values: NDArray[Any]) -> float:
+    """Clipped standard deviation about the mean."""
+    for _ in range(3):
+        middle, noise = float(values.mean()), float(values.std())
+        values = values[np.abs(values - middle) <= 4.0 * noise]
     return noise
 
 

@@ -13,7 +13,7 @@ from nebulift.stars.glare import SATURATED_SHARE, Glare, free_of_glare
 from nebulift.stars.moments import FWHM_PER_SIGMA, Shapes, half_maximum_masks, moments
 from nebulift.stars.peaks import Peaks
 from nebulift.stars.profile_fit import fit_profiles, weighted_median
-from nebulift.stars.rings import alike, donuts
+from nebulift.stars.rings import alike, donuts, pooled_rings
 from nebulift.stars.stamps import (
     BORDER_PX,
     Places,
@@ -35,6 +35,7 @@ RAW_ELONGATION = 2.6  # beyond, an image is a trail without a core: second momen
 SURELY_RESOLVED = 0.9  # of what the map can hold: the sky has been taken from it
 CORE_HALF = 3  # pixels about the peak in which a saturated one is of this star
 MANY_DONUTS = 0.2  # of the images: of fewer holes noise made some, and the images have cores
+MOST_DONUTS = 0.8  # of the images: of fewer the median of all is asked, too
 GROWTH_STARS, MIN_GROWTH_STARS = 10, 3
 GROWTH_FWHM = 1.5  # within: nine tenths of the light and more
 GROWTH_QUANTILE = 0.3  # neighbours, galaxies, nebulae and flattened cores all add to what lies beyond a core
@@ -223,6 +224,10 @@ def _from_map(
     stamps = np.nan_to_num(less_sky(map_stamps(maps[level], x, y, half)))
     is_donut, width = donuts(stamps, fwhm_px / scale)
     is_donut &= alike(width, is_donut)
+    if is_donut.mean() < MOST_DONUTS:
+        like, pooled_width = pooled_rings(stamps, fwhm_px / scale)
+        width = np.where(like & ~is_donut, pooled_width, width)
+        is_donut |= like
     masks = half_maximum_masks(stamps)
     shapes = moments(stamps, masks)
     if not is_trail and is_donut.mean() < MANY_DONUTS:

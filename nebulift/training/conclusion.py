@@ -20,6 +20,7 @@ from nebulift.training.cross_fit import OutOfFold
 from nebulift.training.dataset import AstroImageDataset
 from nebulift.training.frame_label import CLEAN, SOURCE_WEIGHTS, FrameLabel
 from nebulift.training.fusion import Branches, FusionFit, fit_branches, fit_fusion
+from nebulift.training.known_range import SILENT_BEYOND, domain_of
 from nebulift.training.labels import CvLabels
 from nebulift.training.lesson_views import PlanesOnly
 from nebulift.training.logistic import logits, sigmoid
@@ -89,6 +90,7 @@ def conclude_training(
         "model_path": str(model_output),
     }
     about = _about(results, fusion, school.plan, limits, model_output)
+    about |= {"domain": domain_of(school.lessons.features()), "silent_beyond": SILENT_BEYOND}
     save_checkpoint(model_output, school.network, about, trees if branches.trees_slope > 0.0 else None)
     return results
 

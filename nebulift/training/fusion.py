@@ -179,7 +179,7 @@ def _weakened(fusion: Fusion, cv: Floats, model: Floats, may_reject: Bools, limi
     """``fusion`` moved towards the CV score alone until it turns away hardly more of these clean frames than that."""
     share = 1.0
     while share > 0.05:
-        mixed = _between(fusion, share)
+        mixed = fusion.heard(share)
         fused = sigmoid(mixed.bias + mixed.cv_weight * logits(cv) + mixed.model_weight * logits(model))
         rejected = np.mean(may_reject & (fused <= limits.contaminated) & (cv > limits.contaminated))
         doubted = np.mean((fused < limits.clean) & (cv >= limits.clean))
@@ -187,11 +187,6 @@ def _weakened(fusion: Fusion, cv: Floats, model: Floats, may_reject: Bools, limi
             return mixed
         share *= WEAKER
     return CV_ALONE
-
-
-def _between(fusion: Fusion, share: float) -> Fusion:
-    """``share`` of the way from the CV score alone to ``fusion``."""
-    return Fusion(share * fusion.bias, 1.0 + share * (fusion.cv_weight - 1.0), share * fusion.model_weight)
 
 
 def rescaled(fusion: Fusion, calibration: Calibration) -> Fusion:

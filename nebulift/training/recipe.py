@@ -22,6 +22,7 @@ from nebulift.training.grouped_choice import USUAL_SAMPLER
 from nebulift.training.network import SIZES, new_network
 from nebulift.training.ranks import Ranks, check_device, precision_for, use_cores
 from nebulift.training.recipe_conclusion import Schooling, about_model
+from nebulift.training.recipe_courses import MOST_FOLDS, courses
 from nebulift.training.recipe_export import export_and_measure
 from nebulift.training.recipe_folds import Folding, chosen_by_network, made_of, read_folds, train_folds
 from nebulift.training.simulated_lessons import SimulatedLessons
@@ -29,16 +30,10 @@ from nebulift.training.simulated_sessions import Course, SimulatedLesson, chunk_
 from nebulift.training.trainer import TrainingPlan, train
 from nebulift.training.trees import fit_trees
 
-# Every side has mono and colour; training has eight bodies of all converter widths, the others are strange to it
-TRAINING_CAMERAS = (
-    "ASI294MC", "ASI2600MM", "ASI1600MM", "QHY268M", "Mars-C", "Canon EOS 6D", "Atik 460EX", "ASI120MM",
-)  # fmt: skip
-CALIBRATION_CAMERAS = ("ASI183MM", "Seestar S50")
-TEST_CAMERAS = ("QHY533C", "STF-8300M", "ASI2600MC")
-SHARES = {"train": 0.73, "calibrate": 0.16, "test": 0.11}
 EPOCHS = 14
-# Folds of two cameras each. Half of the epochs: they are trained to the end of their own schedule, and what they are
-# asked for, how far a branch is to be trusted on a strange camera, changes little in the other half
+# Each leaves out a quarter of the frames, in whole sorts of rigs. Half of the epochs: they are trained to the end of
+# their own schedule, and what they are asked for, how far a branch is to be trusted on a strange rig, changes little in
+# the other half
 FOLDS, FOLD_EPOCHS = 4, 7
 
 
@@ -49,15 +44,6 @@ class Schools:
     train: list[SimulatedLesson]
     calibrate: list[SimulatedLesson]
     test: list[SimulatedLesson]
-
-
-def courses(frames: int, seed: int) -> dict[str, Course]:
-    """What to simulate: no camera, seed or session is in two courses."""
-    cameras = {"train": TRAINING_CAMERAS, "calibrate": CALIBRATION_CAMERAS, "test": TEST_CAMERAS}
-    return {
-        name: Course(name, cameras[name], 10 * seed + number, round(share * frames))
-        for number, (name, share) in enumerate(SHARES.items())
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +60,7 @@ class Making:
     folds: int = FOLDS  # 0: branches and fusion are weighed on the calibration cameras alone
     fold_epochs: int = FOLD_EPOCHS
     against: str | None = "default"  # the model that the new one is compared with on the test cameras
+    on: tuple[Path, ...] = ()  # and on the labelled frames of these places
 
 
 def simulate_all(folder: Path, making: Making, shard: tuple[int, int] = (0, 1)) -> list[list[Path]]:
@@ -134,7 +121,7 @@ def make_model(folder: Path, output: Path, making: Making) -> dict[str, Any]:
     about = about_model(schooling, courses(making.frames, making.seed), making.size, _say)
     save_checkpoint(checkpoint, network, about, trees)
     figures = export_and_measure(
-        load_checkpoint(checkpoint), lessons, validation, schools.test, output, against=making.against
+        load_checkpoint(checkpoint), lessons, validation, schools.test, output, against=making.against, on=making.on
     )
     _say(f"done in {_minutes(started)}")
     return figures
@@ -228,12 +215,18 @@ def _folds(ctx: click.Context, param: click.Parameter, count: int) -> int:
     "--folds",
     default=FOLDS,
     show_default=True,
-    type=click.IntRange(0, len(TRAINING_CAMERAS)),
+    type=click.IntRange(0, MOST_FOLDS),
     callback=_folds,
-    help="Of whole cameras; as many as cameras: each is left out alone; 0: none.",
+    help="Of whole sorts of rigs and deep-sky cameras; 0: none.",
 )
 @click.option("--fold-epochs", default=FOLD_EPOCHS, show_default=True, type=click.IntRange(1))
 @click.option("--against", default="default", show_default=True, help="The model that the new one has to beat.")
+@click.option(
+    "--on",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Labelled frames, real ones best, that both models are asked about in the end; they take no other part.",
+)
 @click.option("--mean-decay", default=0.0, show_default=True, type=click.FloatRange(0.0, 0.9999))
 def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     frames: int,
@@ -253,6 +246,7 @@ def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     folds: int,
     fold_epochs: int,
     against: str,
+    on: tuple[Path, ...],
     mean_decay: float,
 ) -> None:
     """Make the bundled model anew: simulate, train folds and model, calibrate, weigh, export, measure."""
@@ -261,7 +255,7 @@ def main(  # noqa: PLR0913, PLR0917  (one parameter an option)
     plan = TrainingPlan(
         epochs=epochs, patience=8, batch_size=64, precision=precision, sampler=sampler, mean_decay=mean_decay
     )
-    making = Making(frames, seed, size, workers, cluster, device, plan, folds, fold_epochs, against)
+    making = Making(frames, seed, size, workers, cluster, device, plan, folds, fold_epochs, against, on)
     if only_simulate:
         simulate_all(folder, making, shard)
     elif only_folds:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from nebulift import __version__
 from nebulift.measurements import DETECTOR_VERSION
-from nebulift.preprocess import FEATURES, FIRST_OF_SESSION, PREPROCESS_VERSION
+from nebulift.preprocess import PREPROCESS_VERSION
 from nebulift.training.cross_fit import OutOfFold, by_camera
 from nebulift.training.fusion import Branches, fit_branches, fit_fusion
+from nebulift.training.known_range import SILENT_BEYOND, domain_of
 from nebulift.training.network import SIZES
 from nebulift.training.simulated_lessons import SimulatedLessons
 from nebulift.training.simulated_sessions import Course
@@ -22,8 +23,6 @@ from nebulift.training.trees import Trees
 from nebulift.verdict import Thresholds
 
 Floats = NDArray[np.float64]
-
-DOMAIN_MARGIN = 0.1  # of the range: the next camera is a little different
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +71,7 @@ def about_model(
         "fusion": asdict(fusion.fusion),
         "thresholds": asdict(Thresholds()),
         "domain": domain_of(schooling.lessons.features()),
+        "silent_beyond": SILENT_BEYOND,
         "provenance": {
             **_data(schooling, wanted),
             **_schooling(schooling),
@@ -143,7 +143,7 @@ def _weighed_on(schooling: Schooling) -> str:
     folds = int(schooling.held_out.fold.max()) + 1
     return (
         f"{frames}, and {len(schooling.lessons)} training frames, each scored by a network and trees that had not seen "
-        f"its camera ({folds} folds of whole cameras)"
+        f"its camera, nor its sort of rig but for deep-sky cameras ({folds} folds)"
     )
 
 
@@ -158,13 +158,3 @@ def _kinds(lessons: SimulatedLessons) -> dict[str, int]:
     """How many training frames show each kind at least noticeably."""
     found = [kind for frame in lessons.frames for kind in frame.kinds]
     return {kind: found.count(kind) for kind in sorted(set(found))}
-
-
-def domain_of(features: NDArray[np.float32]) -> dict[str, tuple[float, float]]:
-    """How far each number of single frames went in training, and a tenth more."""
-    low, high = features.min(axis=0), features.max(axis=0)
-    margin = DOMAIN_MARGIN * (high - low)
-    return {
-        name: (float(low[index] - margin[index]), float(high[index] + margin[index]))
-        for index, name in enumerate(FEATURES[:FIRST_OF_SESSION])
-    }

@@ -21,7 +21,8 @@ from nebulift.training.evaluation import Judged, summarise
 from nebulift.training.evaluation_report import as_markdown, interval_text
 from nebulift.training.lesson_views import PlanesOnly
 from nebulift.training.logistic import sigmoid
-from nebulift.training.rivalry import decision, rivalry
+from nebulift.training.rival_run import rivals_on
+from nebulift.training.rivalry import Rivalry, decision, rivalry
 from nebulift.training.simulated_lessons import SimulatedLessons, judged_rows
 from nebulift.training.simulated_sessions import SimulatedLesson
 from nebulift.training.trainer import scored
@@ -37,10 +38,12 @@ def export_and_measure(
     output: Path,
     *,
     against: str | None = None,
+    on: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """The smallest form that passes its gate, judged on the test cameras; writes model, manifest and card.
 
-    ``against``: a model that judges the same frames; the card says whether the new one is better.
+    ``against``: a model that judges the same frames; the card says whether the new one is better. ``on``: labels of
+    other frames, real ones best, that both are asked about then.
     """
     other = _loaded(against)
     from nebulift_export.card import card_of  # noqa: PLC0415  the bridge stands on the school; a recipe crosses it
@@ -56,11 +59,13 @@ def export_and_measure(
     )
     exported = f"fp32 {plain.bytes} bytes, differs from torch by {plain.parity:.1e}; {small.reason}"
     click.echo(exported)
-    rows = judged_rows(test, load_classifier_at(output))
+    classifier = load_classifier_at(output)
+    rows = judged_rows(test, classifier)
     figures = summarise(rows, sorted({frame.camera for frame in (*lessons.frames, *validation.frames)}))
     figures["paired"] = paired_differences(rows)
     if other is not None:
-        figures["against"] = _against(rows, judged_rows(test, other), other.card.name)
+        outside = rivals_on(on, classifier, other, say=click.echo)
+        figures["against"] = _against(rows, judged_rows(test, other), other.card.name, outside)
         click.echo("\n".join(figures["against"]["told"]))
     figures["branches"] = _branches_on(SimulatedLessons(test), checkpoint, lessons.features().mean(axis=0))
     card = replace(card, figures=_card_figures(figures, asdict(small)))
@@ -82,10 +87,16 @@ def _branches_on(test: SimulatedLessons, checkpoint: Checkpoint, mean: NDArray[n
     return witness_table(scores, test.targets(), test.sessions)
 
 
-def _against(rows: Sequence[Judged], other: Sequence[Judged], name: str) -> dict[str, Any]:
-    """The new model against the one before, on the test cameras' frames."""
+def _against(rows: Sequence[Judged], other: Sequence[Judged], name: str, outside: Sequence[Rivalry]) -> dict[str, Any]:
+    """The new model against the one before, on the test cameras' frames and on those from outside the simulator."""
     found = rivalry([asdict(row) for row in rows], [asdict(row) for row in other], "test cameras")
-    return {"model": name, **asdict(found), "told": [f"against {name}: {found.words}", decision([found.outcome])]}
+    told = [f"against {name}: {one.words}" for one in (found, *outside)]
+    return {
+        "model": name,
+        **asdict(found),
+        "outside": [asdict(one) for one in outside],
+        "told": [*told, decision([one.outcome for one in (found, *outside)])],
+    }
 
 
 def _loaded(model: str | None) -> Classifier | None:

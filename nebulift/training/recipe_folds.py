@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nebulift.errors import TrainingError
 from nebulift.parallel import Hands, in_order
+from nebulift.simulate.rig_kinds import sort_of
 from nebulift.training.cross_fit import OutOfFold, fold_logits, read_logits, write_logits
 from nebulift.training.grouped_choice import folds_of_cameras
 from nebulift.training.network_choices import sampler_by_network
@@ -120,7 +121,8 @@ def _train_some(job: tuple[Folding, tuple[int, ...]]) -> int:
 
 
 def _fold_of(lessons: SimulatedLessons, count: int) -> NDArray[np.intp]:
-    return folds_of_cameras([frame.camera for frame in lessons.frames], count)
+    """Sorts of rigs are left out whole: a branch is to be weighed on what it has never seen the like of."""
+    return folds_of_cameras([sort_of(frame.camera) for frame in lessons.frames], count)
 
 
 def _check_chunks(chunks: Sequence[Path]) -> None:

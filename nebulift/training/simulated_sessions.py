@@ -20,13 +20,14 @@ from nebulift.parallel import Hands, in_order
 from nebulift.pipeline import Measured, as_measured
 from nebulift.preprocess import PREPROCESS_VERSION, planes_of
 from nebulift.training.measured_record import as_record, from_record
+from nebulift.training.seen_truth import seen_severity
 from nebulift.verdict import NOTICEABLE_SEVERITY
 
-CHUNK_VERSION = 2  # raised when a chunk of the same number holds other frames
+CHUNK_VERSION = 3  # raised when a chunk of the same number holds other frames
 FRAMES_A_SESSION = (8, 18)
 # A block of the grid covers the more pixels the larger the frame, so every size that people own must occur
-SMALL_MEGAPIXELS, LARGE_MEGAPIXELS = (0.7, 6.0), (6.0, 26.0)
-LARGE_SHARE = 0.15  # they cost the most
+SMALL_MEGAPIXELS, LARGE_MEGAPIXELS = (0.3, 4.0), (6.0, 26.0)
+LARGE_SHARE = 0.08  # they cost the most: a second at 16 megapixels, of which the simulator takes three quarters
 # A sensor without anti-blooming gate bleeds at the bright stars of every frame of a field: some observers mind, some do
 # not, and in a small window of the sensor a bleed looks longer than it is. So it makes a frame marginal at most.
 WORST_BLOOM = 0.5
@@ -34,6 +35,15 @@ SCENARIO_WEIGHTS = {
     "random": 0.31, "clear": 0.10, "clouds": 0.10, "focus_drift": 0.07, "wind": 0.08, "moonrise": 0.06,
     "twilight": 0.04, "occlusion": 0.07, "satellites": 0.09, "dew": 0.05, "window": 0.03,
 }  # fmt: skip
+# An all-sky camera has no focuser, no dome and no mount that the wind could shake
+ALL_SKY_SCENARIOS = {
+    "random": 0.3,
+    "clear": 0.22,
+    "clouds": 0.22,
+    "moonrise": 0.1,
+    "twilight": 0.08,
+    "satellites": 0.08,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +158,7 @@ def make_session(job: tuple[Course, int, int, Path]) -> int:
                 **as_record(seen),
                 "camera": plan.rig.camera.name,
                 "scenario": plan.scenario,
-                "artefacts": [(one.kind.value, one.form, one.severity) for one in truth.artefacts],
+                "artefacts": [(one.kind.value, one.form, seen_severity(one)) for one in truth.artefacts],
             }
         )
     hidden = path.with_name(f".{path.name}.part")
@@ -159,16 +169,16 @@ def make_session(job: tuple[Course, int, int, Path]) -> int:
 
 
 def _plans(course: Course, number: int, frames: int) -> Any:
-    from nebulift.simulate.camera_catalogue import camera_named  # noqa: PLC0415  in the worker only
-    from nebulift.simulate.night import plan_session  # noqa: PLC0415
+    from nebulift.simulate.night import plan_session  # noqa: PLC0415  in the worker only
+    from nebulift.simulate.rig_kinds import school_rig  # noqa: PLC0415
 
     rng = np.random.default_rng([course.seed, 2, number])
-    scenario = str(rng.choice(list(SCENARIO_WEIGHTS), p=list(SCENARIO_WEIGHTS.values())))
-    camera = camera_named(course.cameras[number % len(course.cameras)])
     sizes = LARGE_MEGAPIXELS if rng.random() < LARGE_SHARE else SMALL_MEGAPIXELS
     megapixels = math.exp(rng.uniform(*np.log(sizes)))
-    seed = np.random.SeedSequence([course.seed, 3, number])
-    return plan_session(seed, frames, scenario, camera=camera, megapixels=megapixels)
+    rig = school_rig(rng, course.cameras[number % len(course.cameras)], megapixels)
+    weights = ALL_SKY_SCENARIOS if rig.camera.image_circle > 0.0 else SCENARIO_WEIGHTS
+    scenario = str(rng.choice(list(weights), p=list(weights.values())))
+    return plan_session(np.random.SeedSequence([course.seed, 3, number]), frames, scenario, rig=rig)
 
 
 def _read_chunk(path: Path) -> list[SimulatedLesson]:

@@ -4,12 +4,15 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from contextlib import closing, contextmanager
 
 import pytest
 from daemon_process import Daemon, wait_until
 from disks import needs_root
 from fault_lines import seconds_since
 from trees import census, frame, make_files
+
+from nebulift_daemon.ledger.bell import ring
 
 NIGHT = {f"{number}.fits": frame(word + b" %d" % number) for number, word in enumerate((b"CLEAN", b"TRAIL", b"DOUBT"))}
 SORTED = ["clean/0.fits", "contaminated/1.fits", "review/2.fits"]
@@ -39,6 +42,15 @@ def deleted(state):
 
 def garbage(state):
     (state / "ledger.sqlite3").write_bytes(b"no database " * 1000)
+
+
+@contextmanager
+def locked(state):
+    """A foreign program that holds the ledger's lock, once the daemon has given it up."""
+    assert ring(state / "ledger.sqlite3-bell")
+    with closing(sqlite3.connect(state / "ledger.sqlite3", isolation_level=None, timeout=10)) as blocker:
+        blocker.execute("BEGIN EXCLUSIVE")
+        yield blocker
 
 
 def half(state):
@@ -110,13 +122,11 @@ def test_a_ledger_that_cannot_be_written_is_told_of_and_waited_for(tmp_path, fig
 
 @pytest.mark.fault(35)
 def test_a_locked_ledger_is_waited_for_and_no_frame_is_judged_twice(daemon):
-    with sqlite3.connect(daemon.state / "ledger.sqlite3", isolation_level=None) as blocker:
-        blocker.execute("BEGIN EXCLUSIVE")
+    with locked(daemon.state) as blocker:
         make_files(daemon.capture, {"new.fits": frame(b"CLEAN new")})
         wait_until(lambda: "the ledger cannot be used (database is locked)" in daemon.text())
         assert daemon.filed() == SORTED
         blocker.execute("COMMIT")
-    blocker.close()
     goes_on(daemon)
     daemon.stop()
     assert daemon.text().count("new.fits  ") == 1
@@ -125,10 +135,7 @@ def test_a_locked_ledger_is_waited_for_and_no_frame_is_judged_twice(daemon):
 @pytest.mark.fault(35)
 @pytest.mark.slow
 def test_a_locked_ledger_does_not_keep_us_from_stopping(daemon):
-    with sqlite3.connect(daemon.state / "ledger.sqlite3", isolation_level=None) as blocker:
-        blocker.execute("BEGIN EXCLUSIVE")
+    with locked(daemon.state):
         make_files(daemon.capture, {"new.fits": frame(b"CLEAN new")})
         wait_until(lambda: "database is locked" in daemon.text())
         assert daemon.stop(15) == 0
-        blocker.execute("COMMIT")
-    blocker.close()

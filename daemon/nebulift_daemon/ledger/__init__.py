@@ -6,6 +6,7 @@ built from the folders.
 
 from pathlib import Path
 
+from nebulift_daemon.ledger.batching import BatchingDatabase
 from nebulift_daemon.ledger.browsing import LISTS, Browsing, Decision, Recorded, Shown, Wanted
 from nebulift_daemon.ledger.clock import as_text, utc_now
 from nebulift_daemon.ledger.database import MEMORY, Database
@@ -40,6 +41,30 @@ class Ledger:
         A damaged ledger is renamed aside and a new one begun. Raises ``LedgerError``.
         """
         return cls(Database(state_folder / LEDGER_NAME, busy_timeout_s=busy_timeout_s, check=check))
+
+    @classmethod
+    def open_for_daemon(cls, state_folder: Path, *, busy_timeout_s: float = 30.0) -> "Ledger":
+        """As ``open`` with ``check``, for the one process that holds the state folder's lock.
+
+        It commits seldom and wears the card less; call ``hear`` often and ``commit`` when it is due.
+        """
+        return cls(BatchingDatabase(state_folder / LEDGER_NAME, busy_timeout_s=busy_timeout_s, check=True))
+
+    def hear(self) -> None:
+        """Let others read and write what they have asked for; never raises, does nothing most of the time."""
+        self._database.hear()
+
+    def commit(self) -> None:
+        """Commit what is due."""
+        self._database.commit()
+
+    def commit_within_s(self) -> float | None:
+        """In what time ``commit`` is due; ``None`` when there is nothing to commit."""
+        return self._database.commit_within_s()
+
+    def bell_descriptor(self) -> int | None:
+        """To be waited on beside other things: readable when ``hear`` has something to hear."""
+        return self._database.bell_descriptor()
 
     def copied_to_memory(self) -> "Ledger":
         """A copy to try things on; nothing done to it reaches the disk."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nebulift_daemon.ledger.database import Database, Row, Value
+from nebulift_daemon.ledger.database import Database, Row
 from nebulift_daemon.ledger.frames import OUT_OF_ORDER
+from nebulift_daemon.ledger.redo_log import Value
 from nebulift_daemon.ledger.rows import COLUMNS, FrameRow, frame_row, unpacked
 
 HERE = "f.state IN ('judged', 'filed', 'reviewed', 'undone')"  # frames with a verdict that have not vanished

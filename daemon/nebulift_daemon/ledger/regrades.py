@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nebulift_daemon.ledger.clock import utc_now
-from nebulift_daemon.ledger.database import Database, Row, Transaction, Value, as_path, as_value
+from nebulift_daemon.ledger.database import Database, Row, Transaction, as_path, as_value
 from nebulift_daemon.ledger.progress import Judged, add_action, drop_adopted, keep_record, place
+from nebulift_daemon.ledger.redo_log import Value
 from nebulift_daemon.ledger.rows import packed
 from nebulift_daemon.sighting import Sighting
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from nebulift.errors import WrongUsage
 from nebulift_daemon.web.access import Access, access_for
 from nebulift_daemon.web.app import make_app
+from nebulift_daemon.web.connections import YieldingConnection
 
-MOST_AT_ONCE = 64  # requests; a browser that loads a contact sheet has six
 STOP_WITHIN_S = 3
 
 
@@ -25,17 +26,23 @@ def serve(output: Path, state: Path, listen: str, announce: Callable[[str, Acces
     host = host.removeprefix("[").removesuffix("]")
     access = access_for(state, host)
     with _listening(host, int(port)) as listener:
-        config = uvicorn.Config(
-            make_app(output, state, access),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=MOST_AT_ONCE,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
-        )
+        server = server_of(make_app(output, state, access))
         announce(address_of(listener), access)
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """What serves ``app`` once it is run on a listening socket."""
+    config = uvicorn.Config(
+        app,
+        http=YieldingConnection,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )
+    return uvicorn.Server(config)
 
 
 def address_of(listener: socket.socket) -> str:
