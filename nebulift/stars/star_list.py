@@ -75,21 +75,17 @@ def find_stars(
     else:
         stars, line_like = Peaks(fine.x[stand], fine.y[stand], fine.snr[stand]), test.line_like[stand]
         large = test.large[stand[: len(test.large)]]
-    own = ~further_peaks(maps[level], stars.x, stars.y)
-    stars, line_like, large = (
-        Peaks(stars.x[own], stars.y[own], stars.snr[own]),
-        line_like[own],
-        large[own[: len(large)]],
-    )
     scale = scan.bin_px * 2**level
+    # rings are told by their many peaks, so the further ones leave the list after the shapes were measured
     shapes = measure_shapes(frame, scan, background, glare, Detected(stars, level, large), ceiling_adu)
+    own = ~further_peaks(maps[level], stars.x, stars.y)
     return StarList(
-        raw_position(stars.x, scale),
-        raw_position(stars.y, scale),
-        stars.snr,
+        raw_position(stars.x[own], scale),
+        raw_position(stars.y[own], scale),
+        stars.snr[own],
         scale,
         int(test.hot.sum()),
-        line_like,
+        line_like[own],
         shapes,
         field_form(shapes, frame.shape),
         limiting_flux(shapes, scan.raw_noise_adu),
