@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from sky_and_sensor import interval
-from spoiling import ARTEFACTS, HARMLESS, Taken
+from spoiling import ARTEFACTS, HARMLESS, Taken, middle_part
 
 from nebulift.batch import find_frames
 from nebulift.classifier import load_classifier
@@ -72,8 +72,9 @@ def taken_frames(folder, alike, model):
         if verdict.label is not Label.CLEAN:
             yield path, None
             continue
-        stars, noise = analysis.measurements.stars, measured_noise(pixels, bayer=exposure.bayer is not None)
-        is_all_sky = analysis.measurements.sky.is_all_sky
+        stars, is_all_sky = analysis.measurements.stars, analysis.measurements.sky.is_all_sky
+        lit = middle_part(middle_part(pixels)) if is_all_sky else pixels  # beyond its disc there is no sky
+        noise = measured_noise(lit, bayer=exposure.bayer is not None)
         yield path, Taken(pixels, exposure, noise, stars.fwhm_px or DEFAULT_FWHM_PX, stars.measured, is_all_sky)
 
 

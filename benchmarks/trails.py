@@ -49,11 +49,16 @@ DENSITIES = {"sparse": 60.0, "usual": 300.0, "crowded": 3000.0}
 
 
 def crossing(rng, side):
-    """End points of a line through the frame, from border to border, at a random angle and offset."""
-    angle, offset = rng.uniform(0.0, math.pi), rng.uniform(-0.3, 0.3) * side
+    """End points of a line through a square frame, from border to border, at a random angle and offset."""
+    return crossing_of(rng, side, side)
+
+
+def crossing_of(rng, height, width):
+    """The same through a frame of any shape."""
+    angle, offset = rng.uniform(0.0, math.pi), rng.uniform(-0.3, 0.3) * min(height, width)
     cos, sin = math.cos(angle), math.sin(angle)
-    x, y = side / 2 - offset * sin, side / 2 + offset * cos
-    reach = [(0 - x) / cos, (side - 1 - x) / cos, (0 - y) / sin, (side - 1 - y) / sin]
+    x, y = width / 2 - offset * sin, height / 2 + offset * cos
+    reach = [(0 - x) / cos, (width - 1 - x) / cos, (0 - y) / sin, (height - 1 - y) / sin]
     before, after = max(t for t in reach if t < 0), min(t for t in reach if t > 0)
     return (x + before * cos, y + before * sin, x + after * cos, y + after * sin)
 

@@ -88,8 +88,8 @@ BLOCKED_STEP_SIGMA = 1.0  # what blocks the sky changes its brightness, too; a d
 DARK_LINE_SEVERITY: Table = ((0.1, 0.1), (0.5, 0.2), (4.0, 0.29))
 # Light of stars in halos over that in their cores. Telescopes have up to 0.1, photographic lenses up to a quarter, soft
 # filters more, and every night, which one frame cannot tell from dew: it never condemns. A crowd of faint stars
-# round the bright ones looks like a halo, too.
-HALO_SEVERITY: Table = ((0.25, 0.0), (0.8, 0.29), (1.2, 0.5), (2.0, 0.6))
+# round the bright ones looks like a halo, too (0.4 in the densest clusters).
+HALO_SEVERITY: Table = ((0.25, 0.0), (0.6, 0.3), (1.2, 0.5), (2.0, 0.6))
 # Range of the best plane through the sky over the pixel noise. Cities and the Moon give every wide field a slope that
 # stacks well; one frame cannot tell that slope from an accident, so alone it never condemns (the session does).
 GRADIENT_SEVERITY: Table = ((15.0, 0.0), (40.0, 0.3), (80.0, 0.5), (200.0, 0.6))

@@ -77,7 +77,7 @@ def test_asking_for_help_imports_nothing_heavy(arguments):
     assert done.stdout.splitlines()[-1] == "HEAVY []"
 
 
-@pytest.mark.parametrize("arguments", [["clasify"], ["classify"], ["classify", "--no-such-option", "x"]])
+@pytest.mark.parametrize("arguments", [["clasify"], ["classify"], ["classify", "--no-such-option", "x"], ["sort", ""]])
 def test_wrong_usage_is_told_in_a_few_lines_with_status_2(arguments):
     done = subprocess.run(
         [sys.executable, "-m", "nebulift", *arguments], capture_output=True, text=True, timeout=60, check=False

@@ -201,6 +201,15 @@ def test_what_a_killed_daemon_had_noted_is_repeated_once_by_whoever_comes_next(t
     assert reasons(ours) == [f"frame {number}" for number in range(6)]
 
 
+def test_a_copy_to_try_things_on_has_what_a_killed_daemon_had_noted(tmp_path):
+    in_a_process_that_is_killed(tmp_path, "file_one(ledger, 1)")
+    original = Ledger.open(tmp_path)
+    copy = original.copied_to_memory()
+    assert reasons(copy) == ["frame 1"]
+    copy.close()
+    original.close()
+
+
 def test_killed_again_and_again_it_loses_and_doubles_nothing(tmp_path):
     for number in range(6):
         in_a_process_that_is_killed(tmp_path, f"file_one(ledger, {number})")

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from glimpses import HEIGHT, NOISE_ADU, WIDTH, Field, after_clean_frames, scalars, seen_next
+from glimpses import HEIGHT, NOISE_ADU, WIDTH, Field, after_clean_frames, at, scalars, seen_next
 
 from nebulift.findings import Kind
 from nebulift.session import GroupState, compare, hindsight, session_findings, witness_of
 from nebulift.session.glimpse import COLUMNS, ROWS
 from nebulift.session.sky_change import evened_sky, sky_change
+from nebulift.session.state import rounded
 from nebulift.verdict import Label, decide
 
 
@@ -261,6 +262,23 @@ class TestTheState:
         state = after_clean_frames(field, 200, trails=[line] * 3)
         assert len(json.dumps(state.to_json())) < 64_000
         assert state.frames == 200
+
+    def test_a_rough_sky_and_a_full_night_of_numbers_leave_it_small(self, field):
+        rough = 5.0 * NOISE_ADU * field.rng.normal(size=(ROWS, COLUMNS))
+        state = after_clean_frames(field, 8, extra_sky=rough)
+        numbers = [rounded(float(one)) for one in field.rng.normal(3.0, 0.5, 120)]
+        night = tuple(
+            replace(state.history[-1], fwhm_px=one, elongation=one, noise_adu=one, transparency=one, taken_at=at(at_))
+            for at_, one in enumerate(numbers)
+        )
+        assert len(json.dumps(replace(state, history=night).to_json())) < 64_000
+        assert GroupState.from_json(replace(state, history=night).to_json()).history == night
+
+    @pytest.mark.parametrize("text", ["", "no base64!", "AAAA", [[1, 2]]])
+    def test_a_damaged_history_is_refused(self, field, text):
+        record = after_clean_frames(field).to_json()
+        with pytest.raises((TypeError, ValueError)):
+            GroupState.from_json(record | {"history": text})
 
     def test_a_state_of_another_version_is_refused(self):
         with pytest.raises((KeyError, TypeError, ValueError)):

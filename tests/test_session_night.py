@@ -116,6 +116,16 @@ class TestPoorFields:
         _, state = seen_next(GroupState("group"), glimpse, now=of_few(glimpse))
         assert state.catalogue is None
 
+    @pytest.mark.parametrize(("turned", "stars"), [(False, 5), (True, 2)])
+    def test_a_list_of_two_gives_way_to_a_fuller_one_the_same_way_up(self, turned, stars):
+        poor = Field(stars=5)
+        glimpse = poor.glimpse()
+        few = replace(glimpse, stars=glimpse.stars[:2], flux_adu=glimpse.flux_adu[:2])
+        _, state = seen_next(GroupState("group"), few, now=of_few(few))
+        fuller = poor.glimpse(turned=turned, shift=(8.0, 6.0))
+        _, state = seen_next(state, fuller, now=of_few(fuller))
+        assert len(state.catalogue.stars) == stars
+
     def test_where_the_maps_lie_on_new_stars_nobody_knows(self):
         poor, other = Field(stars=5), Field(stars=5, seed=9)
         _, state = seen_next(GroupState("group"), poor.glimpse())

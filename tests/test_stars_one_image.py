@@ -27,6 +27,8 @@ def test_a_planetary_nebula_does_not_widen_the_stars(fwhm, radius_px):
     seen = see(with_planetary_nebula(shape, radius_px)).stars
     assert seen.fwhm_px == pytest.approx(star_widths(shape).fwhm_px, rel=0.04)
     assert seen.donut_fraction < 0.2
+    true = len(painted(SIDE, shape, density=20.0, snr=20.0, seed=3).x_px)
+    assert true - 2 <= seen.count <= true + 9  # before, up to a hundred peaks of the ring
 
 
 def test_three_peaks_within_one_half_maximum_are_one_image_and_a_close_pair_is_two():

@@ -11,12 +11,13 @@ from benchmarks.lookalikes import LOOKALIKES
 from nebulift.exposure import Exposure
 from nebulift.frame import frame_from_array
 from nebulift.simulate import add_streak, star_field
-from nebulift.streaks.along import is_beaded
+from nebulift.streaks.along import is_beaded, is_periodic
 from nebulift.streaks.conditions import weakness
 from nebulift.streaks.spikes import crosses_spike
 from nebulift.streaks.tracks import is_cosmic_ray
 
 BEADS = np.where(np.arange(48) % 6 < 2, 20.0, 2.0)
+ROW = np.repeat(np.random.default_rng(1).gamma(0.5, 8.0, 24), 2)  # stars have no rhythm
 HIDDEN = np.where(abs(np.arange(48) - 23.5) < 4, np.nan, 2.0)
 
 
@@ -29,8 +30,21 @@ def test_a_row_of_stars_goes_up_and_down_within_the_width_of_a_star_and_a_tumbli
 
 @pytest.mark.parametrize(("crowded", "reason"), [("sparse", None), ("crowded", "row of stars")])
 def test_rows_of_stars_are_told_where_stars_are_crowded(crowded, reason):
-    row = replace(line(100.0, 100.0, 170.0, 100.0, BEADS), ridge_sigma=8.0)
+    row = replace(line(100.0, 100.0, 170.0, 100.0, ROW), ridge_sigma=8.0)
     assert weakness(row, crowded, 3.0) == reason
+
+
+def test_what_flashes_at_one_rate_among_crowded_stars_tumbles_if_it_is_bright_enough_to_be_sure():
+    tumbling = replace(line(100.0, 100.0, 500.0, 100.0, BEADS), ridge_sigma=8.0)
+    assert is_periodic(BEADS)
+    assert not is_periodic(ROW)
+    assert weakness(tumbling, "crowded", 3.0) is None
+    assert weakness(replace(tumbling, snr=9.0, steady_snr=3.0), "crowded", 3.0) is not None
+
+
+def test_noise_has_a_period_in_one_of_a_thousand_rows():
+    rng = np.random.default_rng(5)
+    assert sum(is_periodic(rng.normal(size=48)) for _ in range(3000)) <= 9  # of 3 expected: less than 0.3 % exceed 9
 
 
 @pytest.mark.parametrize("seed", [78])

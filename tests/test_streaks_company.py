@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nebulift.streaks.along import is_concave, is_cusped, tapers
+from nebulift.streaks.along import falls_from, is_concave, is_cusped, on_pedestal, tapers
 from nebulift.streaks.conditions import may_be_trail
 from nebulift.streaks.outside_stars import arms_of_outside_stars
 from nebulift.streaks.profile import TrailFit, against_surroundings, measure_trail
@@ -106,3 +106,19 @@ def test_surroundings_only_make_a_line_fainter():
     assert held.noise >= 1.0
     assert held.snr == pytest.approx(fit.snr / held.noise)
     assert (held.x0, held.y0, held.x1, held.y1) == (fit.x0, fit.y0, fit.x1, fit.y1)
+
+
+def test_a_flare_on_an_even_trail_stands_on_a_pedestal_and_a_galaxy_does_not():
+    place = np.abs(np.linspace(-1.0, 1.0, 48))
+    noise = np.random.default_rng(3).normal(0.0, 0.1, 48)
+    assert on_pedestal(1.0 + 10.0 * np.exp(-((place / 0.2) ** 2)) + noise)
+    assert not on_pedestal(10.0 * np.exp(-place / 0.25) + noise)
+    assert not on_pedestal(noise)
+
+
+def test_a_fall_is_told_by_ranks_however_bright_a_star_is_that_stands_beside_it():
+    spike = 3.0 / (0.2 + np.linspace(0.0, 1.0, 48))
+    spike[[20, 40]] = 50.0
+    assert falls_from(spike, 0.0)
+    assert not falls_from(spike, 1.0)
+    assert not falls_from(np.random.default_rng(3).normal(2.0, 1.0, 48), 0.0)

@@ -7,6 +7,7 @@ from nebulift.exposure import Exposure
 from nebulift.measurements import Sky
 
 SMALL_NOISE_ADU = 0.1  # a converter's step alone makes a noise of 0.29; what is scaled to one has less than 0.05
+EIGHT_BITS = 256.0  # numbers; the range of any other integers is larger
 GAP = timedelta(minutes=60)  # of silence end a session: the sky is another one then
 
 
@@ -34,13 +35,13 @@ def group_key(exposure: Exposure, shape: tuple[int, int], sky: Sky) -> str:
 
 
 def _numbers(sky: Sky) -> str | None:
-    """What kind of numbers a calibration has left, and ``None`` for the integers that cameras write.
+    """What kind of numbers a calibration or eight bits have left, and ``None`` for the integers that cameras write.
 
     A calibrated frame beside its raw one has other zero, noise and, scaled to one, other units: its light compares with
-    that of calibrated frames only.
+    that of calibrated frames only. So does that of a preview of eight bits: its steps are 256 times as large.
     """
     if sky.level_fraction is not None:
-        return None
+        return "bytes" if 0.0 < sky.level_adu < EIGHT_BITS * sky.level_fraction else None
     return "shares of one" if sky.noise_adu < SMALL_NOISE_ADU else "floats"
 
 

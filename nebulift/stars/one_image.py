@@ -4,9 +4,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars.moments import half_maximum_masks
-from nebulift.stars.stamps import less_sky
+from nebulift.stars.stamps import less_sky, map_stamps
 
 MIN_OTHERS = 2  # peaks in one image besides its own: a pair of stars is not rare
+HALF, ASKED_PEAKS = 12, 600  # half side of the cut-outs in pixels of the map; the brightest peaks, which are looked at
+
+
+def further_peaks(level_map: NDArray[np.int16], x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which peaks of a map, brightest first, lie in the image of a brighter one with many: they are no more stars."""
+    found = np.zeros(len(x), dtype=bool)
+    x, y = x[:ASKED_PEAKS], y[:ASKED_PEAKS]
+    near = (np.abs(x[:, None] - x) <= HALF) & (np.abs(y[:, None] - y) <= HALF)
+    close = np.flatnonzero(np.count_nonzero(near, axis=1) > MIN_OTHERS)
+    if len(close):
+        x, y = x[close], y[close]
+        shared, brightest = of_one_image(map_stamps(level_map, x, y, HALF), x, y)
+        found[close] = shared & ~brightest
+    return found
 
 
 def of_one_image(

@@ -18,6 +18,7 @@ from nebulift.stars.field_form import UNKNOWN, FieldForm, field_form
 from nebulift.stars.glare import free_of_glare, glare_of
 from nebulift.stars.lines import lines_among
 from nebulift.stars.moments import FWHM_PER_SIGMA
+from nebulift.stars.one_image import further_peaks
 from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks
 from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_position
@@ -75,14 +76,16 @@ def find_stars(
         stars, line_like = Peaks(fine.x[stand], fine.y[stand], fine.snr[stand]), test.line_like[stand]
         large = test.large[stand[: len(test.large)]]
     scale = scan.bin_px * 2**level
+    # rings are told by their many peaks, so the further ones leave the list after the shapes were measured
     shapes = measure_shapes(frame, scan, background, glare, Detected(stars, level, large), ceiling_adu)
+    own = ~further_peaks(maps[level], stars.x, stars.y)
     return StarList(
-        raw_position(stars.x, scale),
-        raw_position(stars.y, scale),
-        stars.snr,
+        raw_position(stars.x[own], scale),
+        raw_position(stars.y[own], scale),
+        stars.snr[own],
         scale,
         int(test.hot.sum()),
-        line_like,
+        line_like[own],
         shapes,
         field_form(shapes, frame.shape),
         limiting_flux(shapes, scan.raw_noise_adu),

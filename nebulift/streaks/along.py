@@ -7,11 +7,14 @@ LEVEL, LEVEL_ERRORS = 0.35, 1.0  # of the height: halves of a trail differ by le
 HOLLOW = 0.85  # of the mean of the outer thirds: 0.75 where light falls with the square of the distance, to a quarter
 TAPER = 0.85  # of the median height, at both ends
 CUSP_SHARE, CUSP_MIDDLE = 0.3, 0.15  # of the length: the light of a disc falls as an exponential to both sides
+PEDESTAL, PEDESTAL_SNR = 0.75, 5.0  # the outermost twelfth over the third one; of what is left there
 CONCAVE_MARGIN = 0.15  # of the height of the first quarter, above an exponential
 BEADED = (
     0.5  # of the median height: real trails change by a tenth from one star's width to the next, rows of stars by one
 )
+MIN_WAVED, PERIODIC_CHANCE = 24, 1e-3
 MIN_HALF = 4  # segments
+MIN_RANKED, SURE_FALL = 8, 3.0  # standard deviations of a rank correlation: by chance once in a thousand
 
 
 def steadiness(ridge: NDArray[np.float64]) -> float:
@@ -35,6 +38,19 @@ def drop(ridge: NDArray[np.float64]) -> float:
     return abs(slope) / max(float(height.mean()), 1e-9) if abs(slope) > 5.0 * error else 0.0
 
 
+def running_median(heights: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """Each the median of itself and ``reach`` neighbours on either side; NaN stays, and counts nowhere.
+
+    A piece beside a bright star must not hide the course of all.
+    """
+    padded = np.pad(heights, reach, mode="edge") if len(heights) else np.full(2 * reach, np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    known = np.isfinite(heights)
+    smooth = np.full(len(heights), np.nan)
+    smooth[known] = np.nanmedian(windows[known], axis=1)
+    return smooth
+
+
 def fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
     """True when the ridge is ``much`` brighter near the relative position ``at`` than far from it, falling all the way.
 
@@ -50,6 +66,18 @@ def fades_from(along: NDArray[np.float64], at: float, much: float) -> bool:
         return False
     thirds = [float(np.median(part)) for part in np.array_split(height[order], 3)]
     return thirds[0] > thirds[1] > thirds[2]
+
+
+def falls_from(along: NDArray[np.float64], at: float) -> bool:
+    """True when the ridge is the lower the farther it is from ``at``, by the ranks of its pieces: no matter how the
+    fall is curved, or how bright a star beside one of the pieces is.
+    """
+    known = np.flatnonzero(np.isfinite(along))
+    if len(known) < MIN_RANKED:
+        return False
+    distance = np.abs((known + 0.5) / len(along) - at)
+    ranks = np.argsort(np.argsort(along[known])), np.argsort(np.argsort(distance))
+    return bool(np.corrcoef(*ranks)[0, 1] * (len(known) - 1) ** 0.5 < -SURE_FALL)
 
 
 def is_level(along: NDArray[np.float64]) -> bool:
@@ -95,6 +123,22 @@ def is_cusped(along: NDArray[np.float64]) -> bool:
     return bool(abs((top + 0.5) / 12 - 0.5) < CUSP_MIDDLE and high < CUSP_SHARE and falls)
 
 
+def on_pedestal(along: NDArray[np.float64]) -> bool:
+    """True when the light no longer falls at both ends, and is there: a flare on an even trail.
+
+    The light of a galaxy falls as an exponential, at its ends as steeply as before.
+    """
+    twelfths = [part[np.isfinite(part)] for part in np.array_split(along, 12)]
+    if min(len(twelfths[one]) for one in (0, 1, 2, -3, -2, -1)) == 0:
+        return False
+    for outermost, next_one, third in (twelfths[:3], twelfths[:-4:-1]):
+        outer = np.concatenate([outermost, next_one])
+        seen = outer.mean() > PEDESTAL_SNR * outer.std(ddof=1) / len(outer) ** 0.5 if len(outer) > 2 else False
+        if not seen or np.median(outermost) < PEDESTAL * np.median(third):
+            return False
+    return True
+
+
 def is_concave(along: NDArray[np.float64], at: float) -> bool:
     """True when the light stays high near the end ``at`` (0 or 1) before it falls: more than an exponential would.
 
@@ -116,3 +160,18 @@ def is_beaded(along: NDArray[np.float64], step: int) -> bool:
     apart = along[step:] - along[:-step]
     apart = apart[np.isfinite(apart)]
     return len(apart) >= MIN_HALF and bool(np.median(np.abs(apart)) > BEADED * float(np.nanmedian(along)))
+
+
+def is_periodic(along: NDArray[np.float64]) -> bool:
+    """True when one wave explains so much of how the light goes up and down as chance does in one of a thousand rows.
+
+    What tumbles does so at one rate (Lomb 1976, Ap&SS 39, 447; the chance after Horne and Baliunas 1986, ApJ 302, 757).
+    """
+    known = np.flatnonzero(np.isfinite(along))
+    if len(known) < MIN_WAVED:
+        return False
+    height = along[known] - along[known].mean()
+    turns = np.exp(2j * np.pi * np.outer(np.linspace(2.0 / len(along), 0.5, 2 * len(along)), known))
+    # of white noise it is distributed as an exponential of mean 1
+    power = np.abs(turns @ height) ** 2 / max(float((height**2).sum()), 1e-9)
+    return bool(len(known) * np.exp(-power.max()) < PERIODIC_CHANCE)

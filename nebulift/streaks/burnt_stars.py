@@ -15,6 +15,7 @@ SCALE_PX = 8  # raw pixels a side of the map on which blobs are sought
 BLOB_SIGMA = (
     400.0  # of that map: a star of so much light has 500 sigma in its middle pixel; fainter ones show no spikes
 )
+SPLIT_SIGMA, SPLIT_SUM = 160.0, 2.0  # a star at the corner of four cells has a quarter of its light in each
 MAX_ASPECT = 4.0  # longer blobs are trails, unless they stand along a column: stars that bleed
 UPRIGHT_COSINE = 0.05
 THICK_CELLS = 3.0  # nor are those that are thick somewhere: stars with spikes so bright that they belong to the blob
@@ -37,7 +38,7 @@ def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
     """Compact regions far above the sky. ``maps``: pyramid of the flattened scan."""
     level = min(max((SCALE_PX // bin_px).bit_length() - 1, 0), len(maps) - 1)
     scale = bin_px * 2**level
-    bright = (maps[level] > BLOB_SIGMA * UNITS_PER_SIGMA).astype(np.uint8)
+    bright = _bright(maps[level])
     if not bright.any():
         nothing = np.empty(0)
         return BurntStars(nothing, nothing, nothing, nothing)
@@ -58,6 +59,18 @@ def find_burnt_stars(maps: list[NDArray[np.int16]], bin_px: int) -> BurntStars:
         found.append((x, y, radius, share * radius))
     x, y, radius, reach = np.array(found).reshape(-1, 4).T
     return BurntStars((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, radius * scale, REACH_PX + reach * scale)
+
+
+def _bright(level_map: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """1 on cells of so much light, alone or in four that meet in a corner."""
+    limit = BLOB_SIGMA * UNITS_PER_SIGMA
+    bright = (level_map > limit).astype(np.uint8)
+    split = level_map > SPLIT_SIGMA * UNITS_PER_SIGMA
+    if split.any():
+        four = cv2.boxFilter(level_map, cv2.CV_32F, (2, 2), anchor=(0, 0), normalize=False)
+        four = cv2.dilate(four, np.ones((2, 2), np.uint8), anchor=(1, 1))
+        bright |= (split & (np.asarray(four) > SPLIT_SUM * limit)).view(np.uint8)
+    return bright
 
 
 def _is_cut(box: NDArray[Any], shape: tuple[int, int]) -> bool:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from nebulift.streaks.along import is_beaded, is_hollow
+from nebulift.streaks.along import is_beaded, is_hollow, is_periodic
 from nebulift.streaks.profile import TrailFit
+from nebulift.streaks.tracks import LEAST_STAR_FWHM_PX
 
 MIN_ASPECT = 10.0  # length over width: shorter lines are galaxies, dust shadows and edges of nebulae
 MIN_DIAGONAL_SHARE = 0.06  # of the frame's diagonal
@@ -11,8 +12,9 @@ SHORT_DIAGONAL_SHARE = 0.15  # below, chance has more places and rows of stars a
 CROWDED_SHORT_SHARE = 0.25  # among crowded stars such rows are longer
 SHORT_TRAIL_SNR = 12.0
 SHORT_OPEN_SHARE = 0.5
-# what is as thin as a pixel, and thinner than the stars, did not come through the telescope: cosmic rays
-THIN_STAR_FWHM, THIN_PX = 0.95, 3.0
+# what is thinner than the stars did not come through the telescope: cosmic rays. Of wider stars ``tracks`` tells, by
+# the raw pixels: a map of 2 x 2 pixels has no width between them
+THIN_STAR_FWHM = 0.95
 SHORT_STAR_FWHM = 1.7  # short pieces of filaments are wider than stars,
 SHORT_PLAIN_SNR = 60.0  # but hardly so bright: a meteor is
 SHORT_SIDE_SHARE = 0.7  # of the S/N, of unsharp ones: a piece of a ghost's edge or of an arc has a bright side
@@ -38,6 +40,7 @@ CROWDED_STEADY_SNR = 6.0
 CROWDED_STEADY_SHARE = 0.75
 # in a cluster chance rows of bright stars are strong, and no steadier than their number makes them
 CLUSTER_STEADY_SHARE, CLUSTER_STEADY_SNR = 0.3, 10.0
+TUMBLING_SNR = 10.0  # what goes up and down at one rate tumbles; stars stand in no such row
 BEADED_SIGMA = 2.0  # fainter ridges are uneven by their noise
 # the wings of crowded stars and what lies unseen between them leave light that is wider than a star
 CROWDED_UNSHARP_FWHM, CROWDED_UNSHARP_SNR = 1.5, 8.5
@@ -73,13 +76,14 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
         least = CROWDED_UNSHARP_SNR
     if crowded == "rich":
         least = RICH_UNSHARP_SNR if fit.fwhm > UNSHARP_STAR_FWHM * star_fwhm > 0.0 else RICH_SNR
+    tumbles = fit.snr >= TUMBLING_SNR and is_periodic(fit.along)
     conditions = {
         "too faint": fit.snr >= least,
         "one side is bright": fit.side_snr >= max(SIDE_SNR, SIDE_SHARE * fit.snr),
-        "uneven": fit.steady_snr >= steady,
-        "one bright object": fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
-        "gaps": fit.continuity >= CONTINUITY,
-        "row of stars": crowded == "sparse" or not _is_row_of_stars(fit),
+        "uneven": tumbles or fit.steady_snr >= steady,
+        "one bright object": tumbles or fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
+        "gaps": tumbles or fit.continuity >= CONTINUITY,
+        "row of stars": tumbles or crowded == "sparse" or not _is_row_of_stars(fit),
         "under stars": fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE),
         "fades away": fit.drop <= MAX_DROP or is_meteor_like(fit, star_fwhm),
         "opens": fit.widening <= MAX_WIDENING,
@@ -137,7 +141,7 @@ def malformation(
         if short or hidden or trail.steady_snr < enough or trail.snr < WIDE_SNR:
             return "wide and short, faint or uneven"
     elif length < short_share * diagonal and (
-        trail.fwhm < min(THIN_STAR_FWHM * star_fwhm_px, THIN_PX)
+        (trail.fwhm < THIN_STAR_FWHM * star_fwhm_px and star_fwhm_px < LEAST_STAR_FWHM_PX)
         or min(trail.snr, trail.steady_snr) <= SHORT_TRAIL_SNR
         or (trail.drop > SHORT_MAX_DROP and not may_fade)
         or trail.open_share < SHORT_OPEN_SHARE

@@ -5,10 +5,10 @@ candidates in all directions and several lengths; each is measured exactly on th
 sensor draw in straight lines is refused (``conditions``, ``fans``, ``spikes``, ``vetoes``); what is left is described.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ from nebulift.streaks.fans import combs, rays
 from nebulift.streaks.flashes import find_flash_rows
 from nebulift.streaks.kinds import SURE_POWER, flashes_regularly, twins
 from nebulift.streaks.outside_stars import arms_of_outside_stars
+from nebulift.streaks.own_light import without_own_light
 from nebulift.streaks.profile import (
     FWHM_PER_SIGMA,
     KERNELS_PX,
@@ -37,8 +38,8 @@ from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
 from nebulift.streaks.search_map import search_level, streak_map
 from nebulift.streaks.spectra import spectra
 from nebulift.streaks.spikes import crosses_spike, star_has_other_arms, without_spikes
-from nebulift.streaks.star_cover import no_data, patch_cover, star_cover
-from nebulift.streaks.tilt import rough_chord
+from nebulift.streaks.star_cover import Patches, find_patches, no_data, star_cover
+from nebulift.streaks.tilt import across_map, rough_chord
 from nebulift.streaks.tracks import is_cosmic_ray
 from nebulift.streaks.vetoes import GALAXY, SPIKE, star_fwhm_px, veto
 
@@ -58,8 +59,7 @@ class Lights:
 
     stars: StarList
     burnt: BurntStars
-    patches: NDArray[np.bool_]  # on the coarsest map: galaxies, nebulae, halos
-    is_rich: bool  # there is more light than can be covered
+    patches: Patches
 
 
 Found = list[tuple[TrailFit, Sight]]  # trails in raw pixels, and the map on which each was measured
@@ -72,30 +72,28 @@ def find_streaks(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], stars:
     """
     found: Found = []
     burnt = find_burnt_stars(maps, scan.bin_px)
-    lights = Lights(stars, burnt, *patch_cover(maps))
+    lights = Lights(stars, burnt, find_patches(maps))
     fwhm_px = star_fwhm_px(stars)
     fan: list[TrailFit] = []
     spikes: list[TrailFit] = []
     for fine in (0, COARSER_LEVELS):
         if fine >= len(maps):
             break
-        sight, fits, fan = _trails(maps, fine, scan.bin_px, lights, fan)
-        for fit in fits:
-            trail = in_raw_pixels(_drawn_out(fit, sight), sight.scale_px)
-            arms = partial(_has_other_arms, fit, sight)
-            malformed = malformation(trail, frame.shape, fwhm_px, float(sight.covered.mean()))
-            reason = malformed or veto(trail, frame.shape, stars, burnt, arms)
-            if reason == SPIKE:
-                spikes.append(trail)
-            if reason is None:
-                _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
-            elif fine > 0:
-                is_galaxy = reason == GALAXY
-                found = [
-                    one
-                    for one in found
-                    if one[1] is sight or not _is_part_of(one[0], trail, scan.bin_px, is_galaxy=is_galaxy)
-                ]
+        for look in _looks(maps, fine, scan.bin_px, lights):
+            sight = look.sight
+            fits, rays_px = _trails(look, lights, fan)
+            fan = [*fan, *rays_px]
+            for fit in fits:
+                trail = in_raw_pixels(_drawn_out(fit, sight), sight.scale_px)
+                arms = partial(_has_other_arms, fit, sight)
+                malformed = malformation(trail, frame.shape, fwhm_px, float(sight.covered.mean()))
+                reason = malformed or veto(trail, frame.shape, stars, burnt, arms)
+                if reason == SPIKE:
+                    spikes.append(trail)
+                if reason is None:
+                    _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
+                elif fine > 0:
+                    found = _without_parts(found, trail, scan.bin_px, is_galaxy=reason == GALAXY)
     found = [
         one
         for one in found
@@ -123,29 +121,50 @@ def _has_other_arms(fit: TrailFit, sight: Sight, x_px: float, y_px: float) -> bo
     return star_has_other_arms(fit, (sight.flat, sight.covered, sight.covered_scale), star)
 
 
-def _trails(
-    maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights, known_fan: list[TrailFit]
-) -> tuple[Sight, list[TrailFit], list[TrailFit]]:
-    """(where they were measured, trails on ``maps[fine]`` in its pixels, rays of a fan in raw pixels).
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Candidates of one map, and what of it is covered while they are measured."""
 
-    They are sought on the finest map that is cheap enough. ``known_fan``: rays that a finer map showed, in raw pixels;
-    of a comet's tail the coarse map may hold but one line.
+    candidates: list[Candidate]
+    level_map: NDArray[np.int16]  # on which they were sought
+    sight: Sight
+    bright_share: float  # of the map under light
+
+
+def _looks(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights) -> Iterator[Look]:
+    """Candidates on the finest map that is cheap enough, to be measured on ``maps[fine]``; once more without the cover
+    of what may be their own light, where there is such.
     """
     level = max(search_level(maps), fine)
     if fine > 0 and level == fine and level + 1 < len(maps) and min(maps[level + 1].shape) >= LEAST_SIDE_PX:
         level += 1
-    height, width = maps[level].shape
-    patches = cv2.resize(lights.patches.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    bright = star_cover(lights.stars, maps[level].shape, bin_px * 2**level) | patches
-    covered = bright | no_data(maps[level])
-    sight = Sight(maps[fine], covered, 2 ** (level - fine), bin_px * 2**fine, 2**fine)
-    candidates = find_candidates(streak_map(maps[level], covered, bin_px * 2**level))
-    fits = _measured(candidates, maps[level], sight)
+    level_map, scale_px = maps[level], bin_px * 2**level
+    bright, nothing = star_cover(lights.stars, level_map.shape, scale_px), no_data(maps, level)
+    bright |= lights.patches.cover(level_map.shape)
+    candidates = find_candidates(streak_map(level_map, bright | nothing, scale_px))
+    sight = Sight(maps[fine], bright | nothing, 2 ** (level - fine), bin_px * 2**fine, 2**fine)
+    yield Look(candidates, level_map, sight, float(bright.mean()))
+    chords = (across_map(candidate.ends, level_map.shape) for candidate in candidates)
+    lines = [on_finer_map(chord, scale_px) for chord in chords if chord is not None]
+    fwhm_px, cell_px = star_fwhm_px(lights.stars), bin_px * 2 ** (len(maps) - 1)
+    own = without_own_light(lines, lights.stars, lights.patches, fwhm_px, cell_px, sharp=fine == 0)
+    if own is not None:
+        bright = star_cover(own[0], level_map.shape, scale_px) | own[1].cover(level_map.shape)
+        yield Look(candidates, level_map, replace(sight, covered=bright | nothing), float(bright.mean()))
+
+
+def _trails(look: Look, lights: Lights, known_fan: list[TrailFit]) -> tuple[list[TrailFit], list[TrailFit]]:
+    """(trails, in pixels of the map on which they are measured; rays of a fan in raw pixels).
+
+    ``known_fan``: rays that were seen before, in raw pixels; of a comet's tail a coarse map may hold but one line.
+    """
+    sight, covered = look.sight, look.sight.covered
+    fits = _measured(look.candidates, look.level_map, sight)
     fan = [in_map_pixels(ray, sight.scale_px) for ray in known_fan]
     fwhm, diagonal = star_fwhm_px(lights.stars) / sight.scale_px, float(np.hypot(*sight.flat.shape))
     if any(map(may_be_trail, fits)) or any(rays([*fits, *fan], diagonal, fwhm)[: len(fits)]):
         fits = [against_surroundings(fit, sight.flat, covered, sight.covered_scale) for fit in fits]
-    crowded = "rich" if lights.is_rich else "crowded" if bright.mean() > CROWDED_COVER else "sparse"
+    crowded = "rich" if lights.patches.is_rich else "crowded" if look.bright_share > CROWDED_COVER else "sparse"
     is_rays = rays([*fits, *fan], diagonal, fwhm)[: len(fits)]
     shown = [in_raw_pixels(fit, sight.scale_px) for fit, is_ray in zip(fits, is_rays, strict=True) if is_ray]
     stars_px = (np.stack([lights.stars.x_px, lights.stars.y_px], axis=1) + 0.5) / sight.scale_px - 0.5
@@ -158,7 +177,7 @@ def _trails(
         if not any(belonging) and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
     ]
     trails = without_spikes(trails, fits, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
-    return sight, trails, shown
+    return trails, shown
 
 
 def _measured(candidates: list[Candidate], level_map: NDArray[np.int16], sight: Sight) -> list[TrailFit]:
@@ -178,6 +197,11 @@ def _measured(candidates: list[Candidate], level_map: NDArray[np.int16], sight: 
 def _is_dotted(fit: TrailFit, flat: NDArray[np.int16]) -> bool:
     """Too uneven for a line, but its dots are an aircraft's flashes."""
     return fit.snr >= DOTTED_SNR and fit.continuity >= DOTTED_CONTINUITY and flashes_regularly(fit, flat, SURE_POWER)
+
+
+def _without_parts(found: Found, refused: TrailFit, bin_px: int, *, is_galaxy: bool) -> Found:
+    """What was found, less pieces that a finer map showed of what has now been refused as a whole."""
+    return [one for one in found if one[1].coarser > 1 or not _is_part_of(one[0], refused, bin_px, is_galaxy=is_galaxy)]
 
 
 def _is_part_of(narrow: TrailFit, wide: TrailFit, bin_px: int, *, is_galaxy: bool) -> bool:

@@ -1,5 +1,6 @@
 """What a search for faint structure must not see: discs over stars, and patches over galaxies and nebula cores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ FILLED_SHARE = 0.5  # of the mean of a cell: where light is even, half of the pi
 STRAIGHT_CELLS, STRAIGHT_ANGLES = 13, 36  # filaments of nebulae are hardly straight over so many
 LEAST_EXTENT_CELLS = 9  # of a box round so many cells, at 45 degrees
 RIM_PX = 13  # covers six pixels beyond
+SKY_ZEROS = 0.2  # of the pixels: nine at once then happen in a map of a megapixel
 LINE_LIKE_SHARE = 0.5  # when more of the stars than this look like lines, the whole frame is trailed
 
 
@@ -54,32 +56,63 @@ def cover_radius_px(stars: StarList) -> NDArray[np.float64]:
     return np.asarray(fwhm * np.sqrt(ratio ** (1.0 / WING_EXPONENT) - 1.0) + 0.5)
 
 
-def no_data(level_map: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """True where the map holds nothing (outside the image circle, invalid pixels) and a little beyond.
+def no_data(maps: Sequence[NDArray[np.int16]], level: int) -> NDArray[np.bool_]:
+    """True where ``maps[level]`` holds nothing (outside the image circle, invalid pixels) and a little beyond.
 
-    There it is exactly 0, which noise is not over nine pixels at once. The rim of such a region is no line in the sky.
+    There it is exactly 0, which noise is not over nine pixels at once. Where a step of the camera is wider than the
+    noise, the sky is, too: there the coarsest map must be 0 as well, whose pixels are the means of many. The rim of
+    such a region is no line in the sky.
     """
-    empty = cv2.erode((level_map == 0).astype(np.uint8), np.ones((3, 3), np.uint8))
-    if not np.asarray(empty).any():
-        return np.zeros(level_map.shape, dtype=bool)
+    zero = maps[level] == 0
+    empty = np.asarray(cv2.erode(zero.view(np.uint8), np.ones((3, 3), np.uint8)))
+    if empty.any() and _share_beside(zero) > SKY_ZEROS:
+        coarse = cv2.dilate((maps[-1] == 0).view(np.uint8), np.ones((3, 3), np.uint8))
+        empty = empty & np.asarray(cv2.resize(coarse, zero.shape[::-1], interpolation=cv2.INTER_NEAREST))
+    if not empty.any():
+        return np.zeros(zero.shape, dtype=bool)
     return np.asarray(cv2.dilate(empty, np.ones((RIM_PX, RIM_PX), np.uint8)) > 0)
 
 
-def patch_cover(maps: list[NDArray[np.int16]]) -> tuple[NDArray[np.bool_], bool]:
-    """(mask of the coarsest level: True on compact bright patches as of galaxies and halos; whether the field is rich).
+def _share_beside(zero: NDArray[np.bool_]) -> float:
+    """Share of the pixels that are 0 among those beside one that is not: hardly any where 0 means no data."""
+    other = ~zero[:, :-1]
+    return int(np.count_nonzero(zero[:, 1:] & other)) / max(int(np.count_nonzero(other)), 1)
 
-    Where such patches would take more than a quarter of the frame (rich fields of the Milky Way), only the brighter
-    ones are covered: light is everywhere then.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """What shines without being a star, on the coarsest map."""
+
+    thick: NDArray[np.bool_]  # galaxies, nebulae, halos, and a cell around them
+    thin: NDArray[np.bool_]  # small pieces of light, which may be a trail's own
+    is_rich: bool  # there is more light than can be covered
+
+    def cover(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Mask of a finer map of ``shape``."""
+        cover = self.thick | _around(self.thin)
+        return np.asarray(cv2.resize(cover.view(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST)) > 0
+
+
+def find_patches(maps: list[NDArray[np.int16]]) -> Patches:
+    """Compact bright patches on the coarsest of ``maps``, as of galaxies and halos.
+
+    Where they would take more than a quarter of the frame (rich fields of the Milky Way), only the brighter ones count:
+    light is everywhere then.
     """
     coarse_map = maps[-1]
     filled = _filled(maps[0], coarse_map)
     limit = PATCH_SIGMA
     while limit * UNITS_PER_SIGMA < np.iinfo(np.int16).max:
-        cover = _patches_above(coarse_map, filled, limit)
-        if cover.mean() <= MAX_PATCHED:
+        thick, thin = _patches_above(coarse_map, filled, limit)
+        if (thick | _around(thin)).mean() <= MAX_PATCHED:
             break
         limit *= PATCH_STEP
-    return cover, limit > PATCH_SIGMA
+    return Patches(thick, thin, limit > PATCH_SIGMA)
+
+
+def _around(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The cells and their neighbours."""
+    return np.asarray(cv2.dilate(cells.view(np.uint8), np.ones((3, 3), np.uint8))) > 0
 
 
 def _filled(finest: NDArray[np.int16], coarse: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -95,14 +128,17 @@ def _filled(finest: NDArray[np.int16], coarse: NDArray[np.int16]) -> NDArray[np.
     return filled
 
 
-def _patches_above(coarse_map: NDArray[np.int16], filled: NDArray[np.float32], limit_sigma: float) -> NDArray[np.bool_]:
-    """Compact patches. A bright trail that touches one is no part of it: what is thin is looked at by itself."""
+def _patches_above(
+    coarse_map: NDArray[np.int16], filled: NDArray[np.float32], limit_sigma: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Compact patches, (thick ones and a cell around them, thin ones). A bright trail that touches one is no part of
+    it: what is thin is looked at by itself.
+    """
     bright = coarse_map > limit_sigma * UNITS_PER_SIGMA
     solid = bright & (filled > FILLED_SHARE * np.maximum(coarse_map, limit_sigma * UNITS_PER_SIGMA))
     square = np.ones((3, 3), np.uint8)
     thick = np.asarray(cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, square)) > 0
-    cover = _compact(thick) | _compact(bright & ~thick & ~_straight(bright & ~thick))
-    return np.asarray(cv2.dilate(cover.astype(np.uint8), square) > 0)
+    return _around(_compact(thick)), _compact(bright & ~thick & ~_straight(bright & ~thick))
 
 
 def _straight(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.stars import StarList
-from nebulift.streaks.along import fades_from, is_concave, is_cusped, is_level
+from nebulift.streaks.along import fades_from, falls_from, is_concave, is_cusped, is_level, on_pedestal, running_median
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.profile import TrailFit
 
@@ -152,8 +152,10 @@ def _stars_of_spike(
     if length > CROSSING_SHARE * np.hypot(*shape_px):
         fading[:] = CROSSING_SPIKE_FADING
     near = np.flatnonzero((at > -beyond) & (at < 1.0 + beyond))
-    # of a faint line it cannot be told whether it fades: one that begins at a burnt-out star is taken for its spike
-    begins = (np.abs(at - np.rint(at)) < AT_END) & (beyond == BURNT_BEYOND_SHARE) & (trail.snr < FAINT_SPIKE_SNR)
+    # of a faint line it cannot be told whether it fades: one that begins at a burnt-out star is taken for its spike, as
+    # is a short one that runs through it
+    begins = (np.abs(at - np.rint(at)) < AT_END) | (short & (at > 0.0) & (at < 1.0))
+    begins &= (beyond == BURNT_BEYOND_SHARE) & (trail.snr < FAINT_SPIKE_SNR)
     return [
         (float(x[one]), float(y[one]))
         for one in near
@@ -191,19 +193,21 @@ def _comes_in_from_border(trail: TrailFit, shape_px: tuple[int, int], stars: Sta
         return False
     near = 0.0 if to_border[0] < to_border[1] else 1.0
     faint = share < BORDER_SPIKE_DIAGONAL_SHARE and trail.ridge_sigma < BORDER_SPIKE_SIGMA
-    if faint and not is_level(trail.along):
+    if faint and (max(to_border) >= BORDER_PX or not is_level(trail.along)):
         return True
     sharp = trail.fwhm < BORDER_SPIKE_FWHM * (star_fwhm_px(stars) or UNKNOWN_FWHM_PX)
     if share > BORDER_FADING_SHARE or max(to_border) < BORDER_PX or not sharp:
         return False
     if trail.snr >= PLAIN_SPIKE_SNR and is_concave(trail.along, near):
         return False
-    return fades_from(trail.along, near, BORDER_FADING) and trail.drop > 0.0
+    return fades_from(trail.along, near, BORDER_FADING) and (trail.drop > 0.0 or falls_from(trail.along, near))
 
 
 def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
     """Wide, and brightest in the middle (or covered there) with both halves fading outwards alike."""
     length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
+    if on_pedestal(trail.along):
+        return False
     if trail.fwhm > CUSPED_FWHM * fwhm_px > 0.0 and is_cusped(trail.along):
         return True
     as_sharp = trail.fwhm < SHARP_FWHM * fwhm_px and length > GALAXY_MAX_ASPECT * trail.fwhm
@@ -211,7 +215,7 @@ def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
         return False
     place = np.abs((np.arange(len(trail.along)) + 0.5) / len(trail.along) - 0.5)
     known = np.isfinite(trail.along)
-    height = _without_outliers(trail.along[known])
+    height = running_median(trail.along[known], 1)
     x = place[known] - place[known].mean()
     slope = float((x * height).sum() / max((x**2).sum(), 1e-9))
     error = float(np.sqrt(((height - height.mean() - slope * x) ** 2).mean() / max((x**2).sum(), 1e-9)))
@@ -219,12 +223,6 @@ def _is_galaxy(trail: TrailFit, fwhm_px: float) -> bool:
     return slope < -(HIDDEN_CORE_SIGMA if hidden_core else GALAXY_SIGMA) * error and -slope * 0.5 > GALAXY_DROP * float(
         height.mean()
     )
-
-
-def _without_outliers(heights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each the median of itself and its neighbours: one piece beside a bright star must not hide the slope of all."""
-    padded = np.pad(heights, 1, mode="edge") if len(heights) else np.zeros(2)
-    return np.asarray(np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0))
 
 
 def _is_wide_spindle(

@@ -92,7 +92,7 @@ def test_what_is_written_beside_a_frame_is_bounded(tmp_path, figures):
         written = (sum(map(written_bytes, processes)) - before) / frames
         daemon.stop()
     figures(frames=frames, handed_kb_a_frame=handed / 1000, kb_a_frame=written / 1000)
-    assert handed < 25_000
+    assert handed < 8_000
 
 
 @pytest.mark.slow

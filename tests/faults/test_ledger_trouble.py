@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from daemon_process import Daemon, wait_until
-from disks import needs_root
+from disks import card, needs_root
 from fault_lines import seconds_since
 from trees import census, frame, make_files
 
@@ -103,21 +103,22 @@ def test_a_ledger_that_was_rolled_back_doubles_and_forgets_nothing(tmp_path, fig
 @pytest.mark.slow
 @pytest.mark.fault(34)
 def test_a_ledger_that_cannot_be_written_is_told_of_and_waited_for(tmp_path, figures):
-    with Daemon(tmp_path) as daemon:
+    with card(tmp_path / "card.img", tmp_path / "card"), Daemon(tmp_path / "card") as daemon:
+        daemon.stop()
         files = [path for path in daemon.state.iterdir() if path.name.startswith("ledger")]
         if subprocess.run(["chattr", "+i", *files], check=False, capture_output=True).returncode:
-            pytest.skip("this disk knows no immutable files")
+            pytest.skip("this kernel knows no immutable files")
         try:
-            daemon.stop()
             daemon.start()
             make_files(daemon.capture, {"a.fits": frame()})
             wait_until(lambda: "the ledger cannot be" in daemon.text())
             assert daemon.process.poll() is None
         finally:
-            subprocess.run(["chattr", "-i", *files], check=False)
+            subprocess.run(["chattr", "-i", *files], check=True)
         started = time.monotonic()
         daemon.has_filed("clean/a.fits")
         figures(lost=0, resumed_after_s=seconds_since(started))
+        daemon.stop()
 
 
 @pytest.mark.fault(35)

@@ -10,14 +10,15 @@
 set -eu
 
 root=${1:?FOLDER} python=${2:-.venv-dev/bin/python}
+python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python")
 suite=bookworm python_there=3.11
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # what is fast and looks at the machine: files, locks, processes, numbers
-tests="test_filing.py test_settler.py test_ledger.py test_verdict.py test_readers_fits.py test_readers_packed.py
-    test_sky.py test_judge_process.py test_saturation.py test_radon.py"
+tests="test_filing.py test_settler.py test_ledger.py test_ledger_batching.py test_verdict.py test_readers_fits.py
+    test_readers_packed.py test_sky.py test_judge_process.py test_saturation.py test_radon.py"
 
 say() { echo "pi: $*"; }
 

@@ -84,6 +84,7 @@ class Database:
         copy = Database(MEMORY)
         with self._trouble_explained():
             assert copy._connection is not None
+            self._see_what_is_noted()
             self._current().backup(copy._connection)
         return copy
 
