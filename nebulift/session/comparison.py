@@ -49,6 +49,7 @@ MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and see
 MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
 MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
 OUTSHONE, SURE_ERRORS = 1.5, 2.0  # times the stars, or the light, of the reference; of the error of the latter
+SAME_SPREAD = 1.2  # FWHM of two or three stars over that of the session: what seeing does
 FINDING_FRAMES, USUALLY_MISSED = 2, 0.04  # clean frames; share of the stars that they do not find
 TELLING_FRAMES = 3  # clean ones, whose light tells how well so few stars know it
 OTHERS_SHAPES = 3  # stars that may be others than before tell a width together; of two known ones each does
@@ -74,7 +75,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     light = _trusted(transparency(state.catalogue, glimpse, match), state.catalogue, reference)
     raw, error = light.value, light.error
     rows = against_prior(state, now, raw) | (_ratios(now, reference, raw) if len(reference) >= MIN_REFERENCE else {})
-    if error is None:
+    if error is None or _are_spread_otherwise(state.catalogue, rows):
         rows["transparency"] = None
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
     clouded = _outshines(now, reference, rows.get("transparency"), error)
@@ -204,6 +205,14 @@ def _trusted(light: Transparency, catalogue: Catalogue | None, reference: Sequen
         return replace(light, error=None)
     steps = [abs(later - earlier) for earlier, later in pairwise(before)]  # what comes slowly is no error
     return replace(light, error=max(light.error or 0.0, quantile(steps, 0.75)))
+
+
+def _are_spread_otherwise(catalogue: Catalogue | None, rows: dict[str, float | None]) -> bool:
+    """Whether the few stars are so much wider or narrower than before that their measured light is another share."""
+    if catalogue is None or len(catalogue.stars) >= FEW_CATALOGUE:
+        return False
+    ratio = rows.get("few_fwhm_ratio") or 1.0
+    return max(ratio, 1.0 / ratio) > SAME_SPREAD
 
 
 def _usual_scatter(reference: Sequence[FrameScalars]) -> float | None:
