@@ -60,6 +60,7 @@ class SessionContext:
     raw_transparency: float | None = None  # over the group's catalogue
     transparency_error: float | None = None
     star_scatter: float | None = None  # of the light of single stars, over the frame's
+    missed: float | None = None  # share of the catalogue's stars that should have been found and were not
     matched_stars: int | None = None
     extinct_fraction: float | None = None  # of the field: cells whose stars are missing or faint
     extinct_cells: tuple[tuple[int, int], ...] = ()

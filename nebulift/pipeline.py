@@ -261,6 +261,7 @@ def _compared(measured: Measured, state: GroupState) -> _Compared:
     scalars = replace(
         scalars,
         transparency=rounded(transparency),
+        missed=None if context.missed is None else round(context.missed, 3),
         star_scatter=None if context.star_scatter is None else round(context.star_scatter, 3),
         covered=context.covered_fraction,
         covered_deg=context.covered_deg and round(context.covered_deg),

@@ -54,13 +54,24 @@ class TestOneFrame:
         state, glimpse = after_clean_frames(field), field.glimpse()
         left = replace(glimpse, present=glimpse.stars[:6], stars=glimpse.stars[:6], flux_adu=glimpse.flux_adu[:6])
         match = match_stars(state.catalogue.positions(), left.stars, state.catalogue.motion)
-        missed = {
-            harder: int((seen_stars(state.catalogue, left, match, 1.0, harder).ratio == 0.0).sum())
-            for harder in (None, 2.0, 1.0)  # nothing is known of the noise; it is twice as high; it is as it was
-        }
-        assert missed[None] == 0
-        assert 0 < missed[2.0] < missed[1.0]
-        assert missed[1.0] >= 12  # of 14
+
+        def missed(harder, *, finds_faint=True):
+            seen = seen_stars(state.catalogue, left, match, 1.0, harder, finds_faint=finds_faint)
+            return int((seen.ratio == 0.0).sum())
+
+        assert 12 <= missed(1.0) <= 14
+        assert 0 < missed(2.0) < missed(1.0)  # twice the noise
+        assert missed(None) == missed(1.0, finds_faint=False) == 0
+
+    @pytest.mark.parametrize(("usual", "is_told"), [(0.0, True), (0.3, False)])
+    def test_what_clean_frames_lose_as_well_is_not_missed(self, usual, is_told):
+        field = Field(stars=20)
+        state, glimpse = after_clean_frames(field), field.glimpse()
+        state = replace(state, history=tuple(replace(frame, missed=usual) for frame in state.history))
+        left = replace(glimpse, present=glimpse.stars[:6], stars=glimpse.stars[:6], flux_adu=glimpse.flux_adu[:6])
+        context, _ = compare(state, left, scalars(left))
+        assert context.missed > 0.6
+        assert (context.absent_fraction is not None) == is_told
 
     def test_the_scatter_of_clean_frames_says_which_stars_are_dim(self):
         """Half of the stars behind a branch make the frame's own scatter as large as what it takes."""

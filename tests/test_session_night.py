@@ -109,6 +109,16 @@ class TestPoorFields:
             context, state = seen_next(state, glimpse, now=of_few(glimpse))
             assert decide(session_findings(context)).label is Label.CLEAN
 
+    def test_the_light_of_two_is_not_compared_with_that_of_two_out_of_focus(self):
+        poor = Field(stars=2, seed=3)
+        state = GroupState("group")
+        for _ in range(4):
+            glimpse = poor.glimpse(transparency=1.4)  # more of a wide image is measured as light
+            _, state = seen_next(state, glimpse, now=of_few(glimpse, fwhm_px=9.0))
+        sharp = poor.glimpse()
+        assert compare(state, sharp, of_few(sharp, fwhm_px=9.0))[0].transparency == pytest.approx(0.71, abs=0.06)
+        assert compare(state, sharp, of_few(sharp, fwhm_px=4.0))[0].transparency is None
+
     @pytest.mark.parametrize("places", [[[900.0, 700.0], [905.0, 700.0]], [[900.0, 700.0], [4.0, 800.0]]])
     def test_knots_and_stars_cut_by_the_border_are_no_list(self, places):
         glimpse = Field(stars=2).glimpse()

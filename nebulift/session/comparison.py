@@ -49,6 +49,8 @@ MIN_REFERENCE_STARS = 30  # below, most stand at the limit of detection, and see
 MIN_LOST_STARS = 20  # fewer may fail to match though the field is the same
 MAX_MAP_SHIFT = 0.04  # of the width: two and a half cells
 OUTSHONE, SURE_ERRORS = 1.5, 2.0  # times the stars, or the light, of the reference; of the error of the latter
+SAME_SPREAD = 1.2  # FWHM of two or three stars over that of the session: what seeing does
+FINDING_FRAMES, USUALLY_MISSED = 2, 0.04  # clean frames; share of the stars that they do not find
 TELLING_FRAMES = 3  # clean ones, whose light tells how well so few stars know it
 OTHERS_SHAPES = 3  # stars that may be others than before tell a width together; of two known ones each does
 STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
@@ -73,7 +75,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     light = _trusted(transparency(state.catalogue, glimpse, match), state.catalogue, reference)
     raw, error = light.value, light.error
     rows = against_prior(state, now, raw) | (_ratios(now, reference, raw) if len(reference) >= MIN_REFERENCE else {})
-    if error is None:
+    if error is None or _are_spread_otherwise(state.catalogue, rows):
         rows["transparency"] = None
     shift, drift = _shift(state, glimpse, match), _drift(state, glimpse, match)
     clouded = _outshines(now, reference, rows.get("transparency"), error)
@@ -94,7 +96,8 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         added,
     )
     fine = None if sky is None else fine_change(maps, glimpse, evened, match.motion if match else None, lit)
-    stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw, _harder(rows))
+    finds = _finds_faint(reference)
+    stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw, _harder(rows), finds_faint=finds)
     extinct = extinction(stars) if stars else None
     edge = edge_of(stars, _usual_scatter(reference)) if stars else None
     seen_edge = believed(edge, now.taken_at, state.history)
@@ -113,6 +116,7 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         raw_transparency=raw,
         transparency_error=error,
         star_scatter=light.scatter,
+        missed=stars.missed if stars else None,
         extinct_fraction=None if extinct is None else extinct.share,
         extinct_cells=() if extinct is None else extinct.cells,
         absent_fraction=absent_share(stars) if stars else None,
@@ -203,10 +207,24 @@ def _trusted(light: Transparency, catalogue: Catalogue | None, reference: Sequen
     return replace(light, error=max(light.error or 0.0, quantile(steps, 0.75)))
 
 
+def _are_spread_otherwise(catalogue: Catalogue | None, rows: dict[str, float | None]) -> bool:
+    """Whether the few stars are so much wider or narrower than before that their measured light is another share."""
+    if catalogue is None or len(catalogue.stars) >= FEW_CATALOGUE:
+        return False
+    ratio = rows.get("few_fwhm_ratio") or 1.0
+    return max(ratio, 1.0 / ratio) > SAME_SPREAD
+
+
 def _usual_scatter(reference: Sequence[FrameScalars]) -> float | None:
     """Of the light of single stars in clean frames; ``None``: none had stars enough to tell."""
     scatter = known([frame.star_scatter for frame in reference])
     return quantile(scatter, 0.75) if scatter else None
+
+
+def _finds_faint(reference: Sequence[FrameScalars]) -> bool:
+    """Whether clean frames have found nearly all stars that they were expected to find."""
+    missed = known([frame.missed for frame in reference])
+    return len(missed) >= FINDING_FRAMES and quantile(missed, 0.5) <= USUALLY_MISSED
 
 
 def _harder(rows: dict[str, float | None]) -> float | None:

@@ -30,7 +30,7 @@ SURE_STARS = 60  # brightest of the catalogue: absent ones count as extinguished
 ABSENT_PX = 6.0  # half as much again as a match may be off (star_match.MATCH_PX)
 MIN_SURE_STARS = 10  # one more or less is then a tenth
 # Times the flux of the faint measured stars: beyond, a star is measured (of clean simulated frames 98 in 100), and
-# detected, which takes less, from once that flux on (98 to 99 in 100, in fields of up to a hundred stars).
+# detected, which takes less, from once that flux on (98 to 99 in 100; but in some fields 60).
 SURELY_SEEN, SURELY_FOUND = 2.0, 1.0
 FAINT_SHARE = 0.1  # of the measured stars: the faintest themselves come and go with the noise
 
@@ -111,26 +111,27 @@ class SeenStars:
     inside: NDArray[np.bool_]  # well within the frame
     sure: NDArray[np.bool_]  # bright enough to be missed
     shape_px: tuple[int, int]
+    missed: float | None = None  # share of all that the session's noise and widths let be found which are absent
 
     @property
     def known(self) -> NDArray[np.bool_]:
         return self.inside & np.isfinite(self.ratio)
 
 
-def _faintest(catalogue: Catalogue, glimpse: Glimpse, harder: float | None) -> float:
-    """Flux of the faint stars that the frame can measure, by what it shows, or by the catalogue where that has fainter:
-    behind an obstacle a frame of few stars has no faint ones left that would tell.
-    """
-    own = quantile_of(glimpse.flux_adu, FAINT_SHARE)
-    return own if harder is None else min(own, quantile_of(catalogue.fluxes(), FAINT_SHARE) * harder)
-
-
 def seen_stars(
-    catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, raw: float | None, harder: float | None
+    catalogue: Catalogue | None,
+    glimpse: Glimpse,
+    match: Match | None,
+    raw: float | None,
+    harder: float | None,
+    *,
+    finds_faint: bool,
 ) -> SeenStars | None:
     """Where each star of the catalogue is and how bright; ``None`` without a match or light to compare.
 
     ``harder``: how much more light a star needs to be measured than in the session, a factor; ``None``: not known.
+    ``finds_faint``: the session's clean frames find the faint stars of the catalogue, so that they can be missed.
+    Otherwise only such are missed as the frame's own faint stars tell: behind an obstacle it has none.
     """
     if catalogue is None or match is None or raw is None or raw <= 0.0:
         return None
@@ -139,16 +140,22 @@ def seen_stars(
     expected = match.motion.apply(catalogue.positions())
     inside = within_borders(expected, glimpse.shape_px)
     # a star can only be missed where the frame could show fainter ones
-    faint, light, unknown = _faintest(catalogue, glimpse, harder), raw * catalogue.fluxes(), np.isnan(ratio)
-    bright = inside & (light > SURELY_SEEN * faint)
-    asked = np.flatnonzero(inside & unknown & (light > SURELY_FOUND * faint))
+    light, unknown = raw * catalogue.fluxes(), np.isnan(ratio)
+    own = quantile_of(glimpse.flux_adu, FAINT_SHARE)
+    least = own if harder is None else min(own, quantile_of(catalogue.fluxes(), FAINT_SHARE) * harder)
+    faint = least if finds_faint else own
+    bright, findable = inside & (light > SURELY_SEEN * faint), inside & (light > SURELY_FOUND * least)
+    asked = np.flatnonzero((findable | bright) & unknown)
     nearest, apart_px = _nearest_of(expected[asked], glimpse.present)
-    ratio[asked[apart_px > ABSENT_PX]] = 0.0
+    absent = asked[apart_px > ABSENT_PX]
+    ratio[absent if finds_faint else absent[bright[absent]]] = 0.0
     # what is there without a measured light, behind stars that have one, is too faint for it; before them, burnt out
     brightest = int(squared_distances(glimpse.stars[:1], glimpse.present).argmin())
     dim = asked[bright[asked] & (apart_px <= ABSENT_PX) & (nearest > brightest)]
     ratio[dim] = faint / light[dim]
-    return SeenStars(ratio, expected, inside, bright & (np.arange(len(ratio)) < SURE_STARS), glimpse.shape_px)
+    sure = bright & (np.arange(len(ratio)) < SURE_STARS)
+    missed = None if harder is None or not findable.any() else len(absent) / int(findable.sum())
+    return SeenStars(ratio, expected, inside, sure, glimpse.shape_px, missed)
 
 
 def _nearest_of(

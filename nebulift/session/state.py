@@ -73,6 +73,7 @@ class FrameScalars:
     halo_share: float | None = None  # of the stars' light
     few_elongation: float | None = None  # where fewer stars are measured than ``elongation`` asks for
     star_scatter: float | None = None  # of the light of single stars, over the frame's
+    missed: float | None = None  # share of the catalogue's stars that should have been found and were not
 
     @property
     def any_fwhm_px(self) -> float | None:
