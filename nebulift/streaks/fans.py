@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nebulift.streaks.along import fades_from
 from nebulift.streaks.profile import TrailFit
@@ -34,20 +35,23 @@ def rays(fits: Sequence[TrailFit], diagonal_px: float, star_fwhm_px: float = 0.0
     """
     lines = [fit if fit.snr >= RAY_SNR else None for fit in fits]
     is_ray = [False] * len(fits)
+    angles = np.array([_angle_deg(fit) for fit in fits])
+    apart = np.abs(angles[:, None] - angles[None, :])
+    turned = np.minimum(apart, 180.0 - apart) >= APART_DEG
     for first in range(len(fits)):
         for second in range(first + 1, len(fits)):
             one, other = lines[first], lines[second]
-            if one is None or other is None or _apart_deg(one, other) < APART_DEG:
+            if one is None or other is None or not turned[first, second]:
                 continue
             point = meeting_of(one, other)
             for beyond, least in ((BEYOND_SHARE, MIN_RAYS), (FAR_BEYOND_SHARE, MIN_FAR_RAYS)):
                 through = _through(point, lines, beyond)
-                for index in through:
+                for index in through if len(through) >= least else ():
                     wide = star_fwhm_px > 0.0 and fits[index].fwhm > WIDE_FWHM * star_fwhm_px
                     if not wide and _runs_past(fits[index], point, diagonal_px):
                         continue
                     alike = [near for near in through if wide or fits[near].snr >= ALIKE_SHARE * fits[index].snr]
-                    is_ray[index] |= len(_distinct(alike, fits)) >= least
+                    is_ray[index] |= len(_distinct(alike, turned)) >= least
     return is_ray
 
 
@@ -114,10 +118,10 @@ def _through(point: tuple[float, float], lines: Sequence[TrailFit | None], beyon
     return found
 
 
-def _distinct(through: Sequence[int], fits: Sequence[TrailFit]) -> list[int]:
-    """Of the lines through one point, those whose directions differ."""
+def _distinct(through: Sequence[int], turned: NDArray[np.bool_]) -> list[int]:
+    """Of the lines through one point, those whose directions differ; ``turned`` tells of two whether theirs do."""
     kept: list[int] = []
     for index in through:
-        if all(_apart_deg(fits[index], fits[other]) >= APART_DEG for other in kept):
+        if turned[index, kept].all():
             kept.append(index)
     return kept

@@ -79,7 +79,7 @@ def find_streaks(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], stars:
     for fine in (0, COARSER_LEVELS):
         if fine >= len(maps):
             break
-        for look in _looks(maps, fine, scan.bin_px, lights):
+        for look in _looks(maps, fine, scan.bin_px, lights, found):
             sight = look.sight
             fits, rays_px = _trails(look, lights, fan)
             fan = [*fan, *rays_px]
@@ -93,7 +93,7 @@ def find_streaks(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], stars:
                 if reason is None:
                     _add(found, trail, sight, WIDEST_FWHM * scan.bin_px)
                 elif fine > 0:
-                    found = _without_parts(found, trail, scan.bin_px, is_galaxy=reason == GALAXY)
+                    found[:] = _without_parts(found, trail, scan.bin_px, is_galaxy=reason == GALAXY)
     found = [
         one
         for one in found
@@ -131,9 +131,9 @@ class Look:
     bright_share: float  # of the map under light
 
 
-def _looks(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights) -> Iterator[Look]:
+def _looks(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights, found: Found) -> Iterator[Look]:
     """Candidates on the finest map that is cheap enough, to be measured on ``maps[fine]``; once more without the cover
-    of what may be their own light, where there is such.
+    of what may be the own light of those that are not ``found`` by then, where there is such.
     """
     level = max(search_level(maps), fine)
     if fine > 0 and level == fine and level + 1 < len(maps) and min(maps[level + 1].shape) >= LEAST_SIDE_PX:
@@ -146,6 +146,7 @@ def _looks(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights
     yield Look(candidates, level_map, sight, float(bright.mean()))
     chords = (across_map(candidate.ends, level_map.shape) for candidate in candidates)
     lines = [on_finer_map(chord, scale_px) for chord in chords if chord is not None]
+    lines = [line for line in lines if not any(_along(line, trail) for trail, _ in found)]
     fwhm_px, cell_px = star_fwhm_px(lights.stars), bin_px * 2 ** (len(maps) - 1)
     own = without_own_light(lines, lights.stars, lights.patches, fwhm_px, cell_px, sharp=fine == 0)
     if own is not None:
@@ -212,11 +213,17 @@ def _is_part_of(narrow: TrailFit, wide: TrailFit, bin_px: int, *, is_galaxy: boo
 
 def _same(fit: TrailFit, other: TrailFit) -> bool:
     """True when both ends of one lie on the line of the other, or in the light beside it."""
-    run, rise = other.x1 - other.x0, other.y1 - other.y0
+    return _along((fit.x0, fit.y0, fit.x1, fit.y1), other)
+
+
+def _along(ends: Ends, trail: TrailFit) -> bool:
+    """True when both ends lie on the line of the trail, or in the light beside it."""
+    x0, y0, x1, y1 = ends
+    run, rise = trail.x1 - trail.x0, trail.y1 - trail.y0
     length = max(float(np.hypot(run, rise)), 1.0)
-    first = abs((fit.x0 - other.x0) * rise - (fit.y0 - other.y0) * run) / length
-    last = abs((fit.x1 - other.x0) * rise - (fit.y1 - other.y0) * run) / length
-    return max(first, last) < max(SAME_TRAIL_PX, SAME_TRAIL_FWHM * other.fwhm)
+    first = abs((x0 - trail.x0) * rise - (y0 - trail.y0) * run) / length
+    last = abs((x1 - trail.x0) * rise - (y1 - trail.y0) * run) / length
+    return max(first, last) < max(SAME_TRAIL_PX, SAME_TRAIL_FWHM * trail.fwhm)
 
 
 def _add_rows(found: Found, maps: list[NDArray[np.int16]], bin_px: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.streaks.along import fades_from
 from nebulift.streaks.band import Ends
 from nebulift.streaks.burnt_stars import BurntStars
 from nebulift.streaks.fans import meeting_of
@@ -22,6 +23,8 @@ ARM_SHARE = 0.35  # of the S/N of the line between the same distances from the s
 BRIGHTER = 2.0  # than a known spike is none of another star, as the brightest stars are known
 SPIDER_DEG = 1.5  # by so much spikes of one spider may differ from its angles
 SHORT_SHARE = 0.35  # of the diagonal
+# spikes as long fall to a small share of what they are at their star: a trail does not, whatever crosses it there
+LONG_SHARE, LONG_FADING = 0.5, 1.5
 WITHIN_SHARE = 0.1  # of its length, from an end: a line that only begins at a star does not cross it
 BORDER_PX = 8.0  # in pixels of the map
 
@@ -46,9 +49,11 @@ def without_spikes(
 
 def spike_of(fit: TrailFit, maps: Maps, raw_px: float, burnt: BurntStars) -> bool:
     """True when the line runs through a burnt-out star that has other arms as bright as it."""
+    is_long = np.hypot(fit.x1 - fit.x0, fit.y1 - fit.y0) > LONG_SHARE * np.hypot(*maps[0].shape)
     return any(
         _has_other_arms(maps, (x, y), reach, fit)
         for x, y, radius in _on_line(fit, burnt, raw_px)
+        if not is_long or fades_from(fit.along, _place_on(fit, (x, y)), LONG_FADING)
         for reach in _reach(fit, x, y, radius)
     )
 
@@ -126,9 +131,14 @@ def crosses_spike(trail: TrailFit, spike: TrailFit) -> bool:
 
 def _is_hidden_at(line: TrailFit, point: tuple[float, float]) -> bool:
     """True when a star covers the line at the point, which lies on it, and not at its ends."""
-    run, rise = line.x1 - line.x0, line.y1 - line.y0
-    at = ((point[0] - line.x0) * run + (point[1] - line.y0) * rise) / (run**2 + rise**2)
+    at = _place_on(line, point)
     return WITHIN_SHARE < at < 1.0 - WITHIN_SHARE and bool(np.isnan(line.along[int(at * len(line.along))]))
+
+
+def _place_on(line: TrailFit, point: tuple[float, float]) -> float:
+    """Where along the line the point lies, 0..1 on it."""
+    run, rise = line.x1 - line.x0, line.y1 - line.y0
+    return ((point[0] - line.x0) * run + (point[1] - line.y0) * rise) / (run**2 + rise**2)
 
 
 def _comes_in(fit: TrailFit, shape: tuple[int, int]) -> bool:

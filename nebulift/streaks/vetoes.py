@@ -13,9 +13,10 @@ from nebulift.streaks.profile import TrailFit
 SPIKE, GALAXY = "diffraction spike", "edge-on galaxy"
 AXIS_SLACK_PX = 1.5  # at each end: what lies so exactly along a row or column is a fault of the sensor
 AXIS_SLACK_SHARE, SURE_AXIS_SNR = 0.004, 40.0  # of its length: a quarter of a degree; bright lines lean or do not
-AXIS_WIDE_PX = 10.0  # wide ones within about their own width: the cells of the background follow rows and columns
-BORDER_SHARE = 0.06  # of the frame: borders of dithered and turned stacks lie so far inside, and run all along it
-BORDER_LENGTH_SHARE = 0.6
+# wide ones within about their own width: the cells of the background follow rows and columns, but are not so bright
+AXIS_WIDE_PX, AXIS_WIDE_SNR = 10.0, 100.0
+BORDER_SHARE = 0.07  # of the frame: borders of dithered and turned stacks lie so far inside, and run along most of it:
+BORDER_LENGTH_SHARE = 0.4  # a star or a fading step may end the line; trails seldom stay so near the border so long
 # the direction of faint and short ones is less well known
 FAINT_AXIS_PX, FAINT_AXIS_SNR, FAINT_SHORT_AXIS_SNR = 6.0, 12.0, 40.0
 BLEEDING_SHARE = 0.045  # of its length, across: bleeding columns widen and lean
@@ -89,7 +90,7 @@ def _along_axis(trail: TrailFit, shape_px: tuple[int, int], burnt: BurntStars) -
     """Why a line along rows or columns is none of the sky, or ``None``."""
     across = min(abs(trail.x1 - trail.x0), abs(trail.y1 - trail.y0))
     length = float(np.hypot(trail.x1 - trail.x0, trail.y1 - trail.y0))
-    wide = 1.5 * trail.fwhm if trail.fwhm > AXIS_WIDE_PX else 0.0
+    wide = 1.5 * trail.fwhm if trail.fwhm > AXIS_WIDE_PX and trail.snr < AXIS_WIDE_SNR else 0.0
     short = length < SHORT_SHARE * np.hypot(*shape_px)
     vague = trail.snr < (FAINT_SHORT_AXIS_SNR if short else FAINT_AXIS_SNR)
     faint = FAINT_AXIS_PX if vague else 0.0
