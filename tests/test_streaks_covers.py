@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pytest
 from skies import NOISE_ADU, SKY_ADU, see
+from test_streaks_company import line
 
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.simulate import add_streak, star_field
-from nebulift.streaks.burnt_stars import BLOB_SIGMA, find_burnt_stars
+from nebulift.streaks.burnt_stars import BLOB_SIGMA, BurntStars, find_burnt_stars
 from nebulift.streaks.own_light import without_own_light
 from nebulift.streaks.star_cover import find_patches, no_data
+from nebulift.streaks.vetoes import veto
 
 
 def pyramid(finest):
@@ -86,3 +88,12 @@ def test_a_burnt_out_star_is_known_where_it_stands_at_the_corner_of_four_cells()
     burnt = find_burnt_stars(maps, 1)
     assert len(burnt.x_px) == 1
     assert np.hypot(burnt.x_px[0] - 64.0, burnt.y_px[0] - 96.0) < 4.0
+
+
+@pytest.mark.parametrize(("snr", "reason"), [(300.0, None), (30.0, "row or column of the sensor")])
+def test_a_wide_line_that_leans_by_its_own_width_is_a_row_of_the_sensor_unless_it_is_bright(snr, reason):
+    stars = see(star_field(600, 800, density_per_mpx=50.0, seed=4).pixels).list
+    nothing = np.empty(0)
+    wide = replace(line(0.0, 300.0, 799.0, 312.0, snr=snr), fwhm=11.0)
+    burnt = BurntStars(nothing, nothing, nothing, nothing)
+    assert veto(wide, (600, 800), stars, burnt, lambda _x, _y: False) == reason
