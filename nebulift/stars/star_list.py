@@ -25,13 +25,14 @@ from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks
 from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_position
 from nebulift.stars.standing import standing
-from nebulift.stars.star_shapes import Detected, StarShapes, measure_shapes
+from nebulift.stars.star_shapes import SHAPE_SNR, Detected, StarShapes, measure_shapes
 from nebulift.stars.steps import ASKED_SNR, on_step
 
 LIMIT_SIGMA = 5.0
 SCALE_VOTERS = 24  # peaks that belong to no burnt-out star, of which the scale is asked
 TOO_FINE_PX, FITTING_PX = 8.0, 3.0  # widths of images on the map they are sought on
 FEW_SHAPES = 0.3  # of the stars
+MIN_IMAGES = 5  # of fewer the number says nothing
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
 
 
@@ -116,8 +117,10 @@ class _Found:
 def _own_peaks(
     level_map: NDArray[np.int16], stars: Peaks, line_like: NDArray[np.bool_], large: NDArray[np.float32], level: int = 0
 ) -> _Found:
-    """One peak for each image."""
+    """One peak for each image, where other stars speak for the frame: not on a planet, or one star out of focus."""
     own = ~further_peaks(level_map, stars.x, stars.y)
+    if np.count_nonzero(own & (stars.snr >= SHAPE_SNR)) < MIN_IMAGES:
+        own[:] = True
     peaks = Peaks(stars.x[own], stars.y[own], stars.snr[own])
     return _Found(Detected(peaks, level, large[own[: len(large)]]), line_like[own])
 
@@ -137,7 +140,7 @@ def _with_shapes(
     with without_pixels(maps[0], *hot) as calm:
         coarser = _coarse_stars(pyramid(calm, len(maps)), fitting)
     again = shapes_of(stars=coarser.stars)
-    more = (len(again.fwhm_px), int(again.is_donut.sum())) > (len(shapes.fwhm_px), int(shapes.is_donut.sum()))
+    more = len(again.fwhm_px) >= max(len(shapes.fwhm_px) + 1, MIN_IMAGES)
     return (coarser, again) if more else (found, shapes)
 
 
