@@ -43,6 +43,7 @@ DONUT_SHARE = 0.5
 # Wide images that are no stars': scatter of the ellipticity vector (at most 0.12 in 45 simulated frames out of focus or
 # trailed, mostly above 0.2 of knots and craters), distance between the outermost in FWHM (20 and more; a planet has 2).
 KNOTS_PX, ALIKE, APART_FWHM = 10.0, 0.16, 8.0
+PLANET_S = 0.3  # exposures of planets are shorter; a banded disc with a dark middle looks like one star out of focus
 ROUND_RING = 1.15  # a single round ring is a star out of focus, as of a focus run on one star
 # FWHM over twice the half-flux radius: 1 of a normal profile, 0.7 to 0.9 with the wings that the air gives, 1.41 of a
 # disc of even light. Wide stars above this are flat on top: defocus, not seeing.
@@ -115,7 +116,7 @@ def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tup
         *map(_streak, measured.streaks),
         *([] if empty is None else [empty]),
         *_trailed(measured.stars),
-        *_defocus(measured.stars),
+        *_defocus(measured.stars, None if exposure is None else exposure.exposure_s),
         *_saturation(measured.saturation),
         *_readout(measured),
         *_gradient(measured.sky),
@@ -176,11 +177,12 @@ def seen_elongation(fwhm_px: float, elongation: float) -> float:
     return math.sqrt((major + SEEN_BLUR_PX**2) / (minor + SEEN_BLUR_PX**2))
 
 
-def _defocus(stars: Stars) -> Iterator[Finding]:
+def _defocus(stars: Stars, exposure_s: float | None) -> Iterator[Finding]:
     if stars.fwhm_px is None or stars.donut_fraction is None or stars.elongation is None:
         return
     is_ring = stars.donut_fraction > DONUT_SHARE
-    if not _are_images_of_stars(stars) and not (is_ring and stars.elongation <= ROUND_RING):
+    is_alone = not _are_images_of_stars(stars)
+    if is_alone and not (is_ring and stars.elongation <= ROUND_RING):
         return
     width = f"FWHM {stars.fwhm_px:.1f} px"
     if stars.fwhm_arcsec is not None:
@@ -190,6 +192,8 @@ def _defocus(stars: Stars) -> Iterator[Finding]:
     if is_ring:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
         text = f"out of focus: stars are rings (donuts), {width}{_over_the_field(stars)}"
+        if is_alone and exposure_s is not None and exposure_s <= PLANET_S:
+            bad, text = min(bad, UNPROVEN), f"a ring, {width}: a star out of focus, or a planet"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape, strong=True)
     elif stars.measured >= _enough_shapes(stars.fwhm_px) and stars.elongation < ROUND_ELONGATION:
         in_arcsec = severity(DEFOCUS_ARCSEC_SEVERITY, stars.fwhm_arcsec) if stars.fwhm_arcsec is not None else 1.0

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nebulift import assessment
 from nebulift.assessment import findings_of, seen_elongation, severity
+from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Kind, Line
 from nebulift.measurements import Coverage, Measurements, Saturation, Sensor, Sky, Stars, Streak
 
@@ -205,3 +206,13 @@ def test_a_wide_faint_trail_weighs_by_all_its_light():
     (faint,), (plain,) = (findings_of(replace(GOOD, streaks=(trail,))) for trail in (narrow, wide))
     assert faint.severity < 0.5
     assert plain.severity >= 0.7
+
+
+@pytest.mark.parametrize(("exposure_s", "most"), [(0.02, 0.5), (5.0, 1.0)])
+def test_a_single_ring_of_a_short_exposure_may_be_a_planet(exposure_s, most):
+    ring = replace(
+        GOOD.stars, measured=1, fwhm_px=70.0, donut_fraction=1.0, elongation=1.05, shape_scatter=0.0, spread_fwhm=0.0
+    )
+    found = findings_of(replace(GOOD, stars=ring), Exposure(exposure_s=exposure_s))
+    assert found[0].kind is Kind.DEFOCUS
+    assert 0.9 * most <= found[0].severity <= most

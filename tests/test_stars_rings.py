@@ -65,3 +65,13 @@ def test_a_ring_of_many_peaks_is_one_star():
     assert stars.fwhm_px == pytest.approx(44.0, rel=0.15)
     assert 0.5 * len(field.x_px) <= stars.count <= 1.2 * len(field.x_px)
     assert stars.measured >= 8
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_rings_in_a_crowd_of_faint_ones_are_sought_on_the_map_that_fits_them(seed):
+    shape = star_shape(2.5, defocus_px=25.0, obstruction=0.4)
+    stars = see(
+        painted(700, shape, density=2500.0, snr=3.0, brightest=300.0, bayer="RGGB", seed=seed).pixels, "RGGB"
+    ).stars
+    assert stars.donut_fraction > 0.6
+    assert stars.fwhm_px == pytest.approx(25.0, rel=0.15)

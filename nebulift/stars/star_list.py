@@ -4,7 +4,9 @@ Peaks are sought on a pyramid of means, at the scale where the frame's own stars
 60 pixels is one star and not a ring of noise peaks. Single raw pixels that stand out alone are hot pixels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +25,14 @@ from nebulift.stars.peak_test import TESTED_PEAKS, border_level, sort_peaks
 from nebulift.stars.peaks import Peaks, find_peaks, pyramid, smoothed_noise
 from nebulift.stars.stamps import map_stamps, raw_position
 from nebulift.stars.standing import standing
-from nebulift.stars.star_shapes import Detected, StarShapes, measure_shapes
+from nebulift.stars.star_shapes import SHAPE_SNR, Detected, StarShapes, measure_shapes
 from nebulift.stars.steps import ASKED_SNR, on_step
 
 LIMIT_SIGMA = 5.0
 SCALE_VOTERS = 24  # peaks that belong to no burnt-out star, of which the scale is asked
+TOO_FINE_PX, FITTING_PX = 8.0, 3.0  # widths of images on the map they are sought on
+FEW_SHAPES = 0.3  # of the stars
+MIN_IMAGES = 5  # of fewer the number says nothing
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
 
 
@@ -70,22 +75,20 @@ def find_stars(
             clean = pyramid(calm, len(maps))
             level = level_of_most_light(clean) if level is None else level
     if level > 0:
-        stars, line_like = _coarse_stars(clean[level])
-        large = test.large[:0]
+        found = _coarse_stars(clean, level)
     else:
-        stars, line_like = Peaks(fine.x[stand], fine.y[stand], fine.snr[stand]), test.line_like[stand]
-        large = test.large[stand[: len(test.large)]]
-    scale = scan.bin_px * 2**level
-    # rings are told by their many peaks, so the further ones leave the list after the shapes were measured
-    shapes = measure_shapes(frame, scan, background, glare, Detected(stars, level, large), ceiling_adu)
-    own = ~further_peaks(maps[level], stars.x, stars.y)
+        stars = Peaks(fine.x[stand], fine.y[stand], fine.snr[stand])
+        found = _own_peaks(maps[0], stars, test.line_like[stand], test.large[stand[: len(test.large)]])
+    shapes_of = partial(measure_shapes, frame, scan, background, glare, ceiling_adu=ceiling_adu)
+    found, shapes = _with_shapes(found, maps, hot, scan.bin_px, shapes_of)
+    peaks, scale = found.stars.peaks, scan.bin_px * 2**found.stars.level
     return StarList(
-        raw_position(stars.x[own], scale),
-        raw_position(stars.y[own], scale),
-        stars.snr[own],
+        raw_position(peaks.x, scale),
+        raw_position(peaks.y, scale),
+        peaks.snr,
         scale,
         int(test.hot.sum()),
-        line_like[own],
+        found.line_like,
         shapes,
         field_form(shapes, frame.shape),
         limiting_flux(shapes, scan.raw_noise_adu),
@@ -103,18 +106,68 @@ def limiting_flux(shapes: StarShapes, raw_noise_adu: float) -> float | None:
     return float(LIMIT_SIGMA * raw_noise_adu * (4.0 * np.pi) ** 0.5 * sigma_px)
 
 
-def _coarse_stars(level_map: NDArray[np.int16]) -> tuple[Peaks, NDArray[np.bool_]]:
-    """(peaks of a coarse map but for pieces of bright trails, which of them look like lines)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Stars, and which of them look like lines."""
+
+    stars: Detected
+    line_like: NDArray[np.bool_]
+
+
+def _own_peaks(
+    level_map: NDArray[np.int16], stars: Peaks, line_like: NDArray[np.bool_], large: NDArray[np.float32], level: int = 0
+) -> _Found:
+    """One peak for each image, where other stars speak for the frame: not on a planet, or one star out of focus."""
+    own = ~further_peaks(level_map, stars.x, stars.y)
+    if np.count_nonzero(own & (stars.snr >= SHAPE_SNR)) < MIN_IMAGES:
+        own[:] = True
+    peaks = Peaks(stars.x[own], stars.y[own], stars.snr[own])
+    return _Found(Detected(peaks, level, large[own[: len(large)]]), line_like[own])
+
+
+def _with_shapes(
+    found: _Found,
+    maps: list[NDArray[np.int16]],
+    hot: tuple[NDArray[np.float32], NDArray[np.float32]],
+    bin_px: int,
+    shapes_of: Callable[..., StarShapes],
+) -> tuple[_Found, StarShapes]:
+    """The stars and their shapes, by a coarser map than they were found on where few have any and it fits them."""
+    shapes = shapes_of(stars=found.stars)
+    fitting = _fitting_level(shapes, bin_px, found.stars.level, len(maps))
+    if fitting == found.stars.level or len(shapes.fwhm_px) > FEW_SHAPES * len(found.line_like):
+        return found, shapes
+    with without_pixels(maps[0], *hot) as calm:
+        coarser = _coarse_stars(pyramid(calm, len(maps)), fitting)
+    again = shapes_of(stars=coarser.stars)
+    more = len(again.fwhm_px) >= max(len(shapes.fwhm_px) + 1, MIN_IMAGES)
+    return (coarser, again) if more else (found, shapes)
+
+
+def _fitting_level(shapes: StarShapes, bin_px: int, level: int, levels: int) -> int:
+    """The level on which images of the measured width are as wide as those of stars should be, where ``level`` is much
+    too fine: in a crowd what lies between rings is as bright as they are on coarse maps, and fine ones stand out.
+    """
+    if len(shapes.fwhm_px) == 0:
+        return level
+    width = float(np.median(shapes.fwhm_px)) / (bin_px * 2**level)
+    return min(level + round(float(np.log2(width / FITTING_PX))), levels - 1) if width > TOO_FINE_PX else level
+
+
+def _coarse_stars(clean: list[NDArray[np.int16]], level: int) -> _Found:
+    """The peaks of a coarse map but for pieces of bright trails."""
+    level_map = clean[level]
     peaks = find_peaks(level_map)
+    nothing = np.empty((0, 1, 1), dtype=np.float32)
     n = min(len(peaks.x), TESTED_PEAKS)
     if n == 0:
-        return peaks, np.zeros(0, dtype=bool)
+        return _Found(Detected(peaks, level, nothing), np.zeros(0, dtype=bool))
     stamps = map_stamps(level_map, peaks.x[:n], peaks.y[:n], 4)
     above = np.nan_to_num(stamps - border_level(stamps, UNITS_PER_SIGMA))
     line_like, star = np.zeros(len(peaks.x), dtype=bool), np.ones(len(peaks.x), dtype=bool)
     line_like[:n], on_trail = lines_among(above, above[:, 3:6, 3:6].max(axis=(1, 2)), UNITS_PER_SIGMA, peaks)
     star[:n] = standing(level_map, peaks, TESTED_PEAKS) & ~on_trail
-    return Peaks(peaks.x[star], peaks.y[star], peaks.snr[star]), line_like[star]
+    return _own_peaks(level_map, Peaks(peaks.x[star], peaks.y[star], peaks.snr[star]), line_like[star], nothing, level)
 
 
 def summarise(stars: StarList, megapixels: float, pixel_scale_arcsec: float | None) -> Stars:
