@@ -3,8 +3,9 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,17 @@ from nebulift.assessment import SEEN_BLUR_PX, seen_width_px
 from nebulift.cells import cells_of
 from nebulift.judgement import SessionContext
 from nebulift.session.covered_side import side_of
-from nebulift.session.edge import believed, edge_of
-from nebulift.session.fine_change import Light, fine_change
+from nebulift.session.edge import Edge, believed, edge_of
+from nebulift.session.fine_change import FineChange, Light, fine_change
 from nebulift.session.glimpse import Glimpse
 from nebulift.session.prior import against_prior
-from nebulift.session.sky_change import evened_sky, sky_change
+from nebulift.session.sky_change import SkyChange, evened_sky, sky_change
 from nebulift.session.sky_map import SkyMap
 from nebulift.session.star_light import (
     SURE_STARS,
+    Extinct,
+    Fading,
+    SeenStars,
     Transparency,
     absent_share,
     extinction,
@@ -41,6 +45,7 @@ from nebulift.session.state import (
     known,
     quantile,
 )
+from nebulift.session.static_findings import fine_stays, has_static_patch, has_static_tear, static_trails
 from nebulift.session.trends import trends
 
 MIN_REFERENCE = 1  # clean frames: light is only ever lost and stars only get wider, so one can witness against the next
@@ -53,12 +58,6 @@ SAME_SPREAD = 1.2  # FWHM of two or three stars over that of the session: what s
 FINDING_FRAMES, USUALLY_MISSED = 2, 0.04  # clean frames; share of the stars that they do not find
 TELLING_FRAMES = 3  # clean ones, whose light tells how well so few stars know it
 OTHERS_SHAPES = 3  # stars that may be others than before tell a width together; of two known ones each does
-STATIC_ANGLE_DEG = 1.0  # what the fit of a short line is good to
-STATIC_PX = 12.0  # of dither
-STATIC_PATCH_FRAMES, STATIC_PATCH = 3, 0.04  # in a row; of the field: what rises at all does so by more in three frames
-STATIC_ROWS, STATIC_TEARS = 0.02, 2  # of the height, more than dither; frames: chance does not tear two at one row
-STATIC_CELLS = 2.0  # of the map
-STATIC_FRAMES = 2  # two satellites in one track happen in the belt of the geostationary ones; three do not
 
 
 def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[SessionContext, Match | None]:
@@ -84,29 +83,19 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
     motion = match.motion if match is not None else state.catalogue.motion if state.catalogue else None
     maps = _maps_alike(state, motion)
     added = (now.sky_adu - min(frame.sky_adu for frame in reference)) / glimpse.noise_adu if reference else 0.0
-    evened, sky, early = evened_sky(glimpse), None, None
-    if not clouded and (shift or 0.0) < MAX_MAP_SHIFT:
-        newest = (maps or state.sky_maps)[-NEWEST_MAPS:]
-        sky = sky_change([one.packed for one in newest], evened, flipped=not maps)
-        early = sky_change([one.packed for one in maps[:FIRST_MAPS]], evened) if len(maps) > NEWEST_MAPS else None
-    lit = Light(
-        rows.get("noise_ratio") or 1.0,
-        rows.get("transparency") or 1.0,
-        (sky.tilt_sigma if sky else None) or 0.0,
-        added,
-    )
-    fine = None if sky is None else fine_change(maps, glimpse, evened, match.motion if match else None, lit)
+    seen = UNSEEN_SKY if clouded or (shift or 0.0) >= MAX_MAP_SHIFT else _sky_of(state, glimpse, maps)
+    fine = _fine(seen, maps, glimpse, match, rows, added)
     finds = _finds_faint(reference)
     stars = None if clouded else seen_stars(state.catalogue, glimpse, match, raw, _harder(rows), finds_faint=finds)
     extinct = extinction(stars) if stars else None
     edge = edge_of(stars, _usual_scatter(reference)) if stars else None
     seen_edge = believed(edge, now.taken_at, state.history)
-    darker = max((float((one.patches < 0).mean()) for one in (sky, early) if one), default=None)
-    brighter = None if sky is None else float((sky.patches > 0).mean())
     hidden = (extinct.share if extinct else 0.0, seen_edge.share if seen_edge else 0.0)
-    covered = round(max(darker or 0.0, brighter or 0.0, *hidden), 4)
+    covered = round(max(seen.darker or 0.0, seen.brighter or 0.0, *hidden), 4)
     faded = fading(state.catalogue, glimpse, match, raw)
-    towards = side_of(seen_edge, extinct, sky, faded)
+    towards = side_of(seen_edge, extinct, seen.change, faded)
+    facts = _star_facts(stars, extinct, edge, seen_edge, faded) | _sky_facts(seen, fine, state, now)
+    facts |= _static_facts(state, glimpse, now) | rows
     context = SessionContext(
         group=state.group,
         frames_before=state.frames,
@@ -116,36 +105,89 @@ def compare(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> tuple[Ses
         raw_transparency=raw,
         transparency_error=error,
         star_scatter=light.scatter,
-        missed=stars.missed if stars else None,
-        extinct_fraction=None if extinct is None else extinct.share,
-        extinct_cells=() if extinct is None else extinct.cells,
-        absent_fraction=absent_share(stars) if stars else None,
-        edge_fraction=seen_edge.share if seen_edge else None,
-        edge_deg=edge.angle_deg if edge else None,
-        edge_evidence=edge.evidence if edge else 0.0,
-        fading=faded.share if faded else None,
-        fading_deg=faded.towards_deg if faded else None,
-        brighter_fraction=brighter,
-        darker_fraction=darker,
         covered_fraction=covered,
         covered_deg=towards,
-        fine_sigma=fine.height_sigma if fine else None,
-        fine_certainty=fine.certainty_sigma if fine else None,
-        fine_cells=cells_of(fine.cells) if fine else (),
-        fine_stays=fine is not None and _stays(state.history, now, *fine.middle),
-        tilt_sigma=None if sky is None else sky.tilt_sigma,
-        is_steeper=sky is not None and sky.is_steeper,
         shift_fraction=shift,
         drift_fraction=drift,
         lost_field=_lost(state.catalogue, glimpse, match),
         gone_fraction=_gone(state.catalogue, glimpse, match),
-        static_trails=_static_trails(state, glimpse),
-        static_patch=_has_static_patch(state.history, now),
-        static_tear=_has_static_tear(state.history, now),
         trends=trends(state.history, replace(now, transparency=raw, covered=covered, covered_deg=towards)),
-        **rows,
+        **facts,
     )
     return context, match
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenSky:
+    """The sky of a frame against the maps of its group."""
+
+    evened: NDArray[np.float64] | None = None
+    change: SkyChange | None = None  # against the newest maps
+    darker: float | None = None  # share of the field, against the newest or the first maps
+    brighter: float | None = None
+
+
+UNSEEN_SKY = SeenSky()
+
+
+def _sky_of(state: GroupState, glimpse: Glimpse, maps: Sequence[SkyMap]) -> SeenSky:
+    evened, newest = evened_sky(glimpse), (maps or state.sky_maps)[-NEWEST_MAPS:]
+    change = sky_change([one.packed for one in newest], evened, flipped=not maps)
+    early = sky_change([one.packed for one in maps[:FIRST_MAPS]], evened) if len(maps) > NEWEST_MAPS else None
+    darker = max((float((one.patches < 0).mean()) for one in (change, early) if one), default=None)
+    return SeenSky(evened, change, darker, None if change is None else float((change.patches > 0).mean()))
+
+
+def _fine(
+    seen: SeenSky,
+    maps: Sequence[SkyMap],
+    glimpse: Glimpse,
+    match: Match | None,
+    rows: dict[str, float | None],
+    added: float,
+) -> FineChange | None:
+    if seen.change is None or seen.evened is None:
+        return None
+    tilt_sigma = seen.change.tilt_sigma or 0.0
+    lit = Light(rows.get("noise_ratio") or 1.0, rows.get("transparency") or 1.0, tilt_sigma, added)
+    return fine_change(maps, glimpse, seen.evened, match.motion if match else None, lit)
+
+
+def _star_facts(
+    stars: SeenStars | None, extinct: Extinct | None, edge: Edge | None, seen_edge: Edge | None, faded: Fading | None
+) -> dict[str, Any]:
+    return {
+        "missed": stars.missed if stars else None,
+        "extinct_fraction": None if extinct is None else extinct.share,
+        "extinct_cells": () if extinct is None else extinct.cells,
+        "absent_fraction": absent_share(stars) if stars else None,
+        "edge_fraction": seen_edge.share if seen_edge else None,
+        "edge_deg": edge.angle_deg if edge else None,
+        "edge_evidence": edge.evidence if edge else 0.0,
+        "fading": faded.share if faded else None,
+        "fading_deg": faded.towards_deg if faded else None,
+    }
+
+
+def _sky_facts(seen: SeenSky, fine: FineChange | None, state: GroupState, now: FrameScalars) -> dict[str, Any]:
+    return {
+        "brighter_fraction": seen.brighter,
+        "darker_fraction": seen.darker,
+        "fine_sigma": fine.height_sigma if fine else None,
+        "fine_certainty": fine.certainty_sigma if fine else None,
+        "fine_cells": cells_of(fine.cells) if fine else (),
+        "fine_stays": fine is not None and fine_stays(state.history, now, *fine.middle),
+        "tilt_sigma": None if seen.change is None else seen.change.tilt_sigma,
+        "is_steeper": seen.change is not None and seen.change.is_steeper,
+    }
+
+
+def _static_facts(state: GroupState, glimpse: Glimpse, now: FrameScalars) -> dict[str, Any]:
+    return {
+        "static_trails": static_trails(state, glimpse),
+        "static_patch": has_static_patch(state.history, now),
+        "static_tear": has_static_tear(state.history, now),
+    }
 
 
 def _outshines(
@@ -302,82 +344,6 @@ def _gone(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) ->
     if len(catalogue.stars) < FEW_CATALOGUE:
         return None
     return max(1.0 - len(glimpse.stars) / min(len(catalogue.stars), SURE_STARS), 0.0)
-
-
-def _static_trails(state: GroupState, glimpse: Glimpse) -> tuple[int, ...]:
-    """Indices of the frame's trails that lay in the same place in at least two earlier frames: no satellite does."""
-    return tuple(
-        index
-        for index, line in enumerate(glimpse.trails)
-        if sum(any(_same_line(line, other) for other in lines) for lines in state.trails) >= STATIC_FRAMES
-    )
-
-
-def _has_static_patch(history: Sequence[FrameScalars], now: FrameScalars) -> bool:
-    """Whether what the frame by itself shows without stars is as large, in the same place, in the frames just before,
-    or (looking back) just after it.
-    """
-    if now.patch_share is None:
-        return False
-    return any(
-        len(side) == STATIC_PATCH_FRAMES and all(_same_patch(frame, now) for frame in side)
-        for side in (_last(history, now, STATIC_PATCH_FRAMES), _next(history, now, STATIC_PATCH_FRAMES))
-    )
-
-
-def _has_static_tear(history: Sequence[FrameScalars], now: FrameScalars) -> bool:
-    """Whether the sky of other frames jumps at this row, too, or, before a flip, at the one across: an edge in the sky
-    or between two amplifiers.
-    """
-    if now.torn_row is None:
-        return False
-    rows = known([frame.torn_row for frame in history])
-    alike = [row for row in rows if min(abs(row - now.torn_row), abs(1.0 - row - now.torn_row)) <= STATIC_ROWS]
-    return len(alike) >= STATIC_TEARS
-
-
-def _stays(history: Sequence[FrameScalars], now: FrameScalars, row: float, column: float) -> bool:
-    """Whether faint structure lay in the same place in the frames before."""
-    last = _last(history, now, STATIC_PATCH_FRAMES)
-    places = [(frame.fine_row, frame.fine_column) for frame in last]
-    return len(last) == STATIC_PATCH_FRAMES and all(
-        there is not None and over is not None and max(abs(there - row), abs(over - column)) <= STATIC_CELLS
-        for there, over in places
-    )
-
-
-def _last(history: Sequence[FrameScalars], now: FrameScalars, frames: int) -> list[FrameScalars]:
-    """The newest frames of those before ``now``."""
-    before = [
-        frame for frame in history if frame.taken_at is None or now.taken_at is None or frame.taken_at < now.taken_at
-    ]
-    return sorted(before, key=lambda frame: frame.taken_at or "")[-frames:]
-
-
-def _next(history: Sequence[FrameScalars], now: FrameScalars, frames: int) -> list[FrameScalars]:
-    """The first frames of those after ``now``."""
-    after = [(frame.taken_at, frame) for frame in history if frame.taken_at is not None]
-    later = [(at, frame) for at, frame in after if now.taken_at is not None and at > now.taken_at]
-    return [frame for _, frame in sorted(later, key=lambda one: one[0])[:frames]]
-
-
-def _same_patch(one: FrameScalars, other: FrameScalars) -> bool:
-    if one.patch_share is None or other.patch_share is None:
-        return False
-    places = (one.patch_row, other.patch_row), (one.patch_column, other.patch_column)
-    apart = max(abs((here or 0.0) - (there or 0.0)) for here, there in places)
-    return abs(one.patch_share - other.patch_share) <= STATIC_PATCH and apart <= STATIC_PATCH
-
-
-def _same_line(line: NDArray[np.float64], other: Sequence[float]) -> bool:
-    x0, y0, x1, y1 = line
-    run, rise = other[2] - other[0], other[3] - other[1]
-    length = max(float(np.hypot(run, rise)), 1.0)
-    angle = np.degrees(np.arctan2(y1 - y0, x1 - x0) - np.arctan2(rise, run))
-    if abs((angle + 90.0) % 180.0 - 90.0) > STATIC_ANGLE_DEG:
-        return False
-    middle = ((x0 + x1) / 2.0 - other[0], (y0 + y1) / 2.0 - other[1])
-    return bool(abs(middle[0] * rise - middle[1] * run) / length < STATIC_PX)
 
 
 def _ratio(value: float | None, reference: float | None) -> float | None:
