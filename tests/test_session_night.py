@@ -281,6 +281,14 @@ def test_a_clear_field_does_not_fade():
         assert context.fading < 0.15
 
 
+def test_stars_do_not_fade_where_the_first_frames_had_a_cloud():
+    field = Field(stars=30)
+    state = after_clean_frames(field, 3, transparency=lambda x, _: 0.3 + 0.3 * x)
+    for _ in range(3):
+        context, state = seen_next(state, field.glimpse())
+        assert not any("stars fade by" in one.text for one in session_findings(context))
+
+
 def test_a_field_that_creeps_away_is_told_though_no_frame_jumps():
     field = Field()
     state = after_clean_frames(field, 3)

@@ -99,6 +99,8 @@ def fading(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None, r
     fall, best = float(np.abs(plane[1:]).sum()), float(plane[0] + np.abs(plane[1:]).sum() / 2.0)
     error = math.sqrt(max(float(covariance[1, 1] + covariance[2, 2]), 0.0))
     share = max(fall - PLANE_ERRORS * error, 0.0) / max(best, 1e-6)  # a plane through few stars always leans a little
+    # where even the worst border is brighter than in the reference, it is the reference that had a cloud on that side
+    share = min(share, max(1.0 - raw * (best - fall), 0.0))
     return Fading(share, math.degrees(math.atan2(-plane[2], -plane[1])))
 
 
