@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -80,7 +81,8 @@ class LazyCommands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if "" in args:  # as a path it would be the folder in which one happens to be
+        # as a path it would be the folder in which one happens to be; an option's value may well be empty
+        if any(not one and not before.startswith("-") for before, one in pairwise(args)):
             raise click.UsageError("an argument is empty; is a variable of the shell not set?", ctx)
         return super().resolve_command(ctx, args)
 
