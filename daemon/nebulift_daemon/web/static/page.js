@@ -76,7 +76,7 @@ function zoom(event) {
   show("zoom", on);
   picture.style.width = on ? Math.max(width, 2 * stage.clientWidth) + "px" : "";
   if (!on) {
-    part?.remove();
+    for (const image of picture.querySelectorAll("[data-part]")) image.remove(); // those on their way, too
     part = null;
     return;
   }
@@ -86,6 +86,7 @@ function zoom(event) {
 }
 
 function sharpen() {
+  if (!root.classList.contains("zoom")) return; // the scrolling has settled after the zoom has ended
   const { width, height } = picture.viewBox.baseVal;
   const scale = stage.scrollWidth / width;
   const corner = (scroll, seen, size, whole) => {
@@ -101,8 +102,9 @@ function sharpen() {
   const place = { href: address, x: left, y: top, preserveAspectRatio: "none",
                   width: Math.min(PART.width, width - left), height: Math.min(PART.height, height - top) };
   for (const [name, value] of Object.entries(place)) image.setAttribute(name, value);
+  image.dataset.part = "";
   image.addEventListener("load", () => {
-    if (!root.classList.contains("zoom")) return image.remove();
+    if (!image.isConnected) return;
     part?.remove();
     part = image;
   });
