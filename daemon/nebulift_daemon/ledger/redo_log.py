@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from nebulift_daemon.placing import sync_folder
+
 Value = str | bytes | int | float | None
 Statement = tuple[str, Sequence[Value]]
 
@@ -39,7 +41,7 @@ class RedoLog:
         self.size_bytes = 0
         self._write(HEADER.pack(MAGIC, state))
         if is_new:
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)  # a power cut must not take the new file's name
 
     def append(self, statements: Sequence[Statement], *, durable: bool) -> None:
         """Note one transaction; ``durable`` returns only when it would survive a power cut. Raises ``OSError``."""
@@ -106,15 +108,6 @@ def entries_of(path: Path) -> Iterator[list[Statement]]:
             if len(content) < length or zlib.crc32(content) != checksum:
                 return
             yield [(sql, values) for sql, values in json.loads(zlib.decompress(content), object_hook=_meant)]
-
-
-def _sync_folder(folder: Path) -> None:
-    """A power cut must not take the new file's name."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _told(value: Any) -> dict[str, str]:
