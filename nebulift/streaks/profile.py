@@ -123,7 +123,9 @@ def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
     ends = ordered(ends)
     fit = _measured(gather(flat, nothing, max(flat.shape), ends), ends)
     all_light = gather(flat, nothing, max(flat.shape), ends, clip_sigma=UNCLIPPED_SIGMA)
-    return replace(_with_all_light(fit, all_light), flashes=True)
+    whole = _with_all_light(fit, all_light)
+    # with all its light a star beside the row would take more from it than its own flashes add
+    return replace(whole if whole.full_snr > fit.full_snr else fit, flashes=True)
 
 
 def clip_of(fit: TrailFit) -> float:
