@@ -55,5 +55,11 @@ def test_a_cluster_has_none_though_its_stars_are_close_together():
     assert see(np.rint(pixels).clip(0, 65535).astype(np.uint16)).doubles is None
 
 
+def test_peaks_along_a_step_have_none_though_they_all_lie_in_one_direction():
+    rows = np.where(np.arange(1400) < 1340, 1000.0, 940.0)[:, None]
+    noise = np.random.default_rng(3).normal(0.0, 30.0, (1400, 1400))
+    assert see(np.rint(rows + noise).astype(np.uint16)).doubles is None
+
+
 def test_too_few_stars_tell_nothing():
     assert see(np.full((200, 200), 1000, np.uint16)).doubles is None

@@ -15,28 +15,37 @@ from nebulift.stars.star_list import StarList
 HOSTS = 150  # brightest stars that are asked for a second image,
 IMAGES = 600  # and brightest that may be one
 NEAREST_FWHM, FARTHEST_FWHM = 1.5, 30.0
+FIELD_SHARE, LEAST_RANGE = 0.25, 4.0  # of the field: beyond there are the fewer pairs the farther; in nearest distances
+    0.25,
+    4.0,
+)  # of the field, beyond which there are the fewer pairs the farther; in nearest ones
 SAME_FWHM, SAME_PX = 0.5, 1.5  # two offsets within so much are one
 MIN_PAIRS = 6
+MIN_SHAPES = 5  # peaks without the form of a star are no stars
 CHANCE = 1e-6  # that unrelated stars have so many pairs of one offset, all offsets together
 LEAST_SHARE = 0.5  # of the stars whose second image would be bright enough to be seen
 SEEN_SNR = 8.0  # of a peak: nearly all such are found, beside a bright star, too
 ALIKE = 0.35  # scatter of the logarithm of the ratios of light; of unrelated pairs it is one and more
-RING_FWHM = 3.0  # to both sides of the distance: there is counted how many pairs chance makes
+TAIL = 60  # terms of the sum over counts as great and greater
+RING = 2.0  # nearest distances to both sides of the distance: there is counted how many pairs chance makes
 
 
 def find_doubles(stars: StarList) -> Doubles | None:
     """The second images of a frame's stars; ``None`` when they have none, or are too few to tell."""
     x_px, y_px, snr = (np.asarray(one, np.float64) for one in (stars.x_px, stars.y_px, stars.snr))
-    widths = stars.shapes.fwhm_px
-    fwhm_px = float(np.median(widths)) if len(widths) else 2.0 * stars.scale_px
+    if len(stars.shapes.fwhm_px) < MIN_SHAPES:
+        return None
+    fwhm_px = float(np.median(stars.shapes.fwhm_px))
     hosts = min(len(x_px), HOSTS)
     first, second = np.triu_indices(hosts, 1, min(len(x_px), IMAGES))
     dx, dy = x_px[second] - x_px[first], y_px[second] - y_px[first]
     apart = np.hypot(dx, dy)
-    near = (apart >= NEAREST_FWHM * fwhm_px) & (apart <= FARTHEST_FWHM * fwhm_px)
-    if np.count_nonzero(near) < MIN_PAIRS:
+    nearest_px = NEAREST_FWHM * fwhm_px
+    farthest_px = min(FARTHEST_FWHM * fwhm_px, FIELD_SHARE * float(max(np.ptp(x_px), np.ptp(y_px))))
+    near = (apart >= nearest_px) & (apart <= farthest_px)
+    if farthest_px < LEAST_RANGE * nearest_px or np.count_nonzero(near) < MIN_PAIRS:
         return None
-    first, ratio, apart = first[near], (snr[second] / snr[first])[near], apart[near]
+    first, ratio = first[near], (snr[second] / snr[first])[near]
     # of two images as bright as each other either may be the first: a pair has no direction
     turned = np.where((dy[near] < 0.0) | ((dy[near] == 0.0) & (dx[near] < 0.0)), -1.0, 1.0)
     offsets = np.stack([dx[near], dy[near]], axis=1) * turned[:, None]
@@ -44,7 +53,7 @@ def find_doubles(stars: StarList) -> Doubles | None:
     offset = _most_common(offsets, same_px)
     here = np.hypot(*(offsets - offset).T) <= same_px
     pairs = len(np.unique(first[here]))
-    if pairs < MIN_PAIRS or _chance(pairs, apart, here, fwhm_px, same_px) > CHANCE:
+    if pairs < MIN_PAIRS or _chance(pairs, offsets, here, (nearest_px, farthest_px, same_px)) > CHANCE:
         return None
     logs = np.log(ratio[here])
     typical = float(np.exp(np.median(logs)))
@@ -69,16 +78,27 @@ def _most_common(offsets: NDArray[np.float64], same_px: float) -> NDArray[np.flo
     return np.asarray(best)
 
 
-def _chance(pairs: int, apart: NDArray[np.float64], here: NDArray[np.bool_], fwhm_px: float, same_px: float) -> float:
+def _chance(
+    pairs: int, offsets: NDArray[np.float64], here: NDArray[np.bool_], lengths_px: tuple[float, float, float]
+) -> float:
     """Probability that one of all places has as many pairs by chance: of Poisson, by how many there are at about the
-    same distance in all directions (in a cluster pairs are the more the nearer).
+    same distance in all directions (in a cluster pairs are the more the nearer) or, where they are more, at all
+    distances in about the same direction (what stands along a row or a column is no second image).
+
+    ``lengths_px``: nearest and farthest distance that is looked at, and how far apart two offsets are one.
     """
-    distance = float(np.median(apart[here]))
-    inner, outer = max(distance - RING_FWHM * fwhm_px, 0.0), distance + RING_FWHM * fwhm_px
-    ring = math.pi / 2.0 * (outer**2 - inner**2)  # half of the directions
-    others = np.count_nonzero((apart >= inner) & (apart <= outer) & ~here) + 1
+    nearest, farthest, same_px = lengths_px
+    apart = np.hypot(*offsets.T)
+    middle = np.median(offsets[here], axis=0)
+    distance = float(np.hypot(*middle))
     place = math.pi * same_px**2
-    expected = others * place / max(ring - place, place)
-    places = math.pi / 2.0 * (FARTHEST_FWHM * fwhm_px) ** 2 / place
-    tail = sum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1.0)) for k in range(pairs, pairs + 60))
-    return tail * places
+    inner, outer = max(distance - RING * nearest, nearest), min(distance + RING * nearest, farthest)
+    ring = math.pi / 2.0 * (outer**2 - inner**2)  # half of the directions
+    at_distance = np.count_nonzero((apart >= inner) & (apart <= outer) & ~here) + 1
+    across = np.abs(offsets[:, 0] * middle[1] - offsets[:, 1] * middle[0]) / distance
+    strip = 2.0 * (farthest - nearest) * 2.0 * same_px  # to both sides
+    in_direction = np.count_nonzero((across <= same_px) & ~here) + 1
+    expected = max(at_distance * place / max(ring - place, place), in_direction * place / strip)
+    places = math.pi / 2.0 * farthest**2 / place
+    tail = (math.exp(k * math.log(expected) - expected - math.lgamma(k + 1.0)) for k in range(pairs, pairs + TAIL))
+    return sum(tail) * places
