@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
-from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sky, Stars, Streak
+from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sensor, Sky, Stars, Streak
 from nebulift.starless import A_REMARK, starless
 
 Table = Sequence[tuple[float, float]]
@@ -282,15 +282,26 @@ def _out_of_place(measured: Measurements) -> Iterator[Finding]:
         evidence = {"repeated_rows": float(sensor.repeated_rows)}
         yield Finding(Kind.READOUT, severity(LOST_SEVERITY, share), text, evidence, where, strong=True)
     if sensor.torn_at_px is not None:
-        step = sensor.torn_step_sigma or 0.0
-        bad = TORN if sensor.torn_stars else severity(STEP_SEVERITY, step)
-        what = "stars are cut off" if sensor.torn_stars else f"the sky jumps by {step:.1f} sigma"
-        if not sensor.torn_stars and min(sensor.torn_at_px, height - sensor.torn_at_px) < OVERSCAN_SHARE * height:
-            bad, what = min(bad, A_REMARK), f"{what}, so near the border perhaps to rows without light (overscan)"
-        text = f"torn at row {sensor.torn_at_px}: {what} there"
-        where = Box(0.0, float(sensor.torn_at_px), width, height)
-        evidence = {"torn_at_px": float(sensor.torn_at_px), "step_sigma": step}
-        yield Finding(Kind.READOUT, bad, text, evidence, where, strong=bool(sensor.torn_stars))
+        yield _torn(sensor, width, height)
+
+
+def _torn(sensor: Sensor, width: float, height: float) -> Finding:
+    """A part of the frame that lies sideways, or comes from elsewhere."""
+    assert sensor.torn_at_px is not None
+    top, step, shift = sensor.torn_at_px, sensor.torn_step_sigma or 0.0, sensor.shifted_by_px
+    bottom = sensor.torn_until_px or height
+    evidence = {"torn_at_px": float(top), "step_sigma": step}
+    where = Box(0.0, float(top), width, float(bottom))
+    if shift is not None:
+        part = f"from row {top} on" if sensor.torn_until_px is None else f"rows {top} to {sensor.torn_until_px - 1}"
+        text = f"{part} shifted by {abs(shift)} px to the {'right' if shift > 0 else 'left'}: the camera lost pixels"
+        return Finding(Kind.READOUT, TORN, text, evidence | {"shifted_by_px": float(shift)}, where, strong=True)
+    bad = TORN if sensor.torn_stars else severity(STEP_SEVERITY, step)
+    what = "stars are cut off" if sensor.torn_stars else f"the sky jumps by {step:.1f} sigma"
+    if not sensor.torn_stars and min(top, height - top) < OVERSCAN_SHARE * height:
+        bad, what = min(bad, A_REMARK), f"{what}, so near the border perhaps to rows without light (overscan)"
+    text = f"torn at row {top}: {what} there"
+    return Finding(Kind.READOUT, bad, text, evidence, where, strong=bool(sensor.torn_stars))
 
 
 def _banding(measured: Measurements) -> Iterator[Finding]:
