@@ -12,7 +12,7 @@ from itertools import pairwise
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
 from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sensor, Sky, Stars, Streak
-from nebulift.starless import A_REMARK, starless
+from nebulift.starless import A_REMARK, is_without_slope, starless
 
 Table = Sequence[tuple[float, float]]
 
@@ -116,7 +116,7 @@ def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tup
         *map(_streak, measured.streaks),
         *([] if empty is None else [empty]),
         *_trailed(measured.stars),
-        *_defocus(measured.stars, None if exposure is None else exposure.exposure_s),
+        *_defocus(measured.stars, may_be_planet=_is_brief(measured.sky, exposure)),
         *_saturation(measured.saturation),
         *_readout(measured),
         *_gradient(measured.sky),
@@ -177,7 +177,7 @@ def seen_elongation(fwhm_px: float, elongation: float) -> float:
     return math.sqrt((major + SEEN_BLUR_PX**2) / (minor + SEEN_BLUR_PX**2))
 
 
-def _defocus(stars: Stars, exposure_s: float | None) -> Iterator[Finding]:
+def _defocus(stars: Stars, *, may_be_planet: bool) -> Iterator[Finding]:
     if stars.fwhm_px is None or stars.donut_fraction is None or stars.elongation is None:
         return
     is_ring = stars.donut_fraction > DONUT_SHARE
@@ -192,7 +192,7 @@ def _defocus(stars: Stars, exposure_s: float | None) -> Iterator[Finding]:
     if is_ring:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
         text = f"out of focus: stars are rings (donuts), {width}{_over_the_field(stars)}"
-        if is_alone and exposure_s is not None and exposure_s <= PLANET_S:
+        if is_alone and may_be_planet:
             bad, text = min(bad, UNPROVEN), f"a ring, {width}: a star out of focus, or a planet"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape, strong=True)
     elif stars.measured >= _enough_shapes(stars.fwhm_px) and stars.elongation < ROUND_ELONGATION:
@@ -202,6 +202,13 @@ def _defocus(stars: Stars, exposure_s: float | None) -> Iterator[Finding]:
         cause = "flat on top as out of focus" if is_flat else "by seeing, haze or focus"
         text = f"stars are wide, {cause}: {width}{_over_the_field(stars)}"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape)
+
+
+def _is_brief(sky: Sky, exposure: Exposure | None) -> bool:
+    """Whether the exposure was one of a planet: by the header, or else by a sky that has left no light."""
+    if exposure is None or exposure.exposure_s is None:
+        return is_without_slope(sky)
+    return exposure.exposure_s <= PLANET_S
 
 
 def _enough_shapes(fwhm_px: float) -> int:
