@@ -20,6 +20,7 @@ SMOOTH_COLUMNS = 15  # what is wider is of the sky
 MEAN_TO_SIGMA = 1.2533  # of a normal distribution: the absolute mean is as good as a median here, and costs a tenth
 CLIP_SIGMA = 3.0  # no single column, nor a star's spike, speaks for all
 FEWEST_BLOCKS, FEWEST_COLUMNS = 6, 256
+BLANK_SHARE = 0.03  # of the sums are nothing: beyond a disc or a registered frame, whose outlines are no columns
 NEAR_PX = 2  # lags about 0 at which a pattern that is no column's own still correlates
 IN_COMMON_SIGMA = 3.0  # where parts lie sideways by a lag that is found, those that do not make it 6 and more
 CHANCE = 1e-4  # of a false one in a frame
@@ -47,7 +48,7 @@ def lag_by_columns(flat: NDArray[np.int16], sums: NDArray[np.int16], block_px: i
     ``sums``: clipped sums of blocks of ``block_px`` rows of the flattened map, shape (blocks, columns).
     """
     blocks, columns = sums.shape
-    if blocks < FEWEST_BLOCKS or columns < FEWEST_COLUMNS:
+    if blocks < FEWEST_BLOCKS or columns < FEWEST_COLUMNS or float((sums == 0).mean()) > BLANK_SHARE:
         return None
     profiles = _own(sums.astype(np.float32))
     if not _have_in_common(profiles):
