@@ -1,6 +1,7 @@
 """A tear is where stars end and the sky jumps; bands, galaxies, edges out of focus and amplifiers are none.
 
-Rows that lie sideways are told by how much: by the stars, or by the pattern of the columns.
+Rows that lie sideways are told by how much: by the stars, by the pattern of the columns, or by the seam where they
+wrap round.
 """
 
 import cv2
@@ -129,6 +130,23 @@ def test_the_finding_says_where_and_by_how_much():
     image = star_field(SIDE, SIDE, density_per_mpx=9000.0, seed=5).pixels
     worst = ArtifactDetector().analyse_array(moved(image, 900, SIDE, 24)).findings[0]
     assert worst.text.startswith("from row 900 on shifted by 24 px to the right")
+
+
+@pytest.mark.parametrize("shift", [40, -300])
+def test_the_seam_tells_it_where_the_sky_has_a_slope(shift):
+    """No star, no pattern of columns: but the right border of the sky now lies beside the left one."""
+    x, _ = grid(SIDE, SIDE)
+    sensor = see(moved(noise(SIDE, SIDE, level=2000.0 + 90.0 * x), 900, SIDE, shift)).sensor
+    assert sensor.torn_at_px == pytest.approx(900, abs=8)
+    assert sensor.shifted_by_px == pytest.approx(shift, abs=2)
+
+
+def test_amplifiers_and_mosaics_have_steps_and_no_seam():
+    x, y = grid(SIDE, SIDE)
+    quadrant = 2000.0 + 60.0 * ((x > 0.0) & (y > 0.0))
+    panel = 2000.0 + 90.0 * x + 60.0 * ((x > 0.2) & (y > 0.1))
+    for level in (quadrant, panel):
+        assert see(noise(SIDE, SIDE, level=level)).sensor.shifted_by_px is None
 
 
 @pytest.mark.parametrize("seed", range(3))

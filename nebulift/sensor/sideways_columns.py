@@ -39,7 +39,6 @@ class ColumnLag:
     end: int
     lag_px: int
     chance: float  # expected number of such finds in a frame without
-    border_px: int  # map pixels within which ``row`` and ``end`` are sought
 
 
 def lag_by_columns(flat: NDArray[np.int16], sums: NDArray[np.int16], block_px: int) -> ColumnLag | None:
@@ -69,7 +68,7 @@ def lag_by_columns(flat: NDArray[np.int16], sums: NDArray[np.int16], block_px: i
     template = rest + np.roll(part, -lag)
     top = _border(flat, template, lag, first * block_px, block_px) if first > 0 else 0
     bottom = _border(flat, np.roll(template, lag), -lag, end * block_px, block_px) if end < blocks else len(flat)
-    return ColumnLag(top, bottom, lag, chance, block_px)
+    return ColumnLag(top, bottom, lag, chance)
 
 
 def _own(profiles: NDArray[np.float32]) -> NDArray[np.float32]:

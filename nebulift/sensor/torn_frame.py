@@ -1,8 +1,8 @@
 """A frame that is torn: from one row on, everything lies sideways, or comes from another exposure.
 
-Four witnesses: the light of stars, which crosses from every row into the next but not across a tear; the distance at
-which all of it goes on; the pattern of the columns, which lies as far aside; and the sky, which jumps there by more
-than noise explains. Works on the flattened map.
+Five witnesses: the light of stars, which crosses from every row into the next but not across a tear; the distance at
+which all of it goes on; the pattern of the columns, which lies as far aside; the seam where rows wrap round; and the
+sky, which jumps at the tear by more than noise explains. Works on the flattened map.
 """
 
 import math
@@ -16,7 +16,8 @@ from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.sensor.bright_rows import Crossings, crossings
 from nebulift.sensor.sideways import raw_shift
-from nebulift.sensor.sideways_columns import ColumnLag, lag_by_columns
+from nebulift.sensor.sideways_columns import lag_by_columns
+from nebulift.sensor.sideways_seam import lag_by_seam
 from nebulift.sensor.sideways_stars import StarLag, lag_by_stars
 
 BRIGHT_UNITS = 3 * UNITS_PER_SIGMA  # what stands for the light of a star; one pixel in 700 of noise
@@ -70,7 +71,7 @@ def find_tear(
     seen = crossings(flat, BRIGHT_UNITS + offsets)
     steps = _sky_steps(sums.of_rows, sums.row_block_px)
     by_stars = lag_by_stars(frame, bin_px, flat, offsets, seen, STEP_ROWS)
-    shifted = _shifted(frame, bin_px, by_stars, lag_by_columns(flat, sums.of_columns, sums.column_block_px))
+    shifted = _shifted(frame, bin_px, by_stars, _stretch(frame, bin_px, flat, sums))
     if shifted is not None:
         return replace(shifted, step_sigma=_step_at(steps, shifted.row_px // bin_px))
     best = int(steps.argmax())
@@ -92,10 +93,31 @@ def _step_at(steps: NDArray[np.float32], row: int) -> float:
     return float(steps[max(row - 2, 0) : row + 3].max(initial=0.0))
 
 
-def _shifted(frame: Frame, bin_px: int, by_stars: list[StarLag], columns: ColumnLag | None) -> Tear | None:
-    """The part of a frame that lies sideways: its borders by the stars where they show them, else by the columns."""
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Rows ``row`` to ``end`` of the map that lie ``lag_px`` map pixels to the right of the others."""
+
+    row: int
+    end: int
+    lag_px: int
+    has_columns: bool  # by their pattern; else by a seam
+    border_px: int  # within which ``row`` and ``end`` were sought
+
+
+def _stretch(frame: Frame, bin_px: int, flat: NDArray[np.int16], sums: LineSums) -> _Stretch | None:
+    """By the pattern of the columns, or else by the seam where rows wrap round."""
+    block_px = sums.column_block_px
+    columns = lag_by_columns(flat, sums.of_columns, block_px)
     if columns is not None:
-        return _shifted_columns(frame, bin_px, by_stars, columns)
+        return _Stretch(columns.row, columns.end, columns.lag_px, has_columns=True, border_px=block_px)
+    seam = lag_by_seam(frame, bin_px, flat, sums.of_columns, block_px)
+    return None if seam is None else _Stretch(seam.row, seam.end, seam.lag_px, has_columns=False, border_px=block_px)
+
+
+def _shifted(frame: Frame, bin_px: int, by_stars: list[StarLag], stretch: _Stretch | None) -> Tear | None:
+    """The part of a frame that lies sideways: its borders by the stars where they show them."""
+    if stretch is not None:
+        return _shifted_stretch(frame, bin_px, by_stars, stretch)
     if not by_stars:
         return None
     first, last = by_stars[0], None
@@ -109,16 +131,17 @@ def _shifted(frame: Frame, bin_px: int, by_stars: list[StarLag], columns: Column
     return Tear(first.row, by_stars=True, step_sigma=0.0, shift_px=shift, end_px=None if last is None else last.row)
 
 
-def _shifted_columns(frame: Frame, bin_px: int, by_stars: list[StarLag], columns: ColumnLag) -> Tear:
-    """The part whose columns lie aside; the stars know its first row to the pixel."""
-    reach, height = columns.border_px * bin_px, frame.shape[0]
-    top, end, lag = columns.row * bin_px, columns.end * bin_px, float(columns.lag_px * bin_px)
-    if columns.row == 0:  # rather the other part, which goes on to the end
+def _shifted_stretch(frame: Frame, bin_px: int, by_stars: list[StarLag], stretch: _Stretch) -> Tear:
+    """The part that lies aside by its columns or its seam; the stars know its first row to the pixel."""
+    reach, (height, width) = stretch.border_px * bin_px, frame.shape
+    top, end, lag = stretch.row * bin_px, stretch.end * bin_px, stretch.lag_px * bin_px
+    if stretch.row == 0:  # rather the other part, which goes on to the end
         top, end, lag = end, height, -lag
     near = [one.row for one in by_stars if abs(one.row - top) <= reach and abs(one.lag_px - lag) <= 2 * bin_px]
     top = near[0] if near else top
     last = end if height - end >= bin_px else None
-    shift = raw_shift(frame, top, lag, bin_px, (top, end - top))
+    shift = raw_shift(frame, top, lag, bin_px, (top, end - top)) if stretch.has_columns else lag
+    shift = (shift + width // 2) % width - width // 2
     return Tear(top, by_stars=bool(near), step_sigma=0.0, shift_px=shift, end_px=last)
 
 
