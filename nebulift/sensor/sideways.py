@@ -9,6 +9,7 @@ from nebulift.scan import MAD_TO_SIGMA
 
 SMOOTH_PX = 31  # what is wider is of the sky
 CLIP_SIGMA = 6.0  # no single star or column speaks for all
+SEAM_PX = 8  # columns on both sides of a seam
 ROWS_AT_ONCE = 64
 MOST_ROWS = 512  # on either side: enough to see what the map has seen in all rows
 
@@ -24,6 +25,22 @@ def raw_shift(frame: Frame, row: int, lag_px: float, bin_px: int, rows: tuple[in
     guess = round(lag_px / step) * step
     lags = range(guess - bin_px + 1, guess + bin_px) if step == 1 else (guess,)
     return max(lags, key=lambda lag: float(upper @ np.roll(lower, -lag)))
+
+
+def raw_seam(frame: Frame, lag_px: int, bin_px: int, rows: tuple[int, int]) -> int:
+    """The column near ``lag_px`` at which a step stands in these rows, to the pixel; of a mosaic to its cell."""
+    width = frame.shape[1]
+    column = lag_px % width
+    if frame.exposure.bayer is not None or not SEAM_PX <= column - bin_px <= width - SEAM_PX - 2 * bin_px:
+        return lag_px
+    near = slice(column - bin_px - SEAM_PX, column + bin_px + SEAM_PX)
+    top, bottom = rows[0], min(rows[1], rows[0] + MOST_ROWS)
+    strips = (frame.pixels.rows(at, min(at + ROWS_AT_ONCE, bottom))[:, near] for at in range(top, bottom, ROWS_AT_ONCE))
+    sky = np.median(np.nan_to_num(np.concatenate(list(strips)).astype(np.float32)), axis=0)
+    sums = np.concatenate([[0.0], np.cumsum(sky, dtype=np.float64)])
+    at = np.arange(SEAM_PX, len(sky) - SEAM_PX + 1)
+    steps = np.abs(sums[at + SEAM_PX] - 2.0 * sums[at] + sums[at - SEAM_PX])
+    return lag_px + int(steps.argmax()) - bin_px
 
 
 def _own_of_columns(frame: Frame, top: int, bottom: int) -> NDArray[np.float32]:

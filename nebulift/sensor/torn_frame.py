@@ -15,7 +15,7 @@ from nebulift.binomial import chance_of_at_most
 from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.sensor.bright_rows import Crossings, crossings
-from nebulift.sensor.sideways import raw_shift
+from nebulift.sensor.sideways import raw_seam, raw_shift
 from nebulift.sensor.sideways_columns import lag_by_columns
 from nebulift.sensor.sideways_seam import lag_by_seam
 from nebulift.sensor.sideways_stars import StarLag, lag_by_stars
@@ -140,7 +140,10 @@ def _shifted_stretch(frame: Frame, bin_px: int, by_stars: list[StarLag], stretch
     near = [one.row for one in by_stars if abs(one.row - top) <= reach and abs(one.lag_px - lag) <= 2 * bin_px]
     top = near[0] if near else top
     last = end if height - end >= bin_px else None
-    shift = raw_shift(frame, top, lag, bin_px, (top, end - top)) if stretch.has_columns else lag
+    if stretch.has_columns:
+        shift = raw_shift(frame, top, lag, bin_px, (top, end - top))
+    else:
+        shift = raw_seam(frame, lag, bin_px, (top, end))
     shift = (shift + width // 2) % width - width // 2
     return Tear(top, by_stars=bool(near), step_sigma=0.0, shift_px=shift, end_px=last)
 
