@@ -192,3 +192,25 @@ def test_fields_of_video_that_alternate_are_no_shift():
     image = star_field(1000, 1000, density_per_mpx=3000.0, fwhm_px=4.0, seed=9).pixels.copy()
     image[1::2] = np.roll(image[1::2], 3, axis=1)
     assert see(image).sensor.shifted_by_px is None
+
+
+def test_two_stars_that_end_prove_nothing():
+    x, y = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
+    light = sum(2000.0 * np.exp(-((x - at) ** 2 + (y - 700.0) ** 2) / 8.0) for at in (300, 900))
+    assert see(moved(noise(SIDE, SIDE, level=2000.0 + light), 700, SIDE, 50)).sensor.shifted_by_px is None
+
+
+@pytest.mark.parametrize("empty", [0.0, np.nan])
+def test_a_registered_frame_is_no_shift(empty):
+    """Turned and moved: its columns lean, and beyond its borders there is nothing."""
+    turn = cv2.getRotationMatrix2D((SIDE / 2.0, SIDE / 2.0), 3.0, 1.0)
+    image = patterned(columns_of()).astype(np.float32)
+    turned = cv2.warpAffine(image, turn, (SIDE, SIDE), flags=cv2.INTER_CUBIC, borderValue=empty)
+    assert see(turned).sensor.shifted_by_px is None
+
+
+def test_charge_that_runs_down_columns_is_no_seam():
+    image = patterned(columns_of())
+    for column in (300, 641, 1002):
+        image[600:, column : column + 3] = 65535
+    assert see(image).sensor.shifted_by_px is None
