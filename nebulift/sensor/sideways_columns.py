@@ -27,7 +27,7 @@ CHANCE = 1e-4  # of a false one in a frame
 AS_GOOD = 0.85  # of the best stretch of all: then one that goes on to the border is the simpler one
 STAYS = 0.4  # of the height of the peak, at lag 0: columns that repeat at a period correlate at both
 ASIDE_PX, ASIDE_SHARE = 2, 0.5  # of the height of the peak: what is wider is of the sky, as the Moon's limb
-SMALL_LAG_PX, NEAR_BLOCKS, SUDDEN = 4, 2, 1.5  # a pattern that leans by a few pixels lies between, near the border
+SMALL_LAG_PX, LEAN_STEP_PX, SUDDEN = 4, 0.5, 1.1  # a registered frame's pattern leans by a few columns
 HALF_SIGMA = 2.5  # each half of the rows shows the lag by itself: a trail or a pattern that leans has another in each
 
 
@@ -63,7 +63,7 @@ def lag_by_columns(flat: NDArray[np.int16], sums: NDArray[np.int16], block_px: i
     chance = columns * blocks * (blocks + 1) / 2.0 * 0.5 * math.erfc(height / math.sqrt(2.0))
     if chance > CHANCE or not _is_of_columns(heights, lag) or not _in_both_halves(profiles, (first, end), lag):
         return None
-    if abs(lag) <= SMALL_LAG_PX and not _is_sudden(profiles, (first, end), lag):
+    if abs(lag) <= SMALL_LAG_PX and not _is_sudden(waves, (first, end), lag):
         return None
     template = rest + np.roll(part, -lag)
     top = _border(flat, template, lag, first * block_px, block_px) if first > 0 else 0
@@ -135,20 +135,23 @@ def _in_both_halves(profiles: NDArray[np.float32], stretch: tuple[int, int], lag
     return all(_heights(one.sum(axis=0), other.sum(axis=0))[lag] > HALF_SIGMA for one, other in halves)
 
 
-def _is_sudden(profiles: NDArray[np.float32], stretch: tuple[int, int], lag: int) -> bool:
-    """Whether the rows next to both sides of each border lie where all of their side do, and not between."""
-    first, end = stretch
-    own = profiles[first:end].sum(axis=0)
-    template = np.delete(profiles, np.s_[first:end], axis=0).sum(axis=0) + np.roll(own, -lag)
-    inside = [(first, min(first + NEAR_BLOCKS, end)), (max(end - NEAR_BLOCKS, first), end)]
-    outside = [(max(first - NEAR_BLOCKS, 0), first), (end, end + NEAR_BLOCKS)]
-    for number, border in enumerate(stretch):
-        if 0 < border < len(profiles):
-            for (top, bottom), here, there in ((inside[number], lag, 0), (outside[number], 0, lag)):
-                heights = _heights(profiles[top:bottom].sum(axis=0), template)
-                if heights[here] < SUDDEN * heights[there]:
-                    return False
-    return True
+def _is_sudden(waves: NDArray[np.complexfloating], stretch: tuple[int, int], lag: int) -> bool:
+    """Whether a step explains more of what blocks have in common than the best pattern that leans from top to bottom.
+
+    ``waves``: Fourier transforms of the blocks' profiles.
+    """
+    blocks = len(waves)
+    inside = np.zeros(blocks)
+    inside[stretch[0] : stretch[1]] = lag
+    leans = np.arange(-2 * abs(lag) - 1, 2 * abs(lag) + 1.1, LEAN_STEP_PX)
+    along = np.arange(blocks) / (blocks - 1.0)
+    return _in_common(waves, inside) > SUDDEN * max(_in_common(waves, lean * along) for lean in leans)
+
+
+def _in_common(waves: NDArray[np.complexfloating], lags: NDArray[np.float64]) -> float:
+    """Products of all pairs of blocks once each is pushed back by its lag, which may be a part of a column."""
+    turn = np.exp(2j * np.pi / (2.0 * (waves.shape[1] - 1)) * np.arange(waves.shape[1]) * lags[:, None])
+    return float(np.square(np.abs((waves * turn).sum(axis=0))).sum() - np.square(np.abs(waves)).sum())
 
 
 def _border(flat: NDArray[np.int16], template: NDArray[np.float32], lag: int, about: int, block_px: int) -> int:
