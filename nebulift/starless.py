@@ -126,7 +126,8 @@ def _is_too_bright(sky: Sky, exposure: Exposure | None) -> bool:
     if level < BRIGHT_LEVEL or _is_textured(sky):
         return False
     seconds = None if exposure is None else exposure.exposure_s
-    return seconds is None or level >= FILLS_PER_S * seconds or _is_smooth(sky)
+    is_even = (sky.patchy_sigma is not None and sky.patchy_sigma < FINE_PATCHES) or _is_smooth(sky)
+    return seconds is None or level >= FILLS_PER_S * seconds or is_even
 
 
 def _is_smooth(sky: Sky) -> bool:

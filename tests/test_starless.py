@@ -49,7 +49,9 @@ def test_a_bright_sky_that_is_not_smooth_is_a_flat_only_if_it_came_too_soon():
     uneven = replace(FLAT, linear_sigma=2.9, radial_sigma=1.4, patchy_sigma=0.52)
     assert 0.3 <= severity_of(uneven, exposure_s=120.0) < 0.7
     assert severity_of(uneven, exposure_s=2.0) >= 0.7
-    assert severity_of(replace(uneven, patchy_sigma=0.2), exposure_s=120.0) >= 0.7
+    assert severity_of(replace(uneven, patchy_sigma=0.4), exposure_s=120.0) >= 0.7
+    flattened = replace(FLAT, linear_sigma=0.1, radial_sigma=0.1, patchy_sigma=0.04)
+    assert severity_of(flattened, exposure_s=120.0) >= 0.7
     assert severity_of(uneven, exposure_s=None) >= 0.7
 
 
