@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
-from nebulift.measurements import Coverage, DarkLine, Doubles, Measurements, Saturation, Sky, Stars, Streak
-from nebulift.starless import A_REMARK, starless
+from nebulift.measurements import Coverage, DarkLine, Doubles, Measurements, Saturation, Sensor, Sky, Stars, Streak
+from nebulift.starless import A_REMARK, is_without_slope, starless
 
 Table = Sequence[tuple[float, float]]
 
@@ -120,7 +120,7 @@ def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tup
         *([] if empty is None else [empty]),
         *_trailed(measured.stars),
         *_doubled(measured.doubles),
-        *_defocus(measured.stars, None if exposure is None else exposure.exposure_s),
+        *_defocus(measured.stars, may_be_planet=_is_brief(measured.sky, exposure)),
         *_saturation(measured.saturation),
         *_readout(measured),
         *_gradient(measured.sky),
@@ -194,7 +194,7 @@ def seen_elongation(fwhm_px: float, elongation: float) -> float:
     return math.sqrt((major + SEEN_BLUR_PX**2) / (minor + SEEN_BLUR_PX**2))
 
 
-def _defocus(stars: Stars, exposure_s: float | None) -> Iterator[Finding]:
+def _defocus(stars: Stars, *, may_be_planet: bool) -> Iterator[Finding]:
     if stars.fwhm_px is None or stars.donut_fraction is None or stars.elongation is None:
         return
     is_ring = stars.donut_fraction > DONUT_SHARE
@@ -209,7 +209,7 @@ def _defocus(stars: Stars, exposure_s: float | None) -> Iterator[Finding]:
     if is_ring:
         bad = severity(DONUT_SEVERITY, stars.fwhm_px)
         text = f"out of focus: stars are rings (donuts), {width}{_over_the_field(stars)}"
-        if is_alone and exposure_s is not None and exposure_s <= PLANET_S:
+        if is_alone and may_be_planet:
             bad, text = min(bad, UNPROVEN), f"a ring, {width}: a star out of focus, or a planet"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape, strong=True)
     elif stars.measured >= _enough_shapes(stars.fwhm_px) and stars.elongation < ROUND_ELONGATION:
@@ -219,6 +219,13 @@ def _defocus(stars: Stars, exposure_s: float | None) -> Iterator[Finding]:
         cause = "flat on top as out of focus" if is_flat else "by seeing, haze or focus"
         text = f"stars are wide, {cause}: {width}{_over_the_field(stars)}"
         yield Finding(Kind.DEFOCUS, bad, text, evidence, shape)
+
+
+def _is_brief(sky: Sky, exposure: Exposure | None) -> bool:
+    """Whether the exposure was one of a planet: by the header, or else by a sky that has left no light."""
+    if exposure is None or exposure.exposure_s is None:
+        return is_without_slope(sky)
+    return exposure.exposure_s <= PLANET_S
 
 
 def _enough_shapes(fwhm_px: float) -> int:
@@ -299,15 +306,26 @@ def _out_of_place(measured: Measurements) -> Iterator[Finding]:
         evidence = {"repeated_rows": float(sensor.repeated_rows)}
         yield Finding(Kind.READOUT, severity(LOST_SEVERITY, share), text, evidence, where, strong=True)
     if sensor.torn_at_px is not None:
-        step = sensor.torn_step_sigma or 0.0
-        bad = TORN if sensor.torn_stars else severity(STEP_SEVERITY, step)
-        what = "stars are cut off" if sensor.torn_stars else f"the sky jumps by {step:.1f} sigma"
-        if not sensor.torn_stars and min(sensor.torn_at_px, height - sensor.torn_at_px) < OVERSCAN_SHARE * height:
-            bad, what = min(bad, A_REMARK), f"{what}, so near the border perhaps to rows without light (overscan)"
-        text = f"torn at row {sensor.torn_at_px}: {what} there"
-        where = Box(0.0, float(sensor.torn_at_px), width, height)
-        evidence = {"torn_at_px": float(sensor.torn_at_px), "step_sigma": step}
-        yield Finding(Kind.READOUT, bad, text, evidence, where, strong=bool(sensor.torn_stars))
+        yield _torn(sensor, width, height)
+
+
+def _torn(sensor: Sensor, width: float, height: float) -> Finding:
+    """A part of the frame that lies sideways, or comes from elsewhere."""
+    assert sensor.torn_at_px is not None
+    top, step, shift = sensor.torn_at_px, sensor.torn_step_sigma or 0.0, sensor.shifted_by_px
+    bottom = sensor.torn_until_px or height
+    evidence = {"torn_at_px": float(top), "step_sigma": step}
+    where = Box(0.0, float(top), width, float(bottom))
+    if shift is not None:
+        part = f"from row {top} on" if sensor.torn_until_px is None else f"rows {top} to {sensor.torn_until_px - 1}"
+        text = f"{part} shifted by {abs(shift)} px to the {'right' if shift > 0 else 'left'}: the camera lost pixels"
+        return Finding(Kind.READOUT, TORN, text, evidence | {"shifted_by_px": float(shift)}, where, strong=True)
+    bad = TORN if sensor.torn_stars else severity(STEP_SEVERITY, step)
+    what = "stars are cut off" if sensor.torn_stars else f"the sky jumps by {step:.1f} sigma"
+    if not sensor.torn_stars and min(top, height - top) < OVERSCAN_SHARE * height:
+        bad, what = min(bad, A_REMARK), f"{what}, so near the border perhaps to rows without light (overscan)"
+    text = f"torn at row {top}: {what} there"
+    return Finding(Kind.READOUT, bad, text, evidence, where, strong=bool(sensor.torn_stars))
 
 
 def _banding(measured: Measurements) -> Iterator[Finding]:

@@ -106,6 +106,8 @@ class Sensor:
     outstanding_columns: float | None = None
     stuck_columns: int | None = None  # that hold one value
     dead_pixels: int | None = None  # far below the sky, alone
+    shifted_by_px: int | None = None  # to the right, by which the part from ``torn_at_px`` on lies sideways
+    torn_until_px: int | None = None  # one past the last row of that part; None: the end of the frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,16 @@ FAINTEST_SURE, NO_STAR, HARDLY_A_STAR = 50.0, 0.95, 0.5  # S/N of one star that 
 # their own up to a tenth; a sky of ten electrons under 15 % of vignetting has a bowl of half of its noise.
 DARK_SLOPE, DARK_BOWL, DARK_PATCHES = 0.15, 0.2, 0.08
 BRIGHT_LEVEL = 0.15  # of the range of the numbers: no bias is so high
+# Of the range a second: the sky of a town (mag 17 per square arcsecond) gives a fast telescope without filter 100
+# electrons a second and pixel, of 4000 at high gain. Panels, twilight and lit domes fill a converter in seconds.
+FILLS_PER_S = 0.03
 SHORT_S = 1.0  # a sky of so short an exposure may show no star
 # A dark sky gives 0.3 to 1 electrons a second and pixel: under 15 % of vignetting it has no bowl over the read-out
 # noise in so short an exposure, and may look as dark as none.
 SHORT_IN_THE_DARK_S = 8.0
 NARROW_BAND = re.compile(r"(h[ _-]?(a|alpha|b|beta)|[osn][ _-]?(i{2,3}|[23]))([ _-]?\d.*)?", re.IGNORECASE)
 LIGHT_NOISE = 1.08  # variance where the sky is bright over that where it is dark: light, not read-out, makes the noise
+SHINES = 5.0  # the same: more than the glow of an amplifier adds to a dark whose level is even
 # Patches over slope and bowl: cloud without gaps is smooth, a nebula is not. Of eight simulated overcast skies at most
 # 0.12 by the mesh and 0.15 by scale, of eight nebulae without a star 0.06 to 0.24 and 0.10 to 0.62.
 SMOOTH, EVEN, TEXTURED = 0.25, 0.1, 0.2
@@ -51,15 +55,17 @@ def starless(measured: Measurements, exposure: Exposure | None = None) -> Findin
     if stars.measured > 0 and not dark:
         return None
     sure = stars.measured == 0 and stars.count <= FALSE_STARS + FALSE_STARS_PER_MPX * megapixels
-    how_many = "no star" if sure else f"hardly a star ({stars.count}, {stars.measured or 'none'} with a shape)"
+    how_many = "no star visible" if sure else f"hardly a star ({stars.count}, {stars.measured or 'none'} with a shape)"
     evidence = {"stars": float(stars.count), "hot_pixels": float(stars.hot_pixels)}
     cause = "cloud, a closed cover, or a field that shows none"
     certain = True
-    if dark:
+    if dark and (sky.noise_ratio or 0.0) >= SHINES:
+        cause, certain = "something shines, but no sky does: a planet?", False
+    elif dark:
         cause = "no light of the sky: cover or dome closed, or a dark"
-    elif sure and (sky.level_fraction or 0.0) >= BRIGHT_LEVEL and not _is_textured(sky):
+    elif sure and _is_too_bright(sky, exposure):
         cause = f"a sky of {sky.level_fraction:.0%} of the range: thick cloud, a flat, or a lit dome"
-    elif sure and _is_overcast(sky):
+    elif sure and _is_smooth(sky) and (sky.noise_ratio or 0.0) >= LIGHT_NOISE:
         cause = "a smooth sky: thick cloud, or the dome is closed"
     else:
         certain = False
@@ -105,17 +111,30 @@ def _is_cut_off(stars: Stars, sky: Sky) -> bool:
 
 def is_dark(sky: Sky) -> bool:
     """Whether the level is the same all over the frame, to a small part of the noise."""
-    flat = sky.gradient_sigma <= DARK_SLOPE and abs(sky.vignetting_sigma) <= DARK_BOWL
-    return flat and sky.patchiness_sigma <= DARK_PATCHES and (sky.level_fraction or 0.0) < BRIGHT_LEVEL
+    is_flat = is_without_slope(sky) and abs(sky.vignetting_sigma) <= DARK_BOWL
+    return is_flat and (sky.level_fraction or 0.0) < BRIGHT_LEVEL
 
 
-def _is_overcast(sky: Sky) -> bool:
+def is_without_slope(sky: Sky) -> bool:
+    """Whether nothing but a bowl is in the sky, as of a bright thing in the middle of a dark frame."""
+    return sky.gradient_sigma <= DARK_SLOPE and sky.patchiness_sigma <= DARK_PATCHES
+
+
+def _is_too_bright(sky: Sky, exposure: Exposure | None) -> bool:
+    """Whether no clear night lets in so much light: too soon, or so evenly that no star or dust explains its hiding."""
+    level = sky.level_fraction or 0.0
+    if level < BRIGHT_LEVEL or _is_textured(sky):
+        return False
+    seconds = None if exposure is None else exposure.exposure_s
+    is_even = (sky.patchy_sigma is not None and sky.patchy_sigma < FINE_PATCHES) or _is_smooth(sky)
+    return seconds is None or level >= FILLS_PER_S * seconds or is_even
+
+
+def _is_smooth(sky: Sky) -> bool:
     slopes = sky.gradient_sigma + abs(sky.vignetting_sigma)
     if sky.patchy_sigma is not None and sky.linear_sigma is not None and sky.radial_sigma is not None:
-        is_smooth = sky.patchy_sigma <= EVEN * (sky.linear_sigma + sky.radial_sigma)
-    else:
-        is_smooth = sky.patchiness_sigma <= SMOOTH * slopes
-    return (sky.noise_ratio or 0.0) >= LIGHT_NOISE and is_smooth
+        return sky.patchy_sigma <= EVEN * (sky.linear_sigma + sky.radial_sigma)
+    return sky.patchiness_sigma <= SMOOTH * slopes
 
 
 def _is_textured(sky: Sky) -> bool:

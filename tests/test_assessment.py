@@ -216,3 +216,15 @@ def test_a_single_ring_of_a_short_exposure_may_be_a_planet(exposure_s, most):
     found = findings_of(replace(GOOD, stars=ring), Exposure(exposure_s=exposure_s))
     assert found[0].kind is Kind.DEFOCUS
     assert 0.9 * most <= found[0].severity <= most
+
+
+NO_LIGHT = replace(SKY, gradient_sigma=0.02, vignetting_sigma=0.02, patchiness_sigma=0.02)
+
+
+@pytest.mark.parametrize(("sky", "most"), [(NO_LIGHT, 0.5), (SKY, 1.0)])
+def test_where_the_exposure_is_not_known_a_sky_without_light_speaks_for_a_planet(sky, most):
+    ring = {"measured": 1, "fwhm_px": 70.0, "donut_fraction": 1.0, "elongation": 1.05}
+    ring |= {"shape_scatter": 0.0, "spread_fwhm": 0.0}
+    worst = findings_of(replace(with_stars(**ring), sky=sky))[0]
+    assert worst.kind is Kind.DEFOCUS
+    assert 0.9 * most <= worst.severity <= most

@@ -120,6 +120,24 @@ def test_the_disc_of_an_all_sky_lens_is_recognised(side, glow):
     assert (corners == 0).all()
 
 
+@pytest.mark.parametrize("side", [480, 800, 1100])
+def test_most_of_a_small_disc_is_looked_at(side):
+    """A rim of two cells of 32 pixels would leave 0.44 of a disc of 430 pixels."""
+    seen = see(noise(side, side, level=disc(side, glow=1.0), sigma=10.0))
+    assert seen.background.inside is not None
+    assert seen.background.inside.mean() > 0.65 * math.pi * 0.45**2
+    assert (seen.flat[[0, 0, -1, -1], [0, -1, 0, -1]] == 0).all()
+    assert seen.streaks == ()
+
+
+def test_no_tongue_is_left_where_the_border_cuts_a_disc():
+    x, y = grid(480, 640)
+    r = np.hypot(x * 640.0 / 480.0, y)
+    seen = see(noise(480, 640, level=100.0 + 900.0 * (r < 0.51), sigma=10.0))
+    assert seen.background.inside is not None
+    assert abs(seen.flat[:4]).max() < 16 * 8
+
+
 @pytest.mark.parametrize("loss", [0.2, 0.5, 0.8])
 def test_ordinary_vignetting_is_no_all_sky_disc(loss):
     assert not see(noise(1000, 1400, level=bowl(1000, 1400, loss, 3000.0))).sky.is_all_sky

@@ -44,6 +44,28 @@ def test_a_nebula_that_fills_a_narrow_filter_is_a_remark_and_never_rejected():
     assert 0.3 <= severity_of(replace(texture, level_fraction=0.4)) < 0.7
 
 
+def test_a_bright_sky_that_is_not_smooth_is_a_flat_only_if_it_came_too_soon():
+    """Under a town two minutes fill half of the range, and may hide every star."""
+    uneven = replace(FLAT, linear_sigma=2.9, radial_sigma=1.4, patchy_sigma=0.52)
+    assert 0.3 <= severity_of(uneven, exposure_s=120.0) < 0.7
+    assert severity_of(uneven, exposure_s=2.0) >= 0.7
+    assert severity_of(replace(uneven, patchy_sigma=0.4), exposure_s=120.0) >= 0.7
+    flattened = replace(FLAT, linear_sigma=0.1, radial_sigma=0.1, patchy_sigma=0.04)
+    assert severity_of(flattened, exposure_s=120.0) >= 0.7
+    assert severity_of(uneven, exposure_s=None) >= 0.7
+
+
+def test_what_shines_in_a_dark_frame_is_no_closed_cover():
+    assert 0.3 <= severity_of(replace(DARK, noise_ratio=30.0)) < 0.7
+    assert severity_of(replace(DARK, noise_ratio=1.3)) >= 0.7
+
+
+def test_the_words_of_a_question_say_what_is_seen():
+    found = starless(replace(GOOD, sky=NARROW, stars=NO_STARS), Exposure(exposure_s=60.0))
+    assert found is not None
+    assert found.text.startswith("no star visible; ")
+
+
 def test_a_smooth_cloud_stays_one():
     assert severity_of(replace(OVERCAST, linear_sigma=1.0, radial_sigma=0.5, patchy_sigma=0.05)) >= 0.7
 

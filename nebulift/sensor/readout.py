@@ -14,7 +14,7 @@ from nebulift.sensor.banding import bands, noise_along
 from nebulift.sensor.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
 from nebulift.sensor.constant_blocks import ConstantParts, constant_parts
 from nebulift.sensor.repeated_rows import repeated_rows, row_codes
-from nebulift.sensor.torn_frame import find_tear
+from nebulift.sensor.torn_frame import LineSums, find_tear
 
 RUNNING_ROWS = 31  # banding is what changes faster than this many rows
 NEAR_ROWS = 5  # among which a raised one stands out, and the rim of an image circle does not
@@ -51,7 +51,8 @@ def measure_sensor(frame: Frame, scan: Scan, flat: NDArray[np.int16], look: Firs
     repeated = repeated_rows(frame, scan.bin_px, look.row_codes, row_means) or (0, 0)
     whole = not constant.boxes_px and not constant.rows and repeated == (0, 0)
     offsets = row_means - cv2.medianBlur(row_means.reshape(-1, 1), NEAR_ROWS)[:, 0]
-    tear = find_tear(flat, row_sums.blocks, row_sums.block_px, offsets) if whole else None  # every lost part has edges
+    sums = LineSums(row_sums.blocks, row_sums.block_px, column_sums.blocks, column_sums.block_px)
+    tear = find_tear(frame, scan.bin_px, flat, sums, offsets) if whole else None  # every lost part has edges
     return Sensor(
         constant_rows=constant.rows,
         constant_columns=constant.columns,
@@ -62,7 +63,9 @@ def measure_sensor(frame: Frame, scan: Scan, flat: NDArray[np.int16], look: Firs
         lost_boxes_px=constant.boxes_px,
         repeated_top_px=repeated[0],
         repeated_rows=repeated[1] - repeated[0],
-        torn_at_px=None if tear is None else tear.row * scan.bin_px,
+        torn_at_px=None if tear is None else tear.row_px,
+        torn_until_px=None if tear is None else tear.end_px,
+        shifted_by_px=None if tear is None else tear.shift_px,
         torn_stars=tear is not None and tear.by_stars,
         torn_step_sigma=0.0 if tear is None else tear.step_sigma * to_raw,
         row_bands_sigma=rows.somewhere_sigma * to_raw,

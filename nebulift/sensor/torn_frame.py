@@ -1,19 +1,24 @@
 """A frame that is torn: from one row on, everything lies sideways, or comes from another exposure.
 
-Two witnesses: the light of stars, which crosses from every row into the next but not across a tear, and the sky, which
-jumps there by more than noise explains. Works on the flattened map.
+Five witnesses: the light of stars, which crosses from every row into the next but not across a tear; the distance at
+which all of it goes on; the pattern of the columns, which lies as far aside; the seam where rows wrap round; and the
+sky, which jumps at the tear by more than noise explains. Works on the flattened map.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.binomial import chance_of_at_most
+from nebulift.frame import Frame
 from nebulift.scan import UNITS_PER_SIGMA
-from nebulift.sensor.block_sums import STRIP_PX
+from nebulift.sensor.bright_rows import Crossings, crossings
+from nebulift.sensor.sideways import raw_seam, raw_shift
+from nebulift.sensor.sideways_columns import lag_by_columns
+from nebulift.sensor.sideways_seam import lag_by_seam
+from nebulift.sensor.sideways_stars import StarLag, lag_by_stars
 
 BRIGHT_UNITS = 3 * UNITS_PER_SIGMA  # what stands for the light of a star; one pixel in 700 of noise
 MIN_CROSSING = 8  # bright pixels in the poorer of two rows: fewer prove nothing
@@ -30,48 +35,125 @@ MIDDLE_ROWS = 3  # sensors with several amplifiers are divided in the middle: a 
 
 @dataclass(frozen=True, slots=True)
 class Tear:
-    """Where a frame is torn."""
+    """Where a frame is torn, in raw pixels."""
 
-    row: int  # of the map, first one of the part that does not belong
+    row_px: int  # first one of the part that does not belong
     by_stars: bool  # the light of stars ends there
     step_sigma: float  # of the sky across the row, in noise of a map pixel; 0 where it does not jump
+    shift_px: int | None = None  # to the right, by which that part lies sideways; None: that is not known
+    end_px: int | None = None  # one past its last row; None: it goes on to the end of the frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineSums:
+    """Clipped sums of the flattened map in blocks of so many pixels: along its rows and along its columns.
+
+    ``of_rows``: (blocks, rows); ``of_columns``: (blocks, columns).
+    """
+
+    of_rows: NDArray[np.int16]
+    row_block_px: int
+    of_columns: NDArray[np.int16]
+    column_block_px: int
 
 
 def find_tear(
-    flat: NDArray[np.int16], row_sums: NDArray[np.int16], block_px: int, row_offsets: NDArray[np.floating]
+    frame: Frame, bin_px: int, flat: NDArray[np.int16], sums: LineSums, row_offsets: NDArray[np.floating]
 ) -> Tear | None:
-    """The clearest tear of a flattened map, or ``None``.
+    """The clearest tear of a frame with this flattened map, or ``None``.
 
-    ``row_sums``: clipped sums of blocks of ``block_px`` pixels along the rows, shape (blocks, rows). ``row_offsets``:
-    by how much each row stands above those about it, in sigma of the map: where rows have noise of their own, the
-    bright pixels of one that is raised do not go on in the next.
+    ``row_offsets``: by how much each row stands above those about it, in sigma of the map: where rows have noise of
+    their own, the bright pixels of one that is raised do not go on in the next.
     """
     if min(flat.shape) < 8 * STEP_ROWS:
         return None
-    steps = _sky_steps(row_sums, block_px)
+    offsets = np.rint(row_offsets * UNITS_PER_SIGMA).astype(np.int16)
+    seen = crossings(flat, BRIGHT_UNITS + offsets)
+    steps = _sky_steps(sums.of_rows, sums.row_block_px)
+    by_stars = lag_by_stars(frame, bin_px, flat, offsets, seen, STEP_ROWS)
+    shifted = _shifted(frame, bin_px, by_stars, _stretch(frame, bin_px, flat, sums))
+    if shifted is not None:
+        return replace(shifted, step_sigma=_step_at(steps, shifted.row_px // bin_px))
     best = int(steps.argmax())
     away = np.abs(np.arange(len(steps)) - best) > 2 * STEP_ROWS
     elsewhere = float(steps[away].max(initial=0.0))
     jumps = steps[best] >= max(STEP_SIGMA, ALONE * elsewhere) and abs(best - len(flat) / 2.0) > MIDDLE_ROWS
-    limits = BRIGHT_UNITS + np.rint(row_offsets * UNITS_PER_SIGMA).astype(np.int16)
-    chances = _chances_of_stars(flat, limits)
+    chances = _chances_of_stars(seen)
     chances[:STEP_ROWS], chances[-STEP_ROWS:] = 1.0, 1.0  # there a registered frame begins and ends
     row = int(chances.argmin())
     if chances[row] < CHANCE:
-        near = steps[max(row - 2, 0) : row + 3]
-        return Tear(row, by_stars=True, step_sigma=float(near.max(initial=0.0)))
+        return Tear(row * bin_px, by_stars=True, step_sigma=_step_at(steps, row))
     if not jumps:
         return None
     cut = float(chances[max(best - 2, 0) : best + 3].min()) < CHANCE_AT_STEP
-    return Tear(best, by_stars=cut, step_sigma=float(steps[best]))
+    return Tear(best * bin_px, by_stars=cut, step_sigma=float(steps[best]))
 
 
-def _chances_of_stars(flat: NDArray[np.int16], limits: NDArray[np.int16]) -> NDArray[np.float64]:
+def _step_at(steps: NDArray[np.float32], row: int) -> float:
+    return float(steps[max(row - 2, 0) : row + 3].max(initial=0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Rows ``row`` to ``end`` of the map that lie ``lag_px`` map pixels to the right of the others."""
+
+    row: int
+    end: int
+    lag_px: int
+    has_columns: bool  # by their pattern; else by a seam
+    border_px: int  # within which ``row`` and ``end`` were sought
+
+
+def _stretch(frame: Frame, bin_px: int, flat: NDArray[np.int16], sums: LineSums) -> _Stretch | None:
+    """By the pattern of the columns, or else by the seam where rows wrap round."""
+    block_px = sums.column_block_px
+    columns = lag_by_columns(flat, sums.of_columns, block_px)
+    if columns is not None:
+        return _Stretch(columns.row, columns.end, columns.lag_px, has_columns=True, border_px=block_px)
+    seam = lag_by_seam(frame, bin_px, flat, sums.of_columns, block_px)
+    return None if seam is None else _Stretch(seam.row, seam.end, seam.lag_px, has_columns=False, border_px=block_px)
+
+
+def _shifted(frame: Frame, bin_px: int, by_stars: list[StarLag], stretch: _Stretch | None) -> Tear | None:
+    """The part of a frame that lies sideways: its borders by the stars where they show them."""
+    if stretch is not None:
+        return _shifted_stretch(frame, bin_px, by_stars, stretch)
+    if not by_stars:
+        return None
+    first, last = by_stars[0], None
+    for one in by_stars[1:]:
+        if abs(one.lag_px + first.lag_px) <= bin_px and abs(one.row - first.row) > bin_px:
+            first, last = sorted((first, one), key=lambda each: each.row)
+            break
+    if last is None and not first.is_sure:
+        return Tear(first.row, by_stars=True, step_sigma=0.0)
+    shift = raw_shift(frame, first.row, first.lag_px, bin_px, (bin_px, bin_px))
+    return Tear(first.row, by_stars=True, step_sigma=0.0, shift_px=shift, end_px=None if last is None else last.row)
+
+
+def _shifted_stretch(frame: Frame, bin_px: int, by_stars: list[StarLag], stretch: _Stretch) -> Tear:
+    """The part that lies aside by its columns or its seam; the stars know its first row to the pixel."""
+    reach, (height, width) = stretch.border_px * bin_px, frame.shape
+    top, end, lag = stretch.row * bin_px, stretch.end * bin_px, stretch.lag_px * bin_px
+    if stretch.row == 0:  # rather the other part, which goes on to the end
+        top, end, lag = end, height, -lag
+    near = [one.row for one in by_stars if abs(one.row - top) <= reach and abs(one.lag_px - lag) <= 2 * bin_px]
+    top = near[0] if near else top
+    last = end if height - end >= bin_px else None
+    if stretch.has_columns:
+        shift = raw_shift(frame, top, lag, bin_px, (top, end - top))
+    else:
+        shift = raw_seam(frame, lag, bin_px, (top, end))
+    shift = (shift + width // 2) % width - width // 2
+    return Tear(top, by_stars=bool(near), step_sigma=0.0, shift_px=shift, end_px=last)
+
+
+def _chances_of_stars(seen: Crossings) -> NDArray[np.float64]:
     """For each row, the chance that so few bright pixels continue across it; 1 where there are too few to tell."""
-    chances = np.ones(len(flat))
-    count, crossing = _bright_pixels(flat, limits)
+    count = seen.count
+    chances = np.ones(len(count))
     # a tear within a row of the map leaves half of its light on either side: it shows two rows apart
-    for apart, common in crossing.items():
+    for apart, common in seen.common.items():
         fewer = np.minimum(count[apart:], count[:-apart])
         rich = fewer >= MIN_CROSSING
         if rich.any():
@@ -83,35 +165,6 @@ def _chances_of_stars(flat: NDArray[np.int16], limits: NDArray[np.int16]) -> NDA
                 chance = chance_of_at_most(int(common[n]), int(fewer[n]), SAFE * usual)
                 chances[n + 1] = min(chances[n + 1], chance)
     return chances
-
-
-def _bright_pixels(
-    flat: NDArray[np.int16], limits: NDArray[np.int16]
-) -> tuple[NDArray[np.int64], dict[int, NDArray[np.int64]]]:
-    """(pixels of each row above its limit, how many of them meet with one in the row one further on, or two:
-    {1: (rows - 1,), 2: (rows - 2,)}), the poorer of both directions. In strips, which stay in cache.
-    """
-    counts: list[NDArray[np.int64]] = []
-    common: dict[int, list[NDArray[np.int64]]] = {1: [], 2: []}
-    for top in range(0, len(flat), STRIP_PX):
-        near = slice(top, top + STRIP_PX + 2)  # and two rows of the next strip
-        bright = (flat[near] > limits[near, None]).view(np.uint8)
-        counts.append(_sums(bright[:STRIP_PX]))
-        wide = bright.copy()
-        wide[:, 1:] |= bright[:, :-1]
-        wide[:, :-1] |= bright[:, 1:]
-        for apart, found in common.items():
-            upper, lower = slice(0, min(STRIP_PX, len(bright) - apart)), slice(apart, STRIP_PX + apart)
-            down, up = _sums(wide[lower] & bright[upper]), _sums(wide[upper] & bright[lower])
-            found.append(np.minimum(down, up))
-    return np.concatenate(counts), {apart: np.concatenate(found) for apart, found in common.items()}
-
-
-def _sums(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How many pixels of each row are set."""
-    if len(mask) == 0:
-        return np.empty(0, dtype=np.int64)
-    return np.asarray(cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0], dtype=np.int64)
 
 
 def _sky_steps(row_sums: NDArray[np.int16], block_px: int) -> NDArray[np.float32]:

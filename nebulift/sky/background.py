@@ -5,6 +5,7 @@ between cell centres and *extrapolated* linearly beyond the outermost ones: a fl
 borders of every vignetted frame, and a ramp is a line to a streak detector.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,11 +20,15 @@ from nebulift.sky.cells import LARGEST, QUIETEST, cell_levels, cell_noise
 from nebulift.sky.structure import sky_structure
 
 HIGHEST, LOWEST = np.int16(LARGEST), np.int16(-LARGEST)
+# Two cells along the rim of an image circle show no sky: of small ones half would be lost with cells as wide as others.
+# Stars of an all-sky lens are two or three pixels wide, so that the median of so few pixels still is the sky's.
+CELL_SHARE, SMALLEST_CELL_PX = 0.05, 16  # of the radius
 CELL_MAP_PX = 32  # one mesh cell is 64 raw pixels: wide against stars, narrow against gradients
 BAND_MAP_ROWS = 16  # of the subtraction: its intermediates stay in cache
 DARK_SHARE = 0.25  # of the way from the darkest to the median cell: what lies outside a fisheye's image circle
 BOWL_SHARE = 0.1  # of its own range: what nine tenths of the mesh keep to it
 STEEP_SHARE = 0.08  # at most so many cells on the slope between dark and bright: vignetting has all shades, a stop none
+TONGUE_CELLS = 7  # wide: a third of the radius and less
 SMALLEST_DISC = 0.1  # of the cells: what leaves less is a frame of which most is lost
 HALF_WAY_TOP_ADU = 16383  # files whose greatest number is below it hold 10 to 14 bits
 STOP_SIGMA = 8.0  # the step at the rim of an image circle is enormous
@@ -40,16 +45,38 @@ class Background:
 
 
 def measure_background(scan: Scan, cell_px: float = CELL_MAP_PX) -> Background:
-    """Level and noise in cells of about ``cell_px`` map pixels; stars are clipped.
+    """Level and noise in cells of about ``cell_px`` map pixels, less in a small image circle; stars are clipped.
 
     Cells with hardly a valid pixel take the level of the nearest good cell.
     """
-    height, width = scan.units.shape
-    rows, columns = max(round(height / cell_px), 1), max(round(width / cell_px), 1)
-    level = cell_levels(scan, rows, columns)
-    noise = cell_noise(scan, rows, columns)
+    level = _levels(scan, cell_px)
     inside = image_circle(level)
-    return Background(_smoothed(level), _smoothed(noise), (height, width), inside)
+    finer_px = (
+        cell_px if inside is None else min(max(CELL_SHARE * _disc_radius(level) * cell_px, SMALLEST_CELL_PX), cell_px)
+    )
+    if finer_px < cell_px:
+        finer = _levels(scan, finer_px)
+        if (of_finer := image_circle(finer)) is not None:
+            level, inside = finer, of_finer
+    return Background(_smoothed(level), _smoothed(cell_noise(scan, *level.shape)), scan.units.shape, inside)
+
+
+def _levels(scan: Scan, cell_px: float) -> NDArray[np.float32]:
+    height, width = scan.units.shape
+    return cell_levels(scan, max(round(height / cell_px), 1), max(round(width / cell_px), 1))
+
+
+def _shares(level: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The level of each cell between the darkest (0) and that of the frame's middle (1); ``None`` without a step."""
+    rows, columns = level.shape
+    floor, middle = np.quantile(level, 0.01), np.median(level[rows // 3 : -rows // 3, columns // 3 : -columns // 3])
+    return None if middle - floor < STOP_SIGMA else np.asarray((level - floor) / (middle - floor), dtype=np.float32)
+
+
+def _disc_radius(level: NDArray[np.float32]) -> float:
+    """Of a circle as large as what is not dark, in cells."""
+    share = _shares(level)
+    return 0.0 if share is None else math.sqrt(float(np.count_nonzero(share >= DARK_SHARE)) / math.pi)
 
 
 def image_circle(level: NDArray[np.float32]) -> NDArray[np.bool_] | None:
@@ -58,20 +85,18 @@ def image_circle(level: NDArray[np.float32]) -> NDArray[np.bool_] | None:
     The disc is recognised by its dark surroundings: cells near the darkest level in three corners or four, with hardly
     a cell on the slope between. Two cells along the rim are left out: the horizon lies there.
     """
-    rows, columns = level.shape
-    if min(rows, columns) < 8:
+    share = _shares(level) if min(level.shape) >= 8 else None
+    if share is None:
         return None
-    floor, middle = np.quantile(level, 0.01), np.median(level[rows // 3 : -rows // 3, columns // 3 : -columns // 3])
-    if middle - floor < STOP_SIGMA:
-        return None
-    share = (level - floor) / (middle - floor)
     dark = share < DARK_SHARE
     slope = ((share >= DARK_SHARE) & (share < 2 * DARK_SHARE)).mean()
     corners = dark[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
     if corners < 3 or dark.mean() < 0.05 or slope > STEEP_SHARE:
         return None
     outside = cv2.dilate(dark.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
-    inside = np.asarray(outside == 0)
+    # where the border of the frame cuts the disc there is no dark cell beyond its rim: no tongues are left there
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (TONGUE_CELLS, TONGUE_CELLS))
+    inside = np.asarray(cv2.morphologyEx(1 - outside, cv2.MORPH_OPEN, disc, borderValue=0) > 0)
     return inside if float(inside.mean()) >= SMALLEST_DISC else None
 
 
