@@ -16,9 +16,6 @@ HOSTS = 150  # brightest stars that are asked for a second image,
 IMAGES = 600  # and brightest that may be one
 NEAREST_FWHM, FARTHEST_FWHM = 1.5, 30.0
 FIELD_SHARE, LEAST_RANGE = 0.25, 4.0  # of the field: beyond there are the fewer pairs the farther; in nearest distances
-    0.25,
-    4.0,
-)  # of the field, beyond which there are the fewer pairs the farther; in nearest ones
 SAME_FWHM, SAME_PX = 0.5, 1.5  # two offsets within so much are one
 MIN_PAIRS = 6
 MIN_SHAPES = 5  # peaks without the form of a star are no stars
