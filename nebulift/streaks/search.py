@@ -29,6 +29,7 @@ SHORTEST_SHARE = 8  # the shortest lines sought have 1/8 of the rows of a tile
 MIN_LINE_PX = 48
 SCATTER_SAMPLE = 4000  # lines of a length, from which their scatter is known to 2 %
 MOST_LINES = 4000  # of a length and orientation: more are one bright trail
+NONE = np.empty(0, np.intp)
 TILE_LOSS = 0.1  # a tile may miss so much of the height: a trail that crosses is hardly weaker for it
 
 
@@ -105,12 +106,12 @@ def _above_threshold(short: ShortLines, first_block: int, lengths: tuple[int, ..
     for part in line_sums(short, first_block, lengths):
         if part.rows < longest:
             limit = int(floor[part.rows] * part.rows**0.5)
-            above = np.argwhere(part.sums > limit) if part.sums.max() > limit else None
+            above = np.flatnonzero(part.sums > limit) if part.sums.max() > limit else NONE
         else:
             above = _full_lines_above(part, floor[longest], roots, width)
-        if above is None or not len(above):
+        if not len(above):
             continue
-        block, shift, start = above.T
+        block, shift, start = np.unravel_index(above, part.sums.shape)
         length: NDArray[np.float32] | np.float32 = np.float32(part.rows)
         if part.rows == longest:
             length = line_lengths(shift + part.first_shift, start + part.first_start, longest, width)
@@ -128,8 +129,8 @@ def _strongest(found: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return lines[np.argpartition(-lines[:, 4], MOST_LINES)[:MOST_LINES]]
 
 
-def _full_lines_above(part: LineSums, floor: float, roots: NDArray[np.float32], width: int) -> NDArray[np.intp] | None:
-    """Places (block, shift, start) of the full lines above ``floor`` times the root of their length.
+def _full_lines_above(part: LineSums, floor: float, roots: NDArray[np.float32], width: int) -> NDArray[np.intp]:
+    """Which of the full lines, in their flat order, are above ``floor`` times the root of their length.
 
     The highest sum of each start is held against the shortest of its lines first: to compute two million roots would
     take longer than the transform.
@@ -138,12 +139,12 @@ def _full_lines_above(part: LineSums, floor: float, roots: NDArray[np.float32], 
     limit = floor * roots[part.first_shift // part.sums.shape[1], -part.sums.shape[2] :]
     starts = np.flatnonzero(np.maximum.reduce(sums, axis=0) > limit)
     if not len(starts):
-        return None
+        return NONE
     shift, number = np.divmod(np.flatnonzero(sums[:, starts] > limit[starts]), len(starts))
     start = starts[number]
     lengths = line_lengths(shift + part.first_shift, start + part.first_start, part.rows, width)
     above = sums[shift, start] > floor * np.sqrt(np.maximum(lengths, MIN_LINE_PX))
-    return np.stack([np.zeros(above.sum(), np.intp), shift[above], start[above]], axis=1)
+    return np.asarray(shift[above] * sums.shape[1] + start[above])
 
 
 @lru_cache(maxsize=4)
