@@ -1,9 +1,11 @@
 """Medians and orders sooner than numpy has them: of many numbers, of many short rows, of whole numbers of 16 bits."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Real = TypeVar("Real", bound=np.floating)
 
 FEW = 2000  # numbers, that are sorted sooner than counted
 WHOLE_16_BITS = ("i2", "u2")
@@ -30,7 +32,7 @@ def median(values: ArrayLike) -> float:
     return (int(low) + int(high)) / 2
 
 
-def medians_of_rows(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+def medians_of_rows(rows: NDArray[Real]) -> NDArray[Real]:
     """Of each row (n, k) without NaN, shape (n,), in the precision of ``rows``: short rows are sorted at once."""
     ranked = np.sort(rows, axis=1)
     places = ranked.shape[1]
