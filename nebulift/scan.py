@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nebulift.blank_border import blank_border
 from nebulift.frame import STRIP_ROWS, Frame
-from nebulift.median import median
+from nebulift.median import median, ranked_by_counting
 
 UNITS_PER_SIGMA = 16  # int16 then reaches 2047 sigma: brighter pixels are star cores, whose height nobody asks here
 SMALL_FRAME_PX = 1_500_000  # mono frames below are not binned: a 640 x 480 all-sky frame has no pixels to give away
@@ -256,7 +256,9 @@ def _smaller_mean(absolute: NDArray[np.integer | np.floating]) -> float:
     if absolute.size == 0:
         return 0.0
     kept = max(int(0.683 * absolute.size), 1)
-    return float(np.partition(absolute, kept - 1)[:kept].mean(dtype=np.float64)) / 0.460
+    is_counted = absolute.dtype == np.uint16
+    ranked = ranked_by_counting(absolute) if is_counted else np.partition(absolute, kept - 1)
+    return float(ranked[:kept].mean(dtype=np.float64)) / 0.460
 
 
 def _extremes(strip: NDArray[Any]) -> tuple[float, float]:

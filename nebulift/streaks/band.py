@@ -47,7 +47,8 @@ def gather(
     lattice = _along(chord, flat.shape, half_px)
     rows, columns = (lattice.u, lattice.v) if lattice.steep else (lattice.v, lattice.u)
     # one number a pixel, not two: half the time of indexing by rows and columns; none is outside, so "clip" clips none
-    values = flat.reshape(-1).take(rows * np.int32(flat.shape[1]) + columns, mode="clip")
+    at = (rows * np.int32(flat.shape[1]) + columns).astype(np.intp)
+    values = flat.reshape(-1).take(at, mode="clip")
     unusable = lattice.unusable
     if covered.size > 1:
         if covered_scale > 1:  # a power of two
@@ -56,7 +57,8 @@ def gather(
                 one >> coarser if side <= covers << coarser else np.minimum(one >> coarser, covers - 1)
                 for one, side, covers in zip((rows, columns), flat.shape, covered.shape, strict=True)
             )
-        unusable |= covered.reshape(-1).take(rows * np.int32(covered.shape[1]) + columns, mode="clip")
+            at = (rows * np.int32(covered.shape[1]) + columns).astype(np.intp)
+        unusable |= covered.reshape(-1).take(at, mode="clip")
     limit = np.int16(round(clip_sigma * UNITS_PER_SIGMA))
     lines = len(lattice.u)
     segment = (np.arange(lines, dtype=np.intp) * segments // max(lines, 1)) * BINS
