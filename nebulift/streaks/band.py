@@ -115,7 +115,8 @@ def _picked(image: NDArray[Pixel], lattice: _Lattice) -> NDArray[Pixel]:
 def _picked_coarsely(image: NDArray[Pixel], scale: int, lattice: _Lattice) -> NDArray[Pixel]:
     """The same of a map coarser by a power of two; beyond its last row or column, those."""
     coarser = scale.bit_length() - 1
-    u, v = lattice.u[:, None], lattice.first[:, None] + np.arange(lattice.bins.shape[1], dtype=np.int32)
+    across = np.arange(lattice.bins.shape[1], dtype=np.int32)
+    u, v = lattice.u[:, None], np.asarray(lattice.first[:, None] + across, np.int32)
     rows, columns = (u, v) if lattice.steep else (v, u)
     rows, columns = np.minimum(rows >> coarser, image.shape[0] - 1), np.minimum(columns >> coarser, image.shape[1] - 1)
     return np.asarray(image.reshape(-1).take(rows * np.int32(image.shape[1]) + columns, mode="clip"))
