@@ -13,6 +13,13 @@ def test_it_is_that_of_numpy(dtype, shape):
     assert median(values) == float(np.median(values))
 
 
+def test_numbers_of_which_a_sample_tells_nothing_are_looked_at_one_by_one():
+    values = np.repeat(np.float32([0.0, 5.0, 6.0]), [40_000, 1000, 39_000])
+    assert median(values) == float(np.median(values))
+    values[:: len(values) // 1000] = 1e9  # just those that a sample would take
+    assert median(values) == float(np.median(values))
+
+
 def test_of_a_list_and_of_the_largest_whole_numbers():
     assert median([3.0, 1.0, 2.5, 2.0]) == 2.25
     assert median(np.full(4, np.iinfo(np.int16).max, np.int16)) == np.iinfo(np.int16).max
