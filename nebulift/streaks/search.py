@@ -170,13 +170,20 @@ def _scatter(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> d
     for part in sampled_sums(short, first_block, lengths):
         step = max(part.sums.size * directions // SCATTER_SAMPLE, 1)
         sums = part.sums[:, 0, ::step]
-        length: NDArray[np.float32] | np.float32 = np.float32(part.rows)
+        root: NDArray[np.float32] | np.float32 = np.sqrt(np.float32(part.rows))
         if part.rows == lengths[-1]:
-            column = np.arange(sums.shape[1]) * (2 * step) + part.first_start
-            length = line_lengths(np.asarray(part.first_shift), column, part.rows, short.width)
-        normalised = sums / (np.sqrt(length) * np.float32(LINE_UNITS))
+            root = _sampled_roots(part.first_shift, part.first_start, (sums.shape[1], step), part.rows, short.width)
+        normalised = sums / (root * np.float32(LINE_UNITS))
         samples[part.rows].append(normalised[sums != 0])
     return {rows: _width(np.concatenate(of_length)) for rows, of_length in samples.items()}
+
+
+@lru_cache(maxsize=64)
+def _sampled_roots(shift: int, first_start: int, starts: tuple[int, int], rows: int, width: int) -> NDArray[np.float32]:
+    """Roots of the lengths of full lines of one shift; ``starts``: how many, how many pairs of columns apart."""
+    number, step = starts
+    column = np.arange(number) * (2 * step) + first_start
+    return np.sqrt(line_lengths(np.asarray(shift), column, rows, width))
 
 
 def _width(sample: NDArray[np.float32]) -> float:
