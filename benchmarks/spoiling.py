@@ -71,6 +71,31 @@ def drifted(elongation):
     return injected(cause)
 
 
+def knocked(apart_fwhm, share):
+    """The mount jumped by so many widths of a star (whole and even pixels) for a share of the exposure."""
+
+    def make(taken, seed):
+        angle_deg = np.random.default_rng([seed, 82]).uniform(0.0, 180.0)
+        apart_px = apart_fwhm * taken.fwhm_px
+        return doubled(taken.pixels, apart_px, angle_deg, share, seed)[0]
+
+    return make
+
+
+def doubled(pixels, apart_px, angle_deg, share, seed):
+    """The frame as if it had been exposed ``share`` of its time elsewhere: noise as before, (pixels, pixels apart)."""
+    dx, dy = (2 * round(apart_px * one(np.radians(angle_deg)) / 2.0) for one in (np.cos, np.sin))  # mosaics stay one
+    first = pixels.astype(np.float32)
+    noise = 1.4826 * np.median(np.abs(first - np.median(first)))
+    lost = noise * np.sqrt(1.0 - (1.0 - share) ** 2 - share**2)
+    mixed = (1.0 - share) * first + share * np.roll(first, (dy, dx), (0, 1))
+    mixed += np.random.default_rng(seed).normal(0.0, lost, mixed.shape)
+    if np.issubdtype(pixels.dtype, np.integer):
+        limits = np.iinfo(pixels.dtype)
+        mixed = np.rint(mixed).clip(limits.min, limits.max)
+    return mixed.astype(pixels.dtype), float(np.hypot(dx, dy))
+
+
 def dewed(share):
     def cause(taken, rng):
         return Dew(share, float(taken.fwhm_px * rng.uniform(5.0, 9.0)), 0.3 * share)
@@ -209,6 +234,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "drift, stars 1.5 : 1": Artefact((Kind.TRAILED,), drifted(1.5), in_stars=True),
     "drift, stars 2 : 1": Artefact((Kind.TRAILED,), drifted(2.0), in_stars=True),
     "drift, stars 3 : 1": Artefact((Kind.TRAILED,), drifted(3.0), in_stars=True),
+    "knocked, a fifth of the light 5 FWHM beside": Artefact((Kind.TRAILED,), knocked(5.0, 0.2), in_stars=True),
     "dew, 0.35 of the light in halos": Artefact((Kind.CLOUD,), dewed(0.35), in_stars=True),
     "dew, 0.6 of the light in halos": Artefact((Kind.CLOUD,), dewed(0.6), in_stars=True),
     "dome over a third, sharp": Artefact((Kind.OBSTRUCTION,), covered(0.33, 0.03)),

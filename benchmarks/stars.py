@@ -23,7 +23,7 @@ from nebulift.frame import frame_from_array
 from nebulift.simulate.evidence import star_widths
 from nebulift.simulate.psf import StarShape
 from nebulift.simulate.sensor import FixedPattern, digitised
-from nebulift.simulate.star_field import PERFECT, PERFECT_OPTICS
+from nebulift.simulate.star_field import PERFECT, PERFECT_OPTICS, star_field
 from nebulift.simulate.star_painting import Stars, paint_stars
 from nebulift.simulate.tracking import drift
 from nebulift.simulate.turbulence import turbulence
@@ -174,6 +174,7 @@ IMAGES = {
     "disc with a hole, 24 px": (24.0, {"defocus_px": 24.0, "obstruction": 0.35}),
 }
 SPARSE = 12
+CROWD_SIDE, CROWDS, CROWD_FWHM_PX = 1200, (100.0, 1000.0, 4000.0), (3.0, 6.0, 8.0, 11.0, 15.0)
 
 
 def completeness(fields):
@@ -198,6 +199,27 @@ def found_share(shape, width, count, seed, snr):
     stars, near = seen(pixels).views.stars, width / 2.0 + 2.0
     hits = len(matched(x, y, stars.x_px, stars.y_px, near)[0])
     return hits / count, len(stars.x_px) - len(matched(stars.x_px, stars.y_px, x, y, near)[0])
+
+
+def crowds(fields):
+    """How many stars are found where they are dense, by their width: of the simulator's, one in three is above it."""
+    print(f"\nStars found a megapixel in {fields} fields of {CROWD_SIDE} px; in brackets, false ones a megapixel.\n")
+    print(f"| FWHM px | {' | '.join(f'{one:g} painted' for one in CROWDS)} |\n" + "|---" * (len(CROWDS) + 1) + "|")
+    for fwhm in CROWD_FWHM_PX:
+        cells = []
+        for density in CROWDS:
+            found = false = 0
+            for seed in range(fields):
+                field = star_field(
+                    CROWD_SIDE, CROWD_SIDE, density_per_mpx=density, fwhm_px=fwhm, seed=FIRST_SEED + seed
+                )
+                stars = seen(field.pixels).views.stars
+                found += len(stars.x_px)
+                near = matched(stars.x_px, stars.y_px, field.x_px, field.y_px, fwhm / 2.0 + 2.0)[0]
+                false += len(stars.x_px) - len(near)
+            area = CROWD_SIDE**2 / 1e6 * fields
+            cells.append(f"{found / area:.0f} ({false / area:.1f})")
+        print(f"| {fwhm:g} | {' | '.join(cells)} |", flush=True)
 
 
 def starless(kind, seed):
@@ -265,7 +287,7 @@ def speed(fields):
 
 
 TABLES = {"widths": widths, "elongations": elongations, "forms": forms, "completeness": completeness,
-          "false": false_stars, "speed": speed}  # fmt: skip
+          "crowds": crowds, "false": false_stars, "speed": speed}  # fmt: skip
 
 
 def main():

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from nebulift.exposure import Exposure
 from nebulift.findings import Box, Cells, Ellipse, Finding, Kind, Line
-from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sky, Stars, Streak
+from nebulift.measurements import Coverage, DarkLine, Doubles, Measurements, Saturation, Sky, Stars, Streak
 from nebulift.starless import A_REMARK, starless
 
 Table = Sequence[tuple[float, float]]
@@ -28,6 +28,9 @@ STREAK_SNR_SEVERITY: Table = ((6.0, 0.15), (12.0, 0.3), (27.0, 0.5), (60.0, 0.7)
 # from where stars are dashes. What a rig does not do every night the session tells.
 TRAILED_SEVERITY: Table = ((1.3, 0.0), (1.5, 0.2), (1.65, 0.3), (1.85, 0.5), (2.1, 0.7), (3.0, 0.95))
 SEEN_BLUR_PX = 2.0
+# Share of the light of stars in their second images: one of a hundredth is seen beside the brightest, one of a tenth
+# beside all, and no stack forgives it.
+DOUBLE_SEVERITY: Table = ((0.01, 0.2), (0.03, 0.4), (0.06, 0.6), (0.1, 0.7), (0.25, 0.9), (0.5, 0.95))
 TRAILED_COHERENCE = 0.6  # below, axes point anywhere: noise, coma or crowding, not the mount
 ROUND_ELONGATION = 1.8  # above, the width is that of a trail
 MIN_SHAPES = 5  # of fewer stars a median is an anecdote
@@ -116,6 +119,7 @@ def findings_of(measured: Measurements, exposure: Exposure | None = None) -> tup
         *map(_streak, measured.streaks),
         *([] if empty is None else [empty]),
         *_trailed(measured.stars),
+        *_doubled(measured.doubles),
         *_defocus(measured.stars, None if exposure is None else exposure.exposure_s),
         *_saturation(measured.saturation),
         *_readout(measured),
@@ -154,6 +158,19 @@ def _trailed(stars: Stars) -> Iterator[Finding]:
         f"stars drawn out {stars.elongation:.1f} : 1 towards {stars.angle_deg:.0f} deg, all over the field",
         {"elongation": stars.elongation, "coherence": stars.angle_coherence, "stars": float(stars.measured)},
         Ellipse(stars.fwhm_px * root, stars.fwhm_px / root, stars.angle_deg),
+    )
+
+
+def _doubled(doubles: Doubles | None) -> Iterator[Finding]:
+    if doubles is None:
+        return
+    yield Finding(
+        Kind.TRAILED,
+        severity(DOUBLE_SEVERITY, doubles.light_share),
+        f"stars are there twice, {doubles.apart_px:.0f} px apart towards {doubles.angle_deg:.0f} deg, with "
+        f"{doubles.light_share:.0%} of their light in the second images: the mount jumped",
+        {"apart_px": doubles.apart_px, "light_share": doubles.light_share, "stars": float(doubles.stars)},
+        strong=True,
     )
 
 

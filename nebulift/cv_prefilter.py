@@ -88,6 +88,7 @@ class ArtifactDetector:
             sensor=sensor,
             coverage=measure_coverage(scan, background, star_list, frame.shape),
             dark_line=find_hair(scan, background, maps),
+            doubles=stars.find_doubles(star_list),
             halo_share=None if sky_summary.is_all_sky else halo_share(maps, star_list, scan.bin_px),
         )
         found = findings_of(measured, frame.exposure)

@@ -132,6 +132,16 @@ class DarkLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubles:
+    """The second images of a frame's stars (see ``nebulift.stars.doubles``)."""
+
+    apart_px: float
+    angle_deg: float  # of the line through both, 0..180
+    light_share: float  # of both images, in the fainter one; 0.5 at most
+    stars: int  # that have one
+
+
+@dataclass(frozen=True, slots=True)
 class Measurements:
     """All eyes together. An eye that could not see is ``None``."""
 
@@ -148,3 +158,4 @@ class Measurements:
     halo_share: float | None = (
         None  # light of stars between 3 and 10 FWHM over that within 2 (see ``nebulift.obstruction.halos``)
     )
+    doubles: Doubles | None = None  # None: no star stands there twice, or stars are too few to tell

@@ -264,6 +264,17 @@ def test_the_stars_of_an_all_sky_lens_are_not_looked_for_again():
     assert len(glimpse_of(analysis.views, analysis.measurements).stars) == 0
 
 
+def test_the_stars_of_an_all_sky_lens_are_not_gone_when_the_moon_shows_its_disc():
+    """As long as the sky is dark nothing tells the disc from the frame, and its stars are kept."""
+    field = Field(stars=40)
+    nothing = np.zeros((0, 2))
+    disc = replace(field.glimpse(), stars=nothing, flux_adu=np.zeros(0))
+    context, _ = seen_next(after_clean_frames(field), disc)
+    assert context.gone_fraction is None
+    behind_cloud = replace(disc, present=nothing)
+    assert seen_next(after_clean_frames(field), behind_cloud)[0].gone_fraction == 1.0
+
+
 def test_stars_that_fade_towards_one_side_are_seen_where_the_sky_is_lit():
     """The dome's soft edge, as bright as the sky: no cell is dark, no part of the sky changes."""
     field = Field(stars=30)

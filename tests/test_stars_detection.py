@@ -147,3 +147,13 @@ def test_cut_outs_are_the_pixels_of_the_frame_and_nan_beyond_its_border(seed):
         if at < 7:
             np.testing.assert_array_equal(large[at], padded[row - 9 : row + 10, column - 9 : column + 10])
     np.testing.assert_array_equal(map_stamps(pixels, x, y, 3), small)
+
+
+def test_wide_images_in_a_crowd_are_found_on_a_coarser_map():
+    """On the finest one, where the bright ones stand out best, they are as wide as knots of a nebula."""
+    field = star_field(900, 900, density_per_mpx=4000.0, fwhm_px=11.0, seed=5)
+    seen = see(field.pixels)
+    assert seen.stars.count > 250  # 96 on the finest
+    assert seen.stars.fwhm_px == pytest.approx(11.0, rel=0.03)
+    apart = np.hypot(seen.list.x_px[:, None] - field.x_px, seen.list.y_px[:, None] - field.y_px)
+    assert (apart.min(axis=1) < 6.0).all()

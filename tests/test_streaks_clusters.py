@@ -59,6 +59,24 @@ def test_a_trail_through_a_crowded_field_is_found(seed):
     assert len(see(pixels).streaks) == 1
 
 
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_a_trail_through_the_milky_way_is_found_by_its_light_all_along_and_without_it_nothing_is(seed):
+    """Stars so wide and dense that the sums of lines beside it scatter by as much as the trail is bright."""
+    field = star_field(760, 700, density_per_mpx=5000.0, fwhm_px=4.5, seed=seed)
+    pixels, _ = add_streak(field, (0.0, 150.0 + 60 * seed, 759.0, 560.0), peak_sigma=2.0, seed=seed)
+    assert [streak.length_px > 650.0 for streak in see(pixels).streaks] == [True]
+    assert see(field.pixels).streaks == ()
+
+
+def test_where_stars_are_cut_down_a_line_is_a_trail_if_it_shines_all_along_and_lines_beside_it_do_not():
+    fit = replace(line(0.0, 100.0, 700.0, 500.0, EVEN), snr=9.0, side_snr=4.2, steady_snr=9.0, trimmed_snr=6.0)
+    lit = replace(fit, chance=1e-12)
+    assert weakness(lit, "rich", 4.5, by_light_along=True) is None
+    assert weakness(lit, "rich", 4.5) == "too faint"
+    assert weakness(fit, "rich", 4.5, by_light_along=True) == "too faint"
+    assert weakness(replace(lit, continuity=0.7), "rich", 4.5, by_light_along=True) == "too faint"
+
+
 @pytest.mark.parametrize(
     ("turn_deg", "along", "is_twin"), [(90.0, HIDDEN, True), (75.0, HIDDEN, False), (90.0, EVEN, False)]
 )

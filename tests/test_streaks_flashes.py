@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from skies import NOISE_ADU, angle_error_deg, crossing, is_this, see
 
+from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.simulate import add_streak, star_field
 from nebulift.streaks.flashes import find_flash_rows
+from nebulift.streaks.profile import measure_row
 
 SIDE = 1000
 
@@ -52,3 +54,15 @@ def test_the_maxima_along_an_even_trail_are_no_flashes(peak_sigma):
     field = star_field(SIDE, SIDE, density_per_mpx=150, seed=8)
     seen = see(add_streak(field, crossing(np.random.default_rng(2), (SIDE, SIDE)), peak_sigma=peak_sigma)[0])
     assert find_flash_rows(seen.maps, seen.scan.bin_px) == []
+
+
+def test_a_bright_star_beside_a_row_of_flashes_takes_nothing_from_its_light():
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[0:200, 0:600]
+    sigma = rng.normal(0.0, 1.0, y.shape)
+    for column in range(20, 600, 40):
+        sigma += 6.0 * np.exp(-((x - column) ** 2 + (y - 100) ** 2) / 4.0)
+    sigma += 1500.0 * np.exp(-((x - 305) ** 2 + (y - 109) ** 2) / 8.0)
+    row = measure_row(np.rint(sigma * UNITS_PER_SIGMA).astype(np.int16), (0.0, 100.0, 599.0, 100.0))
+    assert row.full_snr > 10.0
+    assert row.ridge_sigma > 0.0

@@ -343,6 +343,8 @@ def _gone(catalogue: Catalogue | None, glimpse: Glimpse, match: Match | None) ->
         return None
     if len(catalogue.stars) < FEW_CATALOGUE:
         return None
+    if not len(glimpse.stars) and len(glimpse.present) >= MIN_LOST_STARS:
+        return None  # an all-sky lens whose disc only this frame's light shows: its stars are not kept
     return max(1.0 - len(glimpse.stars) / min(len(catalogue.stars), SURE_STARS), 0.0)
 
 

@@ -180,7 +180,8 @@ def _moments(rng: np.random.Generator, scene: Scene, rig: Rig, frames: int) -> l
     every = int(rng.integers(1, 4))
     creep = rng.normal(0.0, 0.25, 2)
     turn = float(rng.uniform(-0.12, 0.12)) if rig.alt_az else 0.0
-    flip_at = int(rng.integers(1, frames)) if frames > 4 and not rig.alt_az and rng.random() < 0.25 else frames
+    may_flip = frames > 4 and not rig.alt_az and rig.camera.image_circle == 0.0  # an all-sky lens stands still
+    flip_at = int(rng.integers(1, frames)) if may_flip and rng.random() < 0.25 else frames
     rotation, dx, dy, air = float(rng.uniform(0.0, 360.0)), 0.0, 0.0, scene.air
     if rig.camera.image_circle > 0.0:  # it stands still, and the sky turns over it
         dither_px, creep, turn = 0.0, np.zeros(2), SKY_TURNS_DEG_S * (scene.exposure_s + overhead_s)

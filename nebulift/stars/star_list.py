@@ -31,6 +31,7 @@ from nebulift.stars.steps import ASKED_SNR, on_step
 LIMIT_SIGMA = 5.0
 SCALE_VOTERS = 24  # peaks that belong to no burnt-out star, of which the scale is asked
 TOO_FINE_PX, FITTING_PX = 8.0, 3.0  # widths of images on the map they are sought on
+BROAD_PX = 3.8  # images as wide as this on their map are nearly too wide for what tells stars from knots there
 FEW_SHAPES = 0.3  # of the stars
 MIN_IMAGES = 5  # of fewer the number says nothing
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide
@@ -133,25 +134,42 @@ def _with_shapes(
     shapes_of: Callable[..., StarShapes],
 ) -> tuple[_Found, StarShapes]:
     """The stars and their shapes, by a coarser map than they were found on where few have any and it fits them."""
-    shapes = shapes_of(stars=found.stars)
-    fitting = _fitting_level(shapes, bin_px, found.stars.level, len(maps))
-    if fitting == found.stars.level or len(shapes.fwhm_px) > FEW_SHAPES * len(found.line_like):
+
+    def coarse(level: int) -> _Found:
+        with without_pixels(maps[0], *hot) as calm:
+            return _coarse_stars(pyramid(calm, len(maps)), level)
+
+    level, shapes = found.stars.level, shapes_of(stars=found.stars)
+    if len(shapes.fwhm_px) == 0:
         return found, shapes
-    with without_pixels(maps[0], *hot) as calm:
-        coarser = _coarse_stars(pyramid(calm, len(maps)), fitting)
+    width_px = float(np.median(shapes.fwhm_px)) / (bin_px * 2**level)
+    more = _coarser_if_more(found, width_px, coarse) if level + 1 < len(maps) else None
+    if more is not None:
+        return more, shapes_of(stars=more.stars)
+    fitting = _fitting_level(width_px, level, len(maps))
+    if fitting == level or len(shapes.fwhm_px) > FEW_SHAPES * len(found.line_like):
+        return found, shapes
+    coarser = coarse(fitting)
     again = shapes_of(stars=coarser.stars)
-    more = len(again.fwhm_px) >= max(len(shapes.fwhm_px) + 1, MIN_IMAGES)
-    return (coarser, again) if more else (found, shapes)
+    is_better = len(again.fwhm_px) >= max(len(shapes.fwhm_px) + 1, MIN_IMAGES)
+    return (coarser, again) if is_better else (found, shapes)
 
 
-def _fitting_level(shapes: StarShapes, bin_px: int, level: int, levels: int) -> int:
+def _coarser_if_more(found: _Found, width_px: float, coarse: Callable[[int], _Found]) -> _Found | None:
+    """The stars of the next coarser map, where images of ``width_px`` on their own are nearly too wide for it and more
+    are found there: in a crowd the finest map that separates the bright ones does not find the faint.
+    """
+    if not BROAD_PX <= width_px <= TOO_FINE_PX:
+        return None
+    coarser = coarse(found.stars.level + 1)
+    return coarser if len(coarser.line_like) > len(found.line_like) else None
+
+
+def _fitting_level(width_px: float, level: int, levels: int) -> int:
     """The level on which images of the measured width are as wide as those of stars should be, where ``level`` is much
     too fine: in a crowd what lies between rings is as bright as they are on coarse maps, and fine ones stand out.
     """
-    if len(shapes.fwhm_px) == 0:
-        return level
-    width = float(np.median(shapes.fwhm_px)) / (bin_px * 2**level)
-    return min(level + round(float(np.log2(width / FITTING_PX))), levels - 1) if width > TOO_FINE_PX else level
+    return min(level + round(float(np.log2(width_px / FITTING_PX))), levels - 1) if width_px > TOO_FINE_PX else level
 
 
 def _coarse_stars(clean: list[NDArray[np.int16]], level: int) -> _Found:

@@ -45,6 +45,8 @@ BEADED_SIGMA = 2.0  # fainter ridges are uneven by their noise
 # the wings of crowded stars and what lies unseen between them leave light that is wider than a star
 CROWDED_UNSHARP_FWHM, CROWDED_UNSHARP_SNR = 1.5, 8.5
 RICH_SNR = 12.0  # where light is everywhere: twice the limit in noise
+# there a trail may also shine all along, where lines beside it do not: a million lines are tried in a frame
+LIT_CHANCE, LIT_SNR, LIT_CONTINUITY = 1e-9, 8.0, 0.85
 RICH_UNSHARP_SNR = 30.0  # rows of clumps of unresolved stars are wider than stars
 # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
 TRIMMED_SHARE = 0.5
@@ -60,11 +62,14 @@ MAX_TROUGH_SHARE = 0.4  # of the height: a trail stands on the sky, a wave of th
 MAX_WIDENING = 2.1  # two steps of the ladder of widths: rays open
 
 
-def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> str | None:
+def weakness(
+    fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0, *, by_light_along: bool = False
+) -> str | None:
     """Why this is no straight line that is there along its length and stands out on both sides, or ``None``.
 
     ``crowded``: ``sparse``, ``crowded`` (stars cover much of the frame) or ``rich`` (more light than can be covered);
-    ``star_fwhm`` in pixels of the map, 0: not known.
+    ``star_fwhm`` in pixels of the map, 0: not known. ``by_light_along``: not its S/N decides, but whether lines beside
+    it shine in as many of their segments.
     """
     is_plain = fit.snr >= PLAIN_SNR and fit.continuity >= PLAIN_CONTINUITY
     steady = min(max(STEADY_SNR, STEADY_SHARE * fit.snr), STEADY_ENOUGH)
@@ -78,18 +83,23 @@ def weakness(fit: TrailFit, crowded: str = "sparse", star_fwhm: float = 0.0) -> 
         least = RICH_UNSHARP_SNR if fit.fwhm > UNSHARP_STAR_FWHM * star_fwhm > 0.0 else RICH_SNR
     tumbles = fit.snr >= TUMBLING_SNR and is_periodic(fit.along)
     conditions = {
-        "too faint": fit.snr >= least,
-        "one side is bright": fit.side_snr >= max(SIDE_SNR, SIDE_SHARE * fit.snr),
+        "too faint": _is_lit(fit) if by_light_along else fit.snr >= least,
+        "one side is bright": fit.side_snr >= max(0.0 if by_light_along else SIDE_SNR, SIDE_SHARE * fit.snr),
         "uneven": tumbles or fit.steady_snr >= steady,
         "one bright object": tumbles or fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
         "gaps": tumbles or fit.continuity >= CONTINUITY,
-        "row of stars": tumbles or crowded == "sparse" or not _is_row_of_stars(fit),
+        "row of stars": tumbles or by_light_along or crowded == "sparse" or not _is_row_of_stars(fit),
         "under stars": fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE),
         "fades away": fit.drop <= MAX_DROP or is_meteor_like(fit, star_fwhm),
         "opens": fit.widening <= MAX_WIDENING,
         "wave of the background": fit.trough <= MAX_TROUGH_SHARE * fit.ridge_sigma,
     }
     return next((reason for reason, is_met in conditions.items() if not is_met), None)
+
+
+def _is_lit(fit: TrailFit) -> bool:
+    """Light in all of its segments, as no chance row of stars has it."""
+    return fit.chance < LIT_CHANCE and fit.snr >= LIT_SNR and fit.continuity >= LIT_CONTINUITY
 
 
 def _is_row_of_stars(fit: TrailFit) -> bool:

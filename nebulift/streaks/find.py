@@ -31,11 +31,12 @@ from nebulift.streaks.profile import (
     KERNELS_PX,
     TrailFit,
     against_surroundings,
+    held,
     measure_row,
     measure_trail,
 )
 from nebulift.streaks.search import Candidate, find_candidates, on_finer_map
-from nebulift.streaks.search_map import search_level, streak_map
+from nebulift.streaks.search_map import RICH_CLIP_SIGMA, search_level, streak_map
 from nebulift.streaks.spectra import spectra
 from nebulift.streaks.spikes import crosses_spike, star_has_other_arms, without_spikes
 from nebulift.streaks.star_cover import Patches, find_patches, no_data, star_cover
@@ -129,11 +130,13 @@ class Look:
     level_map: NDArray[np.int16]  # on which they were sought
     sight: Sight
     bright_share: float  # of the map under light
+    is_held: bool = False  # stars cut down
 
 
 def _looks(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights, found: Found) -> Iterator[Look]:
     """Candidates on the finest map that is cheap enough, to be measured on ``maps[fine]``; once more without the cover
-    of what may be the own light of those that are not ``found`` by then, where there is such.
+    of what may be the own light of those that are not ``found`` by then, where there is such; in a rich field once more
+    with its stars cut down.
     """
     level = max(search_level(maps), fine)
     if fine > 0 and level == fine and level + 1 < len(maps) and min(maps[level + 1].shape) >= LEAST_SIDE_PX:
@@ -151,7 +154,11 @@ def _looks(maps: list[NDArray[np.int16]], fine: int, bin_px: int, lights: Lights
     own = without_own_light(lines, lights.stars, lights.patches, fwhm_px, cell_px, sharp=fine == 0)
     if own is not None:
         bright = star_cover(own[0], level_map.shape, scale_px) | own[1].cover(level_map.shape)
-        yield Look(candidates, level_map, replace(sight, covered=bright | nothing), float(bright.mean()))
+        sight = replace(sight, covered=bright | nothing)
+        yield Look(candidates, level_map, sight, float(bright.mean()))
+    if lights.patches.is_rich:
+        streaks = streak_map(level_map, bright | nothing, scale_px, clip_sigma=RICH_CLIP_SIGMA)
+        yield Look(find_candidates(streaks), held(level_map), sight, float(bright.mean()), is_held=True)
 
 
 def _trails(look: Look, lights: Lights, known_fan: list[TrailFit]) -> tuple[list[TrailFit], list[TrailFit]]:
@@ -160,11 +167,12 @@ def _trails(look: Look, lights: Lights, known_fan: list[TrailFit]) -> tuple[list
     ``known_fan``: rays that were seen before, in raw pixels; of a comet's tail a coarse map may hold but one line.
     """
     sight, covered = look.sight, look.sight.covered
-    fits = _measured(look.candidates, look.level_map, sight)
+    flat, whole = (held(sight.flat), sight.flat) if look.is_held else (sight.flat, None)
+    fits = _measured(look.candidates, look.level_map, replace(sight, flat=flat))
     fan = [in_map_pixels(ray, sight.scale_px) for ray in known_fan]
     fwhm, diagonal = star_fwhm_px(lights.stars) / sight.scale_px, float(np.hypot(*sight.flat.shape))
     if any(map(may_be_trail, fits)) or any(rays([*fits, *fan], diagonal, fwhm)[: len(fits)]):
-        fits = [against_surroundings(fit, sight.flat, covered, sight.covered_scale) for fit in fits]
+        fits = [against_surroundings(fit, flat, covered, sight.covered_scale, whole) for fit in fits]
     crowded = "rich" if lights.patches.is_rich else "crowded" if look.bright_share > CROWDED_COVER else "sparse"
     is_rays = rays([*fits, *fan], diagonal, fwhm)[: len(fits)]
     shown = [in_raw_pixels(fit, sight.scale_px) for fit, is_ray in zip(fits, is_rays, strict=True) if is_ray]
@@ -172,11 +180,7 @@ def _trails(look: Look, lights: Lights, known_fan: list[TrailFit]) -> tuple[list
     is_spectra = spectra(fits, stars_px, lights.stars.snr, sight.flat.shape)
     is_arms = arms_of_outside_stars(fits, sight.flat.shape)
     belongs = zip(fits, is_rays, combs(fits), is_arms, is_spectra, strict=True)
-    trails = [
-        fit
-        for fit, *belonging in belongs
-        if not any(belonging) and (weakness(fit, crowded, fwhm) is None or _is_dotted(fit, sight.flat))
-    ]
+    trails = [fit for fit, *belonging in belongs if not any(belonging) and _is_trail(fit, look, crowded, fwhm)]
     trails = without_spikes(trails, fits, (sight.flat, covered, sight.covered_scale), sight.scale_px, lights.burnt)
     return trails, shown
 
@@ -193,6 +197,13 @@ def _measured(candidates: list[Candidate], level_map: NDArray[np.int16], sight: 
             fit = measure_trail(sight.flat, sight.covered, sight.covered_scale, line)
             fits += [] if fit is None else [fit]
     return fits
+
+
+def _is_trail(fit: TrailFit, look: Look, crowded: str, star_fwhm: float) -> bool:
+    """A line, or a row of flashes: of these nothing is left where stars are cut down."""
+    if weakness(fit, crowded, star_fwhm, by_light_along=look.is_held) is None:
+        return True
+    return not look.is_held and _is_dotted(fit, look.sight.flat)
 
 
 def _is_dotted(fit: TrailFit, flat: NDArray[np.int16]) -> bool:

@@ -24,6 +24,11 @@ class Matched:
     def snr(self) -> float:
         return float(self.signal.sum() / np.sqrt(max(self.variance.sum(), 1e-9)))
 
+    def heights(self) -> NDArray[np.float64]:
+        """Height of the ridge in each segment, NaN where nothing is open."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(self.power > 0.0, self.signal / self.power, np.nan)
+
 
 def matched(band: Band, sigma: float, sides: str = "both") -> Matched:
     """Sums weighted with a Gaussian across, less the mean of what lies beside: gradients and steps carry no trail.

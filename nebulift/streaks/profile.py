@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.binomial import chance_of_at_most
+from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.streaks.along import drop, steadiness
 from nebulift.streaks.band import CLIP_SIGMA, SEGMENTS, Band, Ends, gather
 from nebulift.streaks.matched import Matched, matched, weights
-from nebulift.streaks.surroundings import control_noise
+from nebulift.streaks.surroundings import Surroundings, look_beside
 from nebulift.streaks.tilt import chord_of_light, ordered
 
 KERNELS_PX = (0.6, 0.85, 1.2, 1.7, 2.4, 3.4)  # wider trails are measured on a coarser map
@@ -17,6 +19,8 @@ RUNS = np.triu_indices(SEGMENTS + 1, MIN_SEGMENTS)  # of segments, long enough: 
 MIN_LENGTH_PX = 24.0
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 BRIGHT_SIGMA = 2.0  # ridges from here on lose light to the clip
+RICH_CLIP_SIGMA = 2.0  # where there is more light than can be covered: what is higher is a star
+ONE_IMAGE_FWHM = 1.5  # segments within so many widths see the same star
 UNCLIPPED_SIGMA = 2000.0  # all that the map holds
 FWHM_PER_SIGMA = 2.3548
 
@@ -44,6 +48,7 @@ class TrailFit:
     end_errors: tuple[float, float] | None = None  # standard errors of both ends along the trail
     trough: float = 0.0  # how far both sides lie below the sky, in sigma of one map pixel
     noise: float = 1.0  # of the control lines, by which every ratio is divided
+    chance: float = 1.0  # that a line beside it would shine in as many of its segments
     flashes: bool = False  # dots at equal distances were found on it
 
 
@@ -70,20 +75,47 @@ def measure_trail(
     return _measured(gather(flat, covered, covered_scale, trail), trail)
 
 
+def held(flat: NDArray[np.int16]) -> NDArray[np.int16]:
+    """A map of a rich field with its stars cut down, so that what shines all along counts for more."""
+    limit = round(RICH_CLIP_SIGMA * UNITS_PER_SIGMA)
+    return np.clip(flat, -limit, limit)
+
+
 def against_surroundings(
-    fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.bool_], covered_scale: int
+    fit: TrailFit,
+    flat: NDArray[np.int16],
+    covered: NDArray[np.bool_],
+    covered_scale: int,
+    whole: NDArray[np.int16] | None = None,
 ) -> TrailFit:
     """The fit with every ratio in units of the scatter of parallel lines beside it, and all the light of bright ones.
 
-    It takes as long as all that came before: who knows that a line is too faint need not ask.
+    ``whole``: the map with all its light, where ``flat`` is held within ``RICH_CLIP_SIGMA``. It takes as long as all
+    that came before: who knows that a line is too faint need not ask.
     """
     trail = fit.x0, fit.y0, fit.x1, fit.y1
-    noise = control_noise(flat, covered, covered_scale, trail, fit.fwhm / FWHM_PER_SIGMA)
-    ratios = {name: getattr(fit, name) / noise for name in ("snr", "full_snr", "side_snr", "trimmed_snr")}
-    fit = replace(fit, **ratios, noise=noise)
-    if fit.ridge_sigma < BRIGHT_SIGMA:
+    beside = look_beside(flat, covered, covered_scale, trail, fit.fwhm / FWHM_PER_SIGMA)
+    ratios = {name: getattr(fit, name) / beside.noise for name in ("snr", "full_snr", "side_snr", "trimmed_snr")}
+    fit = replace(fit, **ratios, noise=beside.noise, chance=_chance_of_light(fit, beside))
+    if fit.ridge_sigma < (BRIGHT_SIGMA if whole is None else RICH_CLIP_SIGMA / 2.0):
         return fit
+    flat = flat if whole is None else whole
     return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA))
+
+
+def _chance_of_light(fit: TrailFit, beside: Surroundings) -> float:
+    """Probability that a line beside the trail shines in as many of its segments: at least half as high as the median
+    of the trail. A trail has light all along; of a chance row of stars as much is dark as of any line there.
+    """
+    known = fit.along[np.isfinite(fit.along)]
+    # neighbours within the width of an image are one
+    independent = min(len(known), int(np.hypot(fit.x1 - fit.x0, fit.y1 - fit.y0) / (ONE_IMAGE_FWHM * fit.fwhm)))
+    if independent < MIN_SEGMENTS or len(beside.heights) == 0:
+        return 1.0
+    half = float(np.median(known)) / 2.0
+    rate = (np.count_nonzero(beside.heights > half) + 1) / (len(beside.heights) + 2)
+    dark = round(float((known <= half).mean()) * independent)
+    return chance_of_at_most(dark, independent, 1.0 - rate)
 
 
 def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
@@ -92,7 +124,9 @@ def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
     ends = ordered(ends)
     fit = _measured(gather(flat, nothing, max(flat.shape), ends), ends)
     all_light = gather(flat, nothing, max(flat.shape), ends, clip_sigma=UNCLIPPED_SIGMA)
-    return replace(_with_all_light(fit, all_light), flashes=True)
+    whole = _with_all_light(fit, all_light)
+    # with all its light a star beside the row would take more from it than its own flashes add
+    return replace(whole if whole.full_snr > fit.full_snr else fit, flashes=True)
 
 
 def clip_of(fit: TrailFit) -> float:
@@ -108,7 +142,7 @@ def between(
     sums = matched(gather(flat, covered, covered_scale, ends, clip_sigma=clip_of(fit)), fit.fwhm / FWHM_PER_SIGMA)
     ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
     x0, y0, x1, y1 = ends
-    changed = replace(fit, x0=x0, y0=y0, x1=x1, y1=y1, along=_ridge(sums), ridge_sigma=ridge)
+    changed = replace(fit, x0=x0, y0=y0, x1=x1, y1=y1, along=sums.heights(), ridge_sigma=ridge)
     return replace(changed, full_snr=sums.snr() / fit.noise)
 
 
@@ -116,7 +150,7 @@ def _with_all_light(fit: TrailFit, band: Band) -> TrailFit:
     """The fit of a bright trail with the light that clipped pixels had lost; what decides by numbers stays clipped."""
     sigma = max(KERNELS_PX, key=lambda kernel: matched(band, kernel).snr())
     sums = matched(band, sigma)
-    along = _ridge(sums)
+    along = sums.heights()
     ridge = float(sums.signal.sum() / max(sums.power.sum(), 1e-9))
     fall = drop(along)
     return replace(
@@ -143,7 +177,7 @@ def _best_interval(band: Band, sigma: float) -> tuple[float, int, int]:
 def _measured(band: Band, trail: Ends) -> TrailFit:
     sigma = max(KERNELS_PX, key=lambda kernel: matched(band, kernel).snr())
     sums = matched(band, sigma)
-    ridge = _ridge(sums)
+    ridge = sums.heights()
     known = np.isfinite(ridge)
     return TrailFit(
         x0=float(trail[0]),
@@ -164,12 +198,6 @@ def _measured(band: Band, trail: Ends) -> TrailFit:
         along=ridge,
         trough=_trough(band, sigma),
     )
-
-
-def _ridge(sums: Matched) -> NDArray[np.float64]:
-    """Height of each segment, NaN where nothing is open."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(sums.power > 0.0, sums.signal / sums.power, np.nan)
 
 
 def _trough(band: Band, sigma: float) -> float:

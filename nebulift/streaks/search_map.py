@@ -12,6 +12,7 @@ from nebulift.scan import UNITS_PER_SIGMA
 
 LINE_UNITS = 8  # units of the search map in one sigma
 CLIP_SIGMA = 3.0  # no pixel then carries a line; 1024 pixels at the clip still fit into int16
+RICH_CLIP_SIGMA = 1.5  # where there is more light than can be covered: what is higher is a star
 SMOOTHING_SIGMA_PX = 0.7  # raises the S/N of a line against the noise maximum by 15 % (see docs/measured.md)
 PLAIN_SIDE_PX = 48  # side of the moving mean that takes off what mesh and clipped stars leave
 PLAIN_STEP_PX = 8  # of the coarse map on which that mean is taken
@@ -35,11 +36,13 @@ def search_level(maps: list[NDArray[np.int16]]) -> int:
     return fitting[0] if fitting else len(maps) - 1
 
 
-def streak_map(level_map: NDArray[np.int16], covered: NDArray[np.bool_], scale_px: int) -> StreakMap:
+def streak_map(
+    level_map: NDArray[np.int16], covered: NDArray[np.bool_], scale_px: int, *, clip_sigma: float = CLIP_SIGMA
+) -> StreakMap:
     """The search map of one pyramid level; ``covered`` pixels (stars) take no part."""
     values = np.asarray(cv2.GaussianBlur(level_map, (5, 5), SMOOTHING_SIGMA_PX), dtype=np.int16)
     noise = _noise(values, covered)
-    limit = round(CLIP_SIGMA * noise)
+    limit = round(clip_sigma * noise)
     np.clip(values, -limit, limit, out=values)
     np.copyto(values, 0, where=covered)
     flat = values.astype(np.float32)
@@ -47,7 +50,7 @@ def streak_map(level_map: NDArray[np.int16], covered: NDArray[np.bool_], scale_p
     np.subtract(flat, mean, out=flat)
     np.copyto(flat, 0.0, where=covered)
     columns, rows = _line_means(flat, covered)
-    scale, most = LINE_UNITS / noise, round(CLIP_SIGMA * LINE_UNITS)
+    scale, most = LINE_UNITS / noise, round(clip_sigma * LINE_UNITS)
     for strip in _strips(len(values)):
         part, beside = flat[strip], mean[strip]  # the mean is done with: its place serves
         np.add(columns, rows[strip], out=beside)

@@ -30,6 +30,8 @@ UNKNOWN_FWHM_PX = 4.0
 STAR_BEYOND_SHARE, BURNT_BEYOND_SHARE = 0.3, 0.6
 AT_END = 0.1
 FAINT_SPIKE_SNR = 12.0
+# of ten burnt-out stars in a megapixel one lies so in the middle of a line of 300 pixels once in a thousand
+CENTRED_PX, CENTRED_REACH, CENTRED_SHARE = 1.0, 0.1, 0.06
 STEEP_FADING = 2.5
 PLAIN_SPIKE_SNR = 40.0  # the other arms of such a spike are seen, too, or there are none
 SPIKE_STAR_SNR = 150.0  # fainter stars have no spikes above the noise
@@ -156,7 +158,12 @@ def _stars_of_spike(
     # of a faint line it cannot be told whether it fades: one that begins at a burnt-out star is taken for its spike, as
     # is a short one that runs through it
     begins = (np.abs(at - np.rint(at)) < AT_END) | (short & (at > 0.0) & (at < 1.0))
-    begins &= (beyond == BURNT_BEYOND_SHARE) & (trail.snr < FAINT_SPIKE_SNR)
+    is_burnt = beyond == BURNT_BEYOND_SHARE
+    begins &= is_burnt & (trail.snr < FAINT_SPIKE_SNR)
+    # among crowded stars neither can it of others: but no trail as short has a burnt-out star in its very middle
+    centre = np.maximum(CENTRED_PX, CENTRED_REACH * burnt.reach_px)
+    exact = _places_on(trail, burnt.x_px, burnt.y_px, centre)
+    begins[is_burnt] |= short & (np.abs(exact - 0.5) < CENTRED_SHARE)
     return [
         (float(x[one]), float(y[one]))
         for one in near

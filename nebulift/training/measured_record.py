@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nebulift.assessment import findings_of
 from nebulift.exposure import Exposure, FrameKind
 from nebulift.judgement import plain
-from nebulift.measurements import Coverage, DarkLine, Measurements, Saturation, Sensor, Sky, Stars, Streak
+from nebulift.measurements import Coverage, DarkLine, Doubles, Measurements, Saturation, Sensor, Sky, Stars, Streak
 from nebulift.pipeline import Measured
 from nebulift.session import Glimpse
 
@@ -87,6 +87,7 @@ def _measurements(record: dict[str, Any]) -> Measurements:
         record["detector_version"],
         _dark_line(record.get("dark_line")),
         record.get("halo_share"),
+        None if record.get("doubles") is None else Doubles(**record["doubles"]),
     )
 
 
