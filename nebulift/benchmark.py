@@ -24,6 +24,7 @@ import numpy as np
 from nebulift.classifier import EMPTY, Classifier, int8_file, load_classifier
 from nebulift.cv_prefilter import ArtifactDetector
 from nebulift.errors import ModelMismatch, NebuliftError
+from nebulift.freed_memory import keep_freed_memory
 from nebulift.model_card import default_model_path
 from nebulift.preprocess import model_input
 from nebulift.readers import open_frame
@@ -97,6 +98,7 @@ def measure(path: Path, megapixels: int, model: str | None, peers: bool, rounds:
     import cv2  # noqa: PLC0415
 
     cv2.setNumThreads(1)
+    keep_freed_memory()  # as the daemon's judge does
     classifier = loaded(model)
     loaded_mb = resident_mb()
     stages: dict[str, list[float]] = {}

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from nebulift import __version__
 from nebulift.errors import MissingExtra, NebuliftError, WrongUsage
+from nebulift.freed_memory import keep_freed_memory
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -106,10 +107,11 @@ def _processes(workers: int) -> Iterator[tuple[Executor, int]]:
 
 
 def begin_worker() -> None:
-    """First in each process of a pool: one thread for OpenCV, and no life beyond its owner's."""
+    """First in each process of a pool: one thread for OpenCV, freed memory kept, and no life beyond its owner's."""
     import cv2  # noqa: PLC0415  in the worker only
 
     cv2.setNumThreads(1)
+    keep_freed_memory()
     end_with_owner()
 
 

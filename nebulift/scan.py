@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nebulift.blank_border import blank_border
 from nebulift.frame import STRIP_ROWS, Frame
+from nebulift.median import median, ranked_by_counting
 
 UNITS_PER_SIGMA = 16  # int16 then reaches 2047 sigma: brighter pixels are star cores, whose height nobody asks here
 SMALL_FRAME_PX = 1_500_000  # mono frames below are not binned: a 640 x 480 all-sky frame has no pixels to give away
@@ -144,7 +145,7 @@ def _sample_level(frame: Frame, bin_px: int) -> _Level:
         values = means if ok is None else means[ok]
         if values.size < 16:
             continue
-        medians.append(float(np.median(values)))
+        medians.append(median(values))
         noises.append(difference_noise(means, 1, ok))
         finite = is_number(strip) if strip.dtype.kind == "f" else None
         raw_noises.append(difference_noise(strip, raw_step, finite))
@@ -155,7 +156,7 @@ def _sample_level(frame: Frame, bin_px: int) -> _Level:
     if not medians:
         return _Level(0.0, 1.0, 0.0, 0.0)
     few = strips[:: max(len(strips) // LOOKS, 1)]
-    level = _Level(float(np.median(medians)), float(np.median(noises)), float(np.median(raw_noises)), 0.0)
+    level = _Level(median(medians), median(noises), median(raw_noises), 0.0)
     is_whole = frame.pixels.dtype.kind == "u"
     return _floored(_true_noise(level, few, bin_px, raw_step), bin_px, float(np.std(medians)), is_whole=is_whole)
 
@@ -255,7 +256,9 @@ def _smaller_mean(absolute: NDArray[np.integer | np.floating]) -> float:
     if absolute.size == 0:
         return 0.0
     kept = max(int(0.683 * absolute.size), 1)
-    return float(np.partition(absolute, kept - 1)[:kept].mean(dtype=np.float64)) / 0.460
+    is_counted = absolute.dtype == np.uint16
+    ranked = ranked_by_counting(absolute) if is_counted else np.partition(absolute, kept - 1)
+    return float(ranked[:kept].mean(dtype=np.float64)) / 0.460
 
 
 def _extremes(strip: NDArray[Any]) -> tuple[float, float]:

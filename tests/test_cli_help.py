@@ -85,3 +85,11 @@ def test_wrong_usage_is_told_in_a_few_lines_with_status_2(arguments):
     assert done.returncode == 2
     assert "Error" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "threads"), [("classify", "1"), ("train-from-fits", "None")])
+def test_small_matrices_are_multiplied_by_one_thread_unless_a_model_is_trained(name, threads, monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    asked = f"import os, click, nebulift.cli as c; c.cli.get_command(click.Context(c.cli), {name!r});"
+    shown = [sys.executable, "-c", asked + "print(os.environ.get('OPENBLAS_NUM_THREADS'))"]
+    assert subprocess.run(shown, capture_output=True, text=True, check=True).stdout.strip() == threads

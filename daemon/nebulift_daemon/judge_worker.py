@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nebulift.errors import ModelMismatch, NebuliftError
+from nebulift.freed_memory import keep_freed_memory
 from nebulift.judgement import Judgement, as_record
 from nebulift.verdict import unreadable
 from nebulift_daemon.judge_messages import (
@@ -128,6 +129,7 @@ class Worker:
 def main() -> None:
     """Serve until stdin ends."""
     live_and_die_with_parent(NICENESS)
+    keep_freed_memory()
     requests, answers = _private_channel()
     options, sessions = read_first_line(requests.readline())
     options = replace(options, memory_mb=limit_memory(options.memory_mb))

@@ -8,6 +8,7 @@ import sys
 from datetime import date
 
 from nebulift.errors import NebuliftError
+from nebulift.freed_memory import keep_freed_memory
 from nebulift_daemon.judge_messages import JudgeOptions, read_first_line
 from nebulift_daemon.judging_process import limit_memory, live_and_die_with_parent
 from nebulift_daemon.ledger import Ledger
@@ -41,6 +42,7 @@ def work(order: Order, night: str, options: JudgeOptions) -> Report:
 def main() -> None:
     """Read the order from stdin, say on stdout what came of it."""
     live_and_die_with_parent(NICENESS)
+    keep_freed_memory()
     with os.fdopen(os.dup(1), "w", encoding="ascii") as answers:
         os.dup2(2, 1)  # what a library prints goes to stderr
         options, _ = read_first_line(sys.stdin.readline())

@@ -1,6 +1,7 @@
 """The ``nebulift`` command. Each command lives in a file of this package and is imported only when it is called."""
 
 import importlib
+import os
 import sys
 from itertools import pairwise
 from typing import Any
@@ -34,6 +35,10 @@ COMMANDS = {
     "simulate": "simulate",
     "demo": "demo",
 }
+
+# All other commands multiply small matrices only: threads of numpy's library would spin, waiting for more, which takes
+# a sixth of the CPU time of `classify`, and their number would change the last digits of what is measured.
+TRAINING = "train-from-fits"
 
 # One line a command for `nebulift --help`, so that help imports nothing; a test holds them against the commands.
 SUMMARIES = {
@@ -73,6 +78,8 @@ class LazyCommands(click.Group):
         module_name = COMMANDS.get(cmd_name)
         if module_name is None:
             return None
+        if cmd_name != TRAINING:
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
         module = importlib.import_module(f"nebulift.cli.{module_name}")
         command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)

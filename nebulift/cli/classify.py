@@ -62,10 +62,12 @@ def classify(
     if retrospective and no_session:
         raise WrongUsage("--retrospective and --no-session contradict each other: choose one")
     from nebulift.batch import find_frames, in_order_of_time, judge_all, judge_retrospectively
+    from nebulift.freed_memory import keep_freed_memory
 
     frames = find_frames(paths)
     if not frames:
         raise WrongUsage(f"{', '.join(map(str, paths))}: no frames in there; frames end in .fits, .fit, .xisf ...")
+    keep_freed_memory()
     rules = _rules(None if no_model else model, preset, given=model != "default")
     if retrospective:
         judgements = judge_retrospectively(in_order_of_time(frames), rules, workers=workers, cluster=cluster)

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import medians_of_rows
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.stars import StarList
 
@@ -43,7 +44,7 @@ def halo_share(maps: list[NDArray[np.int16]], stars: StarList, bin_px: int) -> f
     radius = np.hypot(axis[:, None], axis[None, :]) / fwhm
     around = (radius >= SKY_FWHM[0]) & (radius <= SKY_FWHM[1])
     stamps = cut.astype(np.float32) / UNITS_PER_SIGMA
-    stamps -= np.median(stamps[:, around], axis=1)[:, None, None]
+    stamps -= medians_of_rows(stamps[:, around])[:, None, None]
     light = stamps[:, radius <= CORE_FWHM].sum(axis=1)
     bright = light > 0.0
     if bright.sum() < FEWEST_STARS:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import median
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.sensor.block_sums import CLIP_UNITS
 
@@ -39,9 +40,9 @@ def bands(sums: NDArray[np.int16], block: int, noise_units: float) -> Bands:
     left = heights - cv2.blur(heights.reshape(-1, 1), (1, min(RUNNING_LINES, len(heights))))[:, 0]
     explained = (1.2533**2) / (len(sums) * block) * (UNITS_PER_SIGMA / noise_units) ** 2
     windows = np.array_split(left, max(min(WINDOWS, len(left) // MIN_WINDOW), 1))
-    scatter = [1.4826 * float(np.median(np.abs(part - np.median(part)))) for part in windows]
+    scatter = [1.4826 * median(np.abs(part - median(part))) for part in windows]
     return Bands(
-        _beyond(float(np.median(scatter)), explained),
+        _beyond(median(scatter), explained),
         _beyond(max(scatter), explained),
         float((np.abs(left) > OUTSTANDING_SIGMA).mean()),
     )
@@ -59,4 +60,4 @@ def noise_along(flat: NDArray[np.int16], axis: int) -> float:
     """
     some = flat[:, ::NOISE_STEP].T if axis == 0 else flat[::NOISE_STEP]
     clipped = np.clip(some[:, ::NOISE_STEP_ALONG], -CLIP_UNITS, CLIP_UNITS).astype(np.float32)
-    return max(float(np.median(clipped.std(axis=1))), QUIETEST * UNITS_PER_SIGMA)
+    return max(median(clipped.std(axis=1)), QUIETEST * UNITS_PER_SIGMA)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nebulift.frame import Frame
 from nebulift.measurements import Sensor
+from nebulift.median import median
 from nebulift.scan import UNITS_PER_SIGMA, Scan
 from nebulift.sensor.banding import bands, noise_along
 from nebulift.sensor.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
@@ -103,7 +104,7 @@ def _banding(means: NDArray[np.float32], pixels: int) -> float:
     """Scatter of line means about their running mean, less what the noise of ``pixels`` pixels explains."""
     smooth = cv2.blur(means.reshape(-1, 1), (1, min(RUNNING_ROWS, len(means))))[:, 0]
     left = means - smooth
-    scatter = 1.4826 * float(np.median(np.abs(left - np.median(left))))
+    scatter = 1.4826 * median(np.abs(left - median(left)))
     return float(np.sqrt(max(scatter**2 - 1.0 / pixels, 0.0)))
 
 

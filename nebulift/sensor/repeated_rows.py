@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.frame import Frame
+from nebulift.median import median
 from nebulift.scan import Scan
 
 CODE_ROWS = 4  # in a row whose greatest and smallest value repeat: once in 10^6 frames by chance
@@ -55,7 +56,7 @@ def _alike(row_means: NDArray[np.float32]) -> list[tuple[int, int]]:
     if len(row_means) < 3 * TEMPLATE_ROWS:
         return []
     course = row_means - cv2.blur(row_means.reshape(-1, 1), (1, TEMPLATE_ROWS))[:, 0]
-    scatter = 1.4826 * float(np.median(np.abs(course)))
+    scatter = 1.4826 * median(np.abs(course))
     if scatter <= 0.0:
         return []
     course = np.clip(course / scatter, -4.0, 4.0)

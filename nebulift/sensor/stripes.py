@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import median
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.sensor.block_sums import CLIP_UNITS, LARGEST_BLOCK_PX, block_sums
 
@@ -42,7 +43,7 @@ def _remove(image: NDArray[np.int16], sums: NDArray[np.int16], block: int) -> in
     """Takes stripes off the columns of ``image``, whose block sums are given; how many were touched."""
     excess = _excess(sums)
     unit = np.float32(1.0 / (block * UNITS_PER_SIGMA))
-    noise = max(1.4826 * float(np.median(np.abs(excess[:, ::SAMPLE_STEP]))) * float(unit), 1.0 / block**0.5)
+    noise = max(1.4826 * median(np.abs(excess[:, ::SAMPLE_STEP])) * float(unit), 1.0 / block**0.5)
     striped = _runs(excess, math.floor(STRIPE_SIGMA * noise / unit))
     for row in np.flatnonzero(striped.any(axis=1)):
         touched = np.flatnonzero(striped[row])

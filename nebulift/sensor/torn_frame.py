@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nebulift.binomial import chance_of_at_most
 from nebulift.frame import Frame
+from nebulift.median import medians_of_rows
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.sensor.bright_rows import Crossings, crossings
 from nebulift.sensor.sideways import raw_seam, raw_shift
@@ -187,5 +188,6 @@ def _sky_steps(row_sums: NDArray[np.int16], block_px: int) -> NDArray[np.float32
     close = (at(2) - 2 * at(0) + at(-2)) / np.float32(2 * SUDDEN)
     up, down = np.minimum(np.minimum(near, far), close), np.minimum(np.minimum(-near, -far), -close)
     steps = np.zeros(rows, dtype=np.float32)
-    steps[m : rows - m] = np.median(np.maximum(np.maximum(up, down), 0.0), axis=0) / (block_px * UNITS_PER_SIGMA)
+    highest = np.maximum(np.maximum(up, down), 0.0)
+    steps[m : rows - m] = medians_of_rows(highest.T) / (block_px * UNITS_PER_SIGMA)
     return steps

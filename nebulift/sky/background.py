@@ -140,7 +140,8 @@ def subtract_background(scan: Scan, background: Background) -> NDArray[np.int16]
     for top, upper, weights in _bands(background):
         strip, of_strip, by = units[top : top + len(weights)], height[: len(weights)], drawn[: len(weights)]
         np.matmul(weights, level[upper : upper + 2], out=by)
-        cv2.subtract(strip, by, dst=of_strip, dtype=cv2.CV_32F)
+        of_strip[:] = strip  # of one type: OpenCV takes half as long again to subtract two
+        np.subtract(of_strip, by, out=of_strip)
         np.matmul(weights, noise[upper : upper + 2], out=by)
         cv2.divide(of_strip, by, dst=strip, dtype=cv2.CV_16S)
         strip.clip(LOWEST, HIGHEST, strip)  # so that its negative fits; ``numpy.maximum`` takes three times as long

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import median
+
 MIN_CELLS = 6  # a side
 FINEST, COARSEST = 1.0 / 40.0, 1.0 / 6.0  # of the shorter side: standard deviations that pass 1/20 to 1/3 of it
 RINGS = 10
@@ -60,8 +62,8 @@ def _ring_means(left: NDArray[np.float64], radius: NDArray[np.float64], seen: ND
     edges = np.quantile(radius[seen], np.linspace(0.0, 1.0, RINGS + 1))
     ring = np.clip(np.searchsorted(edges, radius, side="right") - 1, 0, RINGS - 1)
     there = [number for number in range(RINGS) if (seen & (ring == number)).any()]
-    at = [float(np.median(radius[seen & (ring == number)])) for number in there]
-    height = [float(np.median(left[seen & (ring == number)])) for number in there]
+    at = [median(radius[seen & (ring == number)]) for number in there]
+    height = [median(left[seen & (ring == number)]) for number in there]
     return np.asarray(np.interp(radius, at, height))
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import median
 from nebulift.scan import UNITS_PER_SIGMA
 
 # Of the filtered map: 0.3 peaks of noise a megapixel. Nine in ten do not reach the limits of ``standing``, which
@@ -70,9 +71,9 @@ def smoothed_noise(units: NDArray[np.int16]) -> float:
         values = cv2.GaussianBlur(bands, (3, 3), SMOOTHING)[1::3].ravel()
     known = np.count_nonzero(values)
     values = values[values != 0] if values.size // 4 < known < values.size else values  # 0: outside the field
-    median = float(np.median(values))
-    below = median - values[values <= median]
-    if np.count_nonzero(np.abs(values - median) <= ALIKE_UNITS) > MOST_ALIKE * values.size:
+    middle = median(values)
+    below = middle - values[values <= middle]
+    if np.count_nonzero(np.abs(values - middle) <= ALIKE_UNITS) > MOST_ALIKE * values.size:
         return max(_two_sided(values), LEAST_NOISE * UNITS_PER_SIGMA)
     for _ in range(3):
         noise = max(float(np.sqrt(np.mean(below**2))), LEAST_NOISE * UNITS_PER_SIGMA)

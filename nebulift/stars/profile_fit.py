@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import medians_of_rows
 from nebulift.stars.moments import FWHM_PER_SIGMA, Moments, Shapes, from_moments
 
 POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # of x and y in the terms of the paraboloid
@@ -310,7 +311,7 @@ def _ellipticity_variance(fit: _Fit, noise: NDArray[np.float64]) -> NDArray[np.f
 def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = min(MISFIT_NEIGHBOURS, max(len(values) - 1, 0))
     padded = np.pad(values, reach, mode="reflect")
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1))
+    return medians_of_rows(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1))
 
 
 def _shapes(fit: _Fit, wings: float, reach: float, ellipticity_variance: NDArray[np.float64]) -> Shapes:

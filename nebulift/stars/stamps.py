@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from nebulift.frame import Frame
@@ -85,10 +86,10 @@ def _cut(
     top, left = rows - half, columns - half
     whole = (top >= 0) & (top <= height - side) & (left >= 0) & (left <= width - side)
     stamps = np.empty((len(rows), side, side), dtype=np.float32)
-    if whole.any():
-        offsets = (np.arange(side)[:, None] * width + np.arange(side)).ravel()
-        corners = top[whole] * width + left[whole]
-        stamps[whole] = adu(np.ravel(image).take(corners[:, None] + offsets)).reshape(-1, side, side)
+    if whole.any():  # row by row of each: a third of the time of picking pixel by pixel
+        corners = (height - side + 1, width - side + 1)
+        windows = as_strided(image, (*corners, side, side), image.strides * 2, writeable=False)
+        stamps[whole] = adu(windows[top[whole], left[whole]])
     if not whole.all():
         inside, values = _cut_at_edges(image, top[~whole], left[~whole], side)
         stamps[~whole] = np.where(inside, adu(values), np.nan)

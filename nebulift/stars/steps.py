@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import medians_of_rows
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.stars.stamps import map_stamps
 
@@ -30,7 +31,7 @@ def on_step(units: NDArray[np.int16], x: NDArray[np.floating], y: NDArray[np.flo
     )
     found = np.zeros(len(stamps), dtype=bool)
     for pair in pairs:
-        one, other = (np.median(stamps[:, rows, columns], axis=(1, 2)) for rows, columns in pair)
+        one, other = (medians_of_rows(stamps[:, rows, columns].reshape(len(x), -1)) for rows, columns in pair)
         step = np.abs(one - other)
         found |= (step > STEP_SIGMA * UNITS_PER_SIGMA) & (top - np.maximum(one, other) < step)
     return found

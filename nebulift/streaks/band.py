@@ -5,8 +5,10 @@ the matched-filter signal-to-noise ratio needs no correction for the direction.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from nebulift.scan import UNITS_PER_SIGMA
@@ -20,6 +22,7 @@ COUNT = 2.0**32  # of a pixel, beside its height of less than 2^15 in fewer than
 CLIP_SIGMA = 8.0  # a single star must not make a trail; a trail brighter than this needs no more
 
 Ends = tuple[float, float, float, float]
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,18 +48,10 @@ def gather(
     Bins farther than ``half_px`` from the line stay empty: who needs the inner ones alone waits half as long.
     """
     lattice = _along(chord, flat.shape, half_px)
-    rows, columns = (lattice.u, lattice.v) if lattice.steep else (lattice.v, lattice.u)
-    # one number a pixel, not two: half the time of indexing by rows and columns; none is outside, so "clip" clips none
-    values = flat.reshape(-1).take(rows * np.int32(flat.shape[1]) + columns, mode="clip")
+    values = _picked(flat, lattice.u, lattice.first, lattice.bins.shape[1], steep=lattice.steep)
     unusable = lattice.unusable
     if covered.size > 1:
-        if covered_scale > 1:  # a power of two
-            coarser = covered_scale.bit_length() - 1
-            rows, columns = (
-                one >> coarser if side <= covers << coarser else np.minimum(one >> coarser, covers - 1)
-                for one, side, covers in zip((rows, columns), flat.shape, covered.shape, strict=True)
-            )
-        unusable |= covered.reshape(-1).take(rows * np.int32(covered.shape[1]) + columns, mode="clip")
+        unusable |= _covered(covered, covered_scale, lattice)
     limit = np.int16(round(clip_sigma * UNITS_PER_SIGMA))
     lines = len(lattice.u)
     segment = (np.arange(lines, dtype=np.intp) * segments // max(lines, 1)) * BINS
@@ -72,12 +67,12 @@ def gather(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lattice:
-    """The pixels near a chord: ``u`` (n, 1) along its longer axis, ``v`` (n, m) across it, cut to the map."""
+    """The pixels near a chord: at each place ``u`` along its longer axis (n,), those from ``first`` (n,) on across."""
 
     u: NDArray[np.int32]
-    v: NDArray[np.int32]
+    first: NDArray[np.int32]
     bins: NDArray[np.int32]  # (n, m) of the distance from the line
-    unusable: NDArray[np.bool_]  # (n, m) beyond the map or ``HALF_PX``
+    unusable: NDArray[np.bool_]  # (n, m) beyond ``HALF_PX``
     steep: bool  # ``u`` counts rows
 
 
@@ -93,13 +88,47 @@ def _along(chord: Ends, shape: tuple[int, int], half_px: float) -> _Lattice:
     reach = int(np.ceil(half_px / cosine))
     u = np.arange(max(int(np.ceil(u0)), 0), min(int(np.floor(u1)), longest - 1) + 1, dtype=np.int32)
     centre = v0 + slope * (u - u0)
-    middle, aside = np.rint(centre).astype(np.int32), np.arange(-reach, reach + 1, dtype=np.int32)
-    first = ((middle - centre) * cosine + HALF_PX) / BIN_PX
-    place = first.astype(np.float32)[:, None] + (aside * (cosine / BIN_PX)).astype(np.float32)
-    v = middle[:, None] + aside
+    middle = np.rint(centre).astype(np.int32)
+    width = min(2 * reach + 1, across)
+    first = (middle - reach).clip(0, across - width)  # all of them on the map, if need be farther from the line
+    aside = np.arange(-reach, width - reach, dtype=np.int32)
+    nearest = (((middle - centre) * cosine + HALF_PX) / BIN_PX).astype(np.float32)
+    place = nearest[:, None] + (aside * (cosine / BIN_PX)).astype(np.float32)
+    moved = np.flatnonzero(first != middle - reach)
+    further = aside + (first - middle + reach)[moved, None]
+    place[moved] = nearest[moved, None] + (further * (cosine / BIN_PX)).astype(np.float32)
     outside = BINS / 2 - half_px / BIN_PX
     unusable = (place <= outside) | (place >= BINS - outside)
-    if len(u) and (int(middle.min()) < reach or int(middle.max()) >= across - reach):
-        unusable |= (v < 0) | (v >= across)
-        v = v.clip(0, across - 1)
-    return _Lattice(u[:, None], v, place.astype(np.int32), unusable, bool(steep))
+    return _Lattice(u, first, place.astype(np.int32), unusable, bool(steep))
+
+
+def _picked(
+    image: NDArray[Pixel], u: NDArray[np.integer], first: NDArray[np.integer], width: int, *, steep: bool
+) -> NDArray[Pixel]:
+    """At each ``u`` (n,) the ``width`` pixels from ``first`` (n,) on, (n, width), copied row by row: a quarter of the
+    time of picking one by one.
+    """
+    (height, breadth), (down, right) = image.shape, image.strides
+    if steep:
+        windows = as_strided(image, (height, breadth - width + 1, width), (down, right, right), writeable=False)
+        return np.asarray(windows[u, first])
+    windows = as_strided(image, (height - width + 1, breadth, width), (down, right, down), writeable=False)
+    return np.asarray(windows[first, u])
+
+
+def _covered(mask: NDArray[np.bool_], scale: int, lattice: _Lattice) -> NDArray[np.bool_]:
+    """Which pixels of the lattice ``mask`` covers, which is coarser by ``scale``, a power of two; what lies beyond its
+    last row or column is as that.
+    """
+    u, first, width, steep = lattice.u, lattice.first, lattice.bins.shape[1], lattice.steep
+    if scale == 1:
+        return _picked(mask, u, first, width, steep=steep)
+    coarser = scale.bit_length() - 1
+    longest, across = mask.shape if steep else mask.shape[::-1]
+    cells = min(((width - 1) >> coarser) + 2, across)
+    cell = np.minimum(first >> coarser, across - cells)
+    found = _picked(mask, np.minimum(u >> coarser, longest - 1), cell, cells, steep=steep)
+    found = np.concatenate([found, found[:, -1:]], axis=1)
+    for _ in range(coarser):  # each twice, side by side: two equal bytes are one number
+        found = (found.astype(np.uint16) * np.uint16(0x0101)).view(np.bool_)
+    return _picked(found, np.arange(len(found)), first - (cell << coarser), width, steep=True)

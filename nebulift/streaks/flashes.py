@@ -94,7 +94,7 @@ def _dots(level_map: NDArray[np.int16]) -> _Dots:
     smooth = np.asarray(cv2.GaussianBlur(level_map, (5, 5), SMOOTHING_PX), dtype=np.int16)
     highest = np.asarray(cv2.dilate(smooth, np.ones((3, 3), np.uint8)))
     limit = DOT_SIGMA * UNITS_PER_SIGMA / (2.0 * np.pi**0.5 * SMOOTHING_PX)  # what is left of white noise
-    at = np.flatnonzero(smooth > limit)  # few, so that the rest is asked of them alone
+    at = np.flatnonzero(smooth > np.int16(limit))  # few, so that the rest is asked of them alone
     at = at[smooth.ravel()[at] == highest.ravel()[at]]
     rows, columns = np.divmod(at, smooth.shape[1])
     inner = (rows > 0) & (rows < level_map.shape[0] - 1) & (columns > 0) & (columns < level_map.shape[1] - 1)

@@ -15,6 +15,7 @@ from nebulift.streaks.tilt import chord_of_light, ordered
 
 KERNELS_PX = (0.6, 0.85, 1.2, 1.7, 2.4, 3.4)  # wider trails are measured on a coarser map
 MIN_SEGMENTS = 4
+RUNS = np.triu_indices(SEGMENTS + 1, MIN_SEGMENTS)  # of segments, long enough: first, one past the last
 MIN_LENGTH_PX = 24.0
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 BRIGHT_SIGMA = 2.0  # ridges from here on lose light to the clip
@@ -167,7 +168,7 @@ def _best_interval(band: Band, sigma: float) -> tuple[float, int, int]:
     sums = matched(band, sigma)
     total = np.concatenate([[0.0], np.cumsum(sums.signal)])
     weight = np.concatenate([[0.0], np.cumsum(sums.variance)])
-    first, last = np.triu_indices(SEGMENTS + 1, MIN_SEGMENTS)
+    first, last = RUNS
     snr = (total[last] - total[first]) / np.sqrt(np.maximum(weight[last] - weight[first], 1.0))
     best = int(snr.argmax())
     return float(snr[best]), int(first[best]), int(last[best]) - 1

@@ -105,7 +105,7 @@ def short_lines(image: NDArray[np.int16], rows: int = SHORT_ROWS, blocks: int = 
     sums[filled:] = 0
     sums[:, :, : pad - rows] = 0  # no line that reaches the image starts so far on the left
     at_once = max(PIXELS_AT_ONCE // (columns * rows), 1)
-    one, other = buffers = np.zeros((2, at_once * rows * columns + pad), dtype=np.int16)
+    one, other = buffers = _two_buffers(at_once * rows * columns, pad)
     for first in range(0, filled, at_once):
         own = sums[first : min(first + at_once, filled)]
         part = image[first * rows : (first + len(own)) * rows]
@@ -131,7 +131,7 @@ def line_sums(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> 
     blocks, layout = longest // short.rows, (short.width + longest, longest, short.width)
     columns = short.width + short.pad
     at_once = shifts_at_once(short.rows, longest, short.width)
-    one, other = np.zeros((2, blocks * at_once * layout[0] + longest), np.int16)
+    one, other = _two_buffers(blocks * at_once * layout[0], longest)
     for shift in range(0, short.rows, at_once):
         offset = (first_block * short.rows + shift) * columns
         lines = _Lines(short.flat, columns, short.pad, blocks, at_once, shift, offset, short.rows * columns)
@@ -144,6 +144,13 @@ def line_sums(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> 
             if rows == longest:
                 break
             lines, rows = _doubled(lines, other if lines.flat is one else one, layout), 2 * rows
+
+
+def _two_buffers(numbers: int, pad: int) -> NDArray[np.int16]:
+    """Shape (2, numbers + pad), zero in the padding alone: what else is read has been written before."""
+    buffers = np.empty((2, numbers + pad), np.int16)
+    buffers[:, numbers:] = 0
+    return buffers
 
 
 def shifts_at_once(short_rows: int, longest: int, width: int) -> int:

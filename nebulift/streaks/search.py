@@ -29,6 +29,7 @@ SHORTEST_SHARE = 8  # the shortest lines sought have 1/8 of the rows of a tile
 MIN_LINE_PX = 48
 SCATTER_SAMPLE = 4000  # lines of a length, from which their scatter is known to 2 %
 MOST_LINES = 4000  # of a length and orientation: more are one bright trail
+NONE = np.empty(0, np.intp)
 TILE_LOSS = 0.1  # a tile may miss so much of the height: a trail that crosses is hardly weaker for it
 
 
@@ -105,12 +106,12 @@ def _above_threshold(short: ShortLines, first_block: int, lengths: tuple[int, ..
     for part in line_sums(short, first_block, lengths):
         if part.rows < longest:
             limit = int(floor[part.rows] * part.rows**0.5)
-            above = np.argwhere(part.sums > limit) if part.sums.max() > limit else None
+            above = np.flatnonzero(part.sums > limit) if part.sums.max() > limit else NONE
         else:
             above = _full_lines_above(part, floor[longest], roots, width)
-        if above is None or not len(above):
+        if not len(above):
             continue
-        block, shift, start = above.T
+        block, shift, start = np.unravel_index(above, part.sums.shape)
         length: NDArray[np.float32] | np.float32 = np.float32(part.rows)
         if part.rows == longest:
             length = line_lengths(shift + part.first_shift, start + part.first_start, longest, width)
@@ -128,8 +129,8 @@ def _strongest(found: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return lines[np.argpartition(-lines[:, 4], MOST_LINES)[:MOST_LINES]]
 
 
-def _full_lines_above(part: LineSums, floor: float, roots: NDArray[np.float32], width: int) -> NDArray[np.intp] | None:
-    """Places (block, shift, start) of the full lines above ``floor`` times the root of their length.
+def _full_lines_above(part: LineSums, floor: float, roots: NDArray[np.float32], width: int) -> NDArray[np.intp]:
+    """Which of the full lines, in their flat order, are above ``floor`` times the root of their length.
 
     The highest sum of each start is held against the shortest of its lines first: to compute two million roots would
     take longer than the transform.
@@ -138,12 +139,12 @@ def _full_lines_above(part: LineSums, floor: float, roots: NDArray[np.float32], 
     limit = floor * roots[part.first_shift // part.sums.shape[1], -part.sums.shape[2] :]
     starts = np.flatnonzero(np.maximum.reduce(sums, axis=0) > limit)
     if not len(starts):
-        return None
+        return NONE
     shift, number = np.divmod(np.flatnonzero(sums[:, starts] > limit[starts]), len(starts))
     start = starts[number]
     lengths = line_lengths(shift + part.first_shift, start + part.first_start, part.rows, width)
     above = sums[shift, start] > floor * np.sqrt(np.maximum(lengths, MIN_LINE_PX))
-    return np.stack([np.zeros(above.sum(), np.intp), shift[above], start[above]], axis=1)
+    return np.asarray(shift[above] * sums.shape[1] + start[above])
 
 
 @lru_cache(maxsize=4)
@@ -169,13 +170,20 @@ def _scatter(short: ShortLines, first_block: int, lengths: tuple[int, ...]) -> d
     for part in sampled_sums(short, first_block, lengths):
         step = max(part.sums.size * directions // SCATTER_SAMPLE, 1)
         sums = part.sums[:, 0, ::step]
-        length: NDArray[np.float32] | np.float32 = np.float32(part.rows)
+        root: NDArray[np.float32] | np.float32 = np.sqrt(np.float32(part.rows))
         if part.rows == lengths[-1]:
-            column = np.arange(sums.shape[1]) * (2 * step) + part.first_start
-            length = line_lengths(np.asarray(part.first_shift), column, part.rows, short.width)
-        normalised = sums / (np.sqrt(length) * np.float32(LINE_UNITS))
+            root = _sampled_roots(part.first_shift, part.first_start, (sums.shape[1], step), part.rows, short.width)
+        normalised = sums / (root * np.float32(LINE_UNITS))
         samples[part.rows].append(normalised[sums != 0])
     return {rows: _width(np.concatenate(of_length)) for rows, of_length in samples.items()}
+
+
+@lru_cache(maxsize=64)
+def _sampled_roots(shift: int, first_start: int, starts: tuple[int, int], rows: int, width: int) -> NDArray[np.float32]:
+    """Roots of the lengths of full lines of one shift; ``starts``: how many, how many pairs of columns apart."""
+    number, step = starts
+    column = np.arange(number) * (2 * step) + first_start
+    return np.sqrt(line_lengths(np.asarray(shift), column, rows, width))
 
 
 def _width(sample: NDArray[np.float32]) -> float:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nebulift.median import ranked_by_counting
 from nebulift.scan import UNITS_PER_SIGMA
 
 LINE_UNITS = 8  # units of the search map in one sigma
@@ -62,7 +63,7 @@ def streak_map(
 def _noise(smooth: NDArray[np.int16], covered: NDArray[np.bool_]) -> float:
     """Standard deviation from the lower half of the open sky: unresolved stars only add to the upper."""
     step = max(1, int((smooth.size / NOISE_SAMPLES) ** 0.5))
-    ranked = np.sort(smooth[::step, ::step][~covered[::step, ::step]])
+    ranked = ranked_by_counting(smooth[::step, ::step][~covered[::step, ::step]])
     if ranked.size == 0:
         return UNITS_PER_SIGMA
     median = _middle(ranked)
