@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nebulift.measurements import Doubles
+from nebulift.scan import MAD_TO_SIGMA
 from nebulift.stars.star_list import StarList
 
 HOSTS = 150  # brightest stars that are asked for a second image,
@@ -33,19 +34,22 @@ def find_doubles(stars: StarList) -> Doubles | None:
     if len(stars.shapes.fwhm_px) < MIN_SHAPES:
         return None
     fwhm_px = float(np.median(stars.shapes.fwhm_px))
-    hosts = min(len(x_px), HOSTS)
-    first, second = np.triu_indices(hosts, 1, min(len(x_px), IMAGES))
-    dx, dy = x_px[second] - x_px[first], y_px[second] - y_px[first]
-    apart = np.hypot(dx, dy)
     nearest_px = NEAREST_FWHM * fwhm_px
     farthest_px = min(FARTHEST_FWHM * fwhm_px, FIELD_SHARE * float(max(np.ptp(x_px), np.ptp(y_px))))
-    near = (apart >= nearest_px) & (apart <= farthest_px)
-    if farthest_px < LEAST_RANGE * nearest_px or np.count_nonzero(near) < MIN_PAIRS:
+    if farthest_px < LEAST_RANGE * nearest_px:
         return None
-    first, ratio = first[near], (snr[second] / snr[first])[near]
+    hosts, images = min(len(x_px), HOSTS), min(len(x_px), IMAGES)
+    dx, dy = x_px[:images] - x_px[:hosts, None], y_px[:images] - y_px[:hosts, None]
+    square = dx * dx + dy * dy
+    near = (square >= nearest_px**2) & (square <= farthest_px**2) & (np.arange(images) > np.arange(hosts)[:, None])
+    pair = np.flatnonzero(near)
+    if len(pair) < MIN_PAIRS:
+        return None
+    first, second = np.divmod(pair, images)
+    dx, dy, ratio = dx.ravel()[pair], dy.ravel()[pair], snr[second] / snr[first]
     # of two images as bright as each other either may be the first: a pair has no direction
-    turned = np.where((dy[near] < 0.0) | ((dy[near] == 0.0) & (dx[near] < 0.0)), -1.0, 1.0)
-    offsets = np.stack([dx[near], dy[near]], axis=1) * turned[:, None]
+    turned = np.where((dy < 0.0) | ((dy == 0.0) & (dx < 0.0)), -1.0, 1.0)
+    offsets = np.stack([dx, dy], axis=1) * turned[:, None]
     same_px = max(SAME_FWHM * fwhm_px, SAME_PX)
     offset = _most_common(offsets, same_px)
     here = np.hypot(*(offsets - offset).T) <= same_px
@@ -55,7 +59,7 @@ def find_doubles(stars: StarList) -> Doubles | None:
     logs = np.log(ratio[here])
     typical = float(np.exp(np.median(logs)))
     able = np.count_nonzero(snr[:hosts] * typical >= SEEN_SNR)
-    if 1.4826 * float(np.median(np.abs(logs - np.log(typical)))) > ALIKE or pairs < LEAST_SHARE * able:
+    if MAD_TO_SIGMA * float(np.median(np.abs(logs - np.log(typical)))) > ALIKE or pairs < LEAST_SHARE * able:
         return None
     angle = math.degrees(math.atan2(offset[1], offset[0])) % 180.0
     return Doubles(float(np.hypot(*offset)), angle, typical / (1.0 + typical), pairs)
