@@ -1,6 +1,7 @@
 """Memory that one frame has freed is kept for the next: pages fresh from the kernel cost a twentieth of a judgement."""
 
 import ctypes
+import os
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 KEPT_BYTES = 64 << 20  # at most; measuring 26 megapixels takes less
@@ -13,6 +14,8 @@ def keep_freed_memory() -> None:
     Left alone, glibc gives back what lies free after many an array, and fetches it again, zeroed, for the next. The
     greatest memory of the process stays what it is.
     """
+    if os.name != "posix":
+        return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, FROM_HEAP_BYTES)
