@@ -130,6 +130,24 @@ def test_most_of_a_small_disc_is_looked_at(side):
     assert seen.streaks == ()
 
 
+@pytest.mark.parametrize("step_sigma", [1.5, 4.0])
+@pytest.mark.parametrize("side", [480, 1100])
+def test_a_disc_hardly_brighter_than_the_dark_is_recognised_by_its_form(step_sigma, side):
+    """Short exposures of all-sky lenses; not taken for one, its rim would be a trail."""
+    level = 100.0 + 10.0 * step_sigma * (disc(side) - 100.0) / 900.0
+    seen = see(noise(side, side, level=level, sigma=10.0))
+    assert seen.sky.is_all_sky
+    assert seen.streaks == ()
+
+
+@pytest.mark.parametrize("height_sigma", [2.0, 5.0, 7.0])
+@pytest.mark.parametrize("sharpness", [2, 4])  # 2: a Gaussian; no nebula ends as steeply as 4
+def test_a_round_nebula_is_no_all_sky_disc(height_sigma, sharpness):
+    x, y = grid(900, 1200)
+    glow = np.exp(-((np.hypot(x * 1200.0 / 900.0, y * 1.2) / 0.35) ** sharpness))
+    assert not see(noise(900, 1200, level=1000.0 + 30.0 * height_sigma * glow, sigma=30.0)).sky.is_all_sky
+
+
 def test_no_tongue_is_left_where_the_border_cuts_a_disc():
     x, y = grid(480, 640)
     r = np.hypot(x * 640.0 / 480.0, y)

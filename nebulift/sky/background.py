@@ -32,6 +32,9 @@ TONGUE_CELLS = 7  # wide: a third of the radius and less
 SMALLEST_DISC = 0.1  # of the cells: what leaves less is a frame of which most is lost
 HALF_WAY_TOP_ADU = 16383  # files whose greatest number is below it hold 10 to 14 bits
 STOP_SIGMA = 8.0  # the step at the rim of an image circle is enormous
+# A sky that is hardly brighter than the dark beside it makes a smaller one: then the disc must be round and filled.
+FAINT_STOP_SIGMA, ROUND_SHARE, WITHIN, BEYOND = 1.0, 0.97, 0.85, 1.15
+LEAST_RADIUS = 0.3  # of the frame's shorter side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +73,25 @@ def _shares(level: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """The level of each cell between the darkest (0) and that of the frame's middle (1); ``None`` without a step."""
     rows, columns = level.shape
     floor, middle = np.quantile(level, 0.01), np.median(level[rows // 3 : -rows // 3, columns // 3 : -columns // 3])
-    return None if middle - floor < STOP_SIGMA else np.asarray((level - floor) / (middle - floor), dtype=np.float32)
+    if middle - floor < FAINT_STOP_SIGMA:
+        return None
+    share = np.asarray((level - floor) / (middle - floor), dtype=np.float32)
+    return share if middle - floor >= STOP_SIGMA or _is_round(share > 2 * DARK_SHARE) else None
+
+
+def _is_round(bright: NDArray[np.bool_]) -> bool:
+    """Whether the bright cells fill a circle and leave nothing beyond it, as no nebula does."""
+    rows, columns = np.nonzero(bright)
+    if len(rows) == 0:
+        return False
+    y, x = np.mgrid[0 : bright.shape[0], 0 : bright.shape[1]]
+    # where the border of the frame cuts the disc its middle is not that of its cells, but it is as wide as they reach
+    middle_x, middle_y = (float(np.quantile(at, 0.005) + np.quantile(at, 0.995)) / 2.0 for at in (columns, rows))
+    radius = max(float(np.quantile(at, 0.995) - np.quantile(at, 0.005)) + 1.0 for at in (columns, rows)) / 2.0
+    away = np.hypot(x - middle_x, y - middle_y) / radius
+    if radius < LEAST_RADIUS * min(bright.shape) or not (away > BEYOND).any():
+        return False
+    return bool(bright[away < WITHIN].mean() >= ROUND_SHARE and bright[away > BEYOND].mean() <= 1.0 - ROUND_SHARE)
 
 
 def _disc_radius(level: NDArray[np.float32]) -> float:
