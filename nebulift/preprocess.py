@@ -184,6 +184,8 @@ def _of_frame(measured: Measurements, context: SessionContext | None) -> tuple[f
     static = context.static_trails if context else ()
     streaks = [streak for index, streak in enumerate(measured.streaks) if index not in static]
     best = max(streaks, key=lambda streak: streak.snr, default=None)
+    # stars beside a row of flashes may take more from its sum than it holds: what is below nothing has no logarithm
+    snr, peak_sigma = (max(best.snr, 0.0), max(best.peak_sigma, 0.0)) if best else (0.0, 0.0)
     return (
         math.log1p(stars.density_per_mpx),
         float(stars.fwhm_px is not None),
@@ -197,8 +199,8 @@ def _of_frame(measured: Measurements, context: SessionContext | None) -> tuple[f
         math.log1p(sky.patchiness_sigma),
         math.copysign(math.log1p(abs(sky.vignetting_sigma)), sky.vignetting_sigma),
         float(min(len(streaks), 4)),
-        math.log1p(max(best.snr, 0.0)) if best else 0.0,
-        math.log1p(max(best.peak_sigma, 0.0)) if best else 0.0,
+        math.log1p(snr),
+        math.log1p(peak_sigma),
         math.log1p(1e4 * measured.saturation.saturated_fraction),
         sensor.dead_fraction,
         sensor.row_banding_sigma,

@@ -148,6 +148,15 @@ def test_a_round_nebula_is_no_all_sky_disc(height_sigma, sharpness):
     assert not see(noise(900, 1200, level=1000.0 + 30.0 * height_sigma * glow, sigma=30.0)).sky.is_all_sky
 
 
+@pytest.mark.parametrize("step_sigma", [2.0, 6.0])
+@pytest.mark.parametrize("half_sides", [(0.45, 0.25), (0.4, 0.4), (0.25, 0.45)])
+def test_what_has_an_edge_and_is_not_round_is_no_all_sky_disc(half_sides, step_sigma):
+    """A panel of a mosaic before another sky, or a nebula with a sharp border."""
+    x, y = grid(900, 900)
+    lit = (np.abs(x) < half_sides[0]) & (np.abs(y) < half_sides[1])
+    assert not see(noise(900, 900, level=1000.0 + 30.0 * step_sigma * lit, sigma=30.0)).sky.is_all_sky
+
+
 def test_no_tongue_is_left_where_the_border_cuts_a_disc():
     x, y = grid(480, 640)
     r = np.hypot(x * 640.0 / 480.0, y)

@@ -97,3 +97,14 @@ def test_a_wide_line_that_leans_by_its_own_width_is_a_row_of_the_sensor_unless_i
     wide = replace(line(0.0, 300.0, 799.0, 312.0, snr=snr), fwhm=11.0)
     burnt = BurntStars(nothing, nothing, nothing, nothing)
     assert veto(wide, (600, 800), stars, burnt, lambda _x, _y: False) == reason
+
+
+@pytest.mark.parametrize(("star_x_px", "reason"), [(301.0, "diffraction spike"), (240.0, None)])
+def test_a_short_line_with_a_burnt_out_star_in_its_very_middle_is_its_spike_though_its_light_does_not_fade(
+    star_x_px, reason
+):
+    stars = see(star_field(600, 800, density_per_mpx=1.0, seed=4).pixels).list
+    short = line(200.0, 250.0, 400.0, 290.0, snr=20.0)
+    at = np.array([star_x_px]), np.array([250.0 + (star_x_px - 200.0) * 0.2])
+    burnt = BurntStars(*at, np.array([5.0]), np.array([12.0]))
+    assert veto(short, (600, 800), stars, burnt, lambda _x, _y: False) == reason

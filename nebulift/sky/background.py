@@ -33,6 +33,7 @@ SMALLEST_DISC = 0.1  # of the cells: what leaves less is a frame of which most i
 HALF_WAY_TOP_ADU = 16383  # files whose greatest number is below it hold 10 to 14 bits
 STOP_SIGMA = 8.0  # the step at the rim of an image circle is enormous
 # A sky that is hardly brighter than the dark beside it makes a smaller one: then the disc must be round and filled.
+# Skylines rise and fall by a tenth of the radius; cells are known to a twentieth of the noise.
 FAINT_STOP_SIGMA, ROUND_SHARE, WITHIN, BEYOND = 1.0, 0.97, 0.85, 1.15
 LEAST_RADIUS = 0.3  # of the frame's shorter side
 

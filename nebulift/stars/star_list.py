@@ -31,7 +31,7 @@ from nebulift.stars.steps import ASKED_SNR, on_step
 LIMIT_SIGMA = 5.0
 SCALE_VOTERS = 24  # peaks that belong to no burnt-out star, of which the scale is asked
 TOO_FINE_PX, FITTING_PX = 8.0, 3.0  # widths of images on the map they are sought on
-BROAD_PX = 3.8  # images as wide as this on their map are nearly too wide for what tells stars from knots there
+BROAD_PX = 3.8  # FWHM on the map: standing.STAR_WIDTHS end at 3.4, pixels included; wider ones are taken for knots
 FEW_SHAPES = 0.3  # of the stars
 MIN_IMAGES = 5  # of fewer the number says nothing
 PYRAMID_LEVELS = 4  # the coarsest pixel is 16 raw pixels: a donut of 100 pixels is then 6 wide

@@ -45,7 +45,8 @@ BEADED_SIGMA = 2.0  # fainter ridges are uneven by their noise
 # the wings of crowded stars and what lies unseen between them leave light that is wider than a star
 CROWDED_UNSHARP_FWHM, CROWDED_UNSHARP_SNR = 1.5, 8.5
 RICH_SNR = 12.0  # where light is everywhere: twice the limit in noise
-# there a trail may also shine all along, where lines beside it do not: a million lines are tried in a frame
+# there a trail may also shine all along, where lines beside it do not: a million lines are tried in a frame. By that
+# alone three false lines were found in 145 rich frames of the simulator; none of them had the other two as well
 LIT_CHANCE, LIT_SNR, LIT_CONTINUITY = 1e-9, 8.0, 0.85
 RICH_UNSHARP_SNR = 30.0  # rows of clumps of unresolved stars are wider than stars
 # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
