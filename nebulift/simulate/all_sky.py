@@ -36,8 +36,18 @@ def _skyline(angle: Image, rng: np.random.Generator) -> Image:
     return np.asarray(np.interp(angle, axis, outline), dtype=np.float32)
 
 
-def horizon_glow(x: Image, y: Image, size: tuple[int, int]) -> Image:
-    """0 at the zenith in the middle of a frame ``size`` = (width, height), 1 at half its shorter side and beyond."""
+def horizon_glow(x: Image, y: Image, size: tuple[int, int], lean: float = 0.0, town_deg: float = 0.0) -> Image:
+    """0 at the zenith in the middle of a frame ``size`` = (width, height), 1 at half its shorter side and beyond.
+
+    ``lean`` 0 to 1: so much of the glow is missing opposite the town, and comes on top over it, in the direction
+    ``town_deg`` from x towards y.
+    """
     width, height = size
-    away = np.hypot(x - 0.5 * (width - 1), y - 0.5 * (height - 1)) / (0.5 * min(size))
-    return np.asarray(np.minimum(away, 1.0) ** HORIZON_POWER, dtype=np.float32)
+    across, down = x - 0.5 * (width - 1), y - 0.5 * (height - 1)
+    distance = np.hypot(across, down)
+    glow = np.minimum(distance / (0.5 * min(size)), 1.0) ** HORIZON_POWER
+    if lean > 0.0:
+        turn = math.radians(town_deg)
+        towards = (across * math.cos(turn) + down * math.sin(turn)) / np.maximum(distance, 1.0)
+        glow = glow * (1.0 + lean * towards)
+    return np.asarray(glow, dtype=np.float32)

@@ -37,6 +37,7 @@ class Air:
     gradient_angle_deg: float = 0.0  # direction in which it brightens
     bow_share: float = 0.0  # curvature of the sky, over its mean
     rim_share: float = 0.0  # of an all-sky frame: how much brighter the sky is at the horizon, over the zenith
+    rim_lean: float = 0.0  # 0: alike all around; 1: dark on one side, twice as bright where the sky brightens: a town
     colour: tuple[float, float, float] = DARK_SKY  # R, G, B over green
 
     @property
@@ -92,7 +93,7 @@ def ordinary_sky(air: Air, x: Image, y: Image, size: tuple[int, int]) -> Image:
     plane = air.gradient_share * along / (abs(c) + abs(s))
     sky = 1.0 + plane + air.bow_share * (along**2 - 1.0 / 12.0)
     if air.rim_share:
-        sky = sky + air.rim_share * horizon_glow(x, y, size)
+        sky = sky + air.rim_share * horizon_glow(x, y, size, air.rim_lean, air.gradient_angle_deg)
     return np.asarray(sky, dtype=np.float32)
 
 

@@ -14,6 +14,7 @@ from nebulift.simulate.optics import FILTERS, Filter, Telescope, random_telescop
 
 PROGRAMS = ("ekos", "nina", "sgp", "sharpcap", "asiair", "seestar", "maxim")
 SHARPEST_PX, SOFTEST_PX = 1.5, 7.5  # FWHM: shorter is undersampled beyond use, longer would be binned
+STEEPEST_ALL_SKY = 1.2  # range over mean: from rim to rim four times as bright
 BRIGHTEST_SKY = 0.35  # of saturation: nobody exposes longer than that on purpose
 
 
@@ -99,8 +100,12 @@ def random_air(rng: np.random.Generator, rig: Rig) -> Air:
         colour=rig.site.colour,
     )
     if rig.camera.image_circle > 0.0:
+        # It overlooks everything, from the dark side of the sky to the town
         return replace(
-            air, rim_share=float(rng.lognormal(0.0, 0.8)), gradient_share=float(town * rng.uniform(0.5, 3.0))
+            air,
+            rim_share=float(min(rng.lognormal(0.2, 0.9), 8.0)),
+            rim_lean=float(rng.uniform(0.0, 1.0)),
+            gradient_share=float(min(town * rng.lognormal(math.log(1.5), 0.7), STEEPEST_ALL_SKY)),
         )
     return air
 
@@ -124,7 +129,7 @@ def fitting_exposure_s(rng: np.random.Generator, rig: Rig, band: Filter, air: Ai
         usual = [0.5, 1.0, 2.0, 4.0]
     else:
         usual = [5.0, 15.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]
-    sky_e_s = sky_electrons(air, rig.telescope, rig.camera, band, 1.0) * (1.0 + air.rim_share)
+    sky_e_s = sky_electrons(air, rig.telescope, rig.camera, band, 1.0) * (1.0 + air.rim_share * (1.0 + air.rim_lean))
     fitting = [s for s in usual if s * sky_e_s < BRIGHTEST_SKY * rig.camera.saturation_e]
     return float(rng.choice(fitting or [max(0.1, round(usual[0] / 10.0, 1))]))
 
@@ -148,7 +153,9 @@ def random_target(
     noise_e = pixel_noise_e(camera, sky_e)
     share = band.width_nm / 300.0
     limit = limit_electrons(noise_e, air.fwhm_px) / (exposure_s * share * air.transmission)
-    diffuse = diffuse or str(rng.choice(list(DIFFUSE), p=list(DIFFUSE.values())))
+    drawn = str(rng.choice(list(DIFFUSE), p=list(DIFFUSE.values())))
+    # No nebula spans the whole sky
+    diffuse = diffuse or ("none" if camera.image_circle > 0.0 else drawn)
     density = math.exp(rng.uniform(math.log(5.0), math.log(12_000.0)))
     if rng.random() < 0.5:
         density = math.exp(rng.normal(math.log(250.0), 0.9))  # most people's fields

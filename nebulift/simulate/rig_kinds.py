@@ -73,7 +73,7 @@ def _all_sky(camera: Camera, circle: float) -> RigKind:
         replace(camera, image_circle=circle),
         FISHEYES,
         ALL_SKY_S,
-        elongation=(1.0, 1.8),
+        elongation=(1.0, 2.0),
         blur_px=(1.4, 2.8),
         wander=0.1,
     )
@@ -211,6 +211,7 @@ KINDS: tuple[RigKind, ...] = (
 # What some of all observers do, whatever they observe with. A rig that is drawn out every night is no accident: lenses,
 # dispersion near the horizon and colour filters give whole rigs 1.5; finer than 8 to 11 pixels nobody samples.
 DRAWN_OUT, OVERSAMPLED, DARK_CORNERS, IN_SECONDS, CALIBRATED, ALIGNED = 0.15, 0.1, 0.1, 0.1, 0.1, 0.05
+MOST_HOTTER = 8.0  # times the hot pixels of a data sheet: an all-sky camera is cooled by nothing, and is old
 
 
 def school_rig(rng: np.random.Generator, name: str, megapixels: float | None = None) -> Rig:
@@ -261,6 +262,7 @@ def _with_habits(rng: np.random.Generator, rig: Rig) -> Rig:
     """``rig`` as somebody uses it; the same number of draws whatever comes of them."""
     drawn, wide, corners, short, delivery = rng.random(5)
     elongation, blur_px, vignetting = rng.uniform(1.15, 1.75), rng.uniform(4.0, 9.5), rng.uniform(0.3, 0.75)
+    hotter = MOST_HOTTER ** rng.random()
     camera, telescope, is_disc = rig.camera, rig.telescope, rig.camera.image_circle > 0.0
     if drawn < DRAWN_OUT and telescope.elongation < elongation:
         telescope = replace(telescope, elongation=float(elongation))
@@ -269,6 +271,8 @@ def _with_habits(rng: np.random.Generator, rig: Rig) -> Rig:
         rig = replace(rig, softest_px=11.0)
     if corners < DARK_CORNERS and not is_disc:
         camera = replace(camera, vignetting=float(vignetting))
+    if is_disc:
+        camera = replace(camera, hot_share=float(camera.hot_share * hotter))
     if delivery < CALIBRATED + ALIGNED and camera.delivery == "raw" and not is_disc:
         camera = replace(camera, delivery="calibrated" if delivery < CALIBRATED else "aligned")
     if short < IN_SECONDS and not rig.exposures_s:

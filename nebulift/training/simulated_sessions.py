@@ -23,7 +23,7 @@ from nebulift.training.measured_record import as_record, from_record
 from nebulift.training.seen_truth import seen_severity
 from nebulift.verdict import NOTICEABLE_SEVERITY
 
-CHUNK_VERSION = 4  # raised when a chunk of the same number holds other frames
+CHUNK_VERSION = 5  # raised when a chunk of the same number holds other frames
 FRAMES_A_SESSION = (8, 18)
 # A block of the grid covers the more pixels the larger the frame, so every size that people own must occur
 SMALL_MEGAPIXELS, LARGE_MEGAPIXELS = (0.3, 4.0), (6.0, 26.0)
