@@ -5,6 +5,7 @@ Each draws its own strength, place and direction from the seed, from hardly visi
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from nebulift.simulate.charge import bleed_columns
@@ -121,6 +122,21 @@ def nebula_filaments(seed):
     fine = ridges(turbulence(rng, (HEIGHT, WIDTH), rng.uniform(3.2, 4.2)), rng.uniform(5.0, 20.0))
     patches = np.clip(turbulence(rng, (HEIGHT, WIDTH), 3.6) + 0.4, 0.0, 2.0)
     return recorded(sky(rng) + (NOISE_E * 10 ** rng.uniform(-0.3, 1.3) * fine * patches).astype(np.float32), rng), None
+
+
+def curved_filaments(seed):
+    """Thin shells and fronts of a nebula: lines that are straight over a part of their way, bright in patches."""
+    rng = rng_of("fronts", seed)
+    x, _ = grid()
+    soft, patches = (
+        cv2.GaussianBlur(rng.standard_normal(x.shape).astype(np.float32), (0, 0), rng.uniform(*scales_px))
+        for scales_px in ((40.0, 150.0), (15.0, 60.0))
+    )
+    soft, patches = soft / soft.std(), patches / patches.std()
+    steepness = np.maximum(np.hypot(*np.gradient(soft)), 1e-4)
+    front = np.exp(-0.5 * (soft / steepness / rng.uniform(1.5, 8.0)) ** 2) * np.clip(1.0 + patches, 0.0, 2.0)
+    height = NOISE_E * np.exp(rng.uniform(np.log(0.3), np.log(2.0)))
+    return recorded(sky(rng, density=100.0) + np.float32(height) * front, rng), None
 
 
 def trailed_stars(seed):
@@ -329,6 +345,7 @@ LOOKALIKES = {
     "amplifier glow": amplifier_glow,
     "edge-on galaxies": edge_on_galaxies,
     "filaments of nebulae": nebula_filaments,
+    "curved filaments": curved_filaments,
     "trailed stars": trailed_stars,
     "vignetted corners": vignetted_corners,
     "dither borders": dither_borders,

@@ -6,7 +6,7 @@ angles in degrees from the x axis towards the y axis. Levels and noise are in AD
 
 from dataclasses import dataclass
 
-DETECTOR_VERSION = 8  # raised whenever an eye measures something else for the same bytes
+DETECTOR_VERSION = 9  # raised whenever an eye measures something else for the same bytes
 
 
 @dataclass(frozen=True, slots=True)

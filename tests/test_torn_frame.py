@@ -4,13 +4,21 @@ Rows that lie sideways are told by how much: by the stars, by the pattern of the
 wrap round.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from skies import NOISE_ADU, grid, noise, see
 
 from nebulift.cv_prefilter import ArtifactDetector
-from nebulift.simulate import star_field
+from nebulift.frame import frame_from_array
+from nebulift.scan import UNITS_PER_SIGMA
+from nebulift.sensor.sideways_seam import _is_of_these_rows
+from nebulift.sensor.torn_frame import _sky_steps
+from nebulift.simulate import rendered, star_field
+from nebulift.simulate.night import plan_session
+from nebulift.simulate.rig_kinds import school_rig
 
 SIDE = 1400
 
@@ -67,6 +75,32 @@ def test_rows_with_noise_of_their_own_are_no_tear(seed):
     image = star_field(SIDE, 1000, density_per_mpx=300.0, seed=seed).pixels + rng.normal(0.0, 25.0, (1000, 1))
     image[400] += 120.0
     assert see(np.rint(image).astype(np.uint16)).sensor.torn_stars is not True
+
+
+@pytest.mark.parametrize("seed", [1, 31, 59, 78, 82, 93])
+def test_few_steps_of_a_converter_and_rows_with_much_noise_of_their_own_are_no_tear(seed):
+    """Of one such row most pixels count as bright, and of the next none."""
+    rig = school_rig(np.random.default_rng(seed), "ASI120MM", 0.6)
+    rig = replace(rig, camera=replace(rig.camera, row_noise_e=2.5 * rig.camera.row_noise_e))
+    frame = rendered(plan_session(np.random.SeedSequence(seed), 1, "clear", rig=rig)[0])
+    seen = ArtifactDetector().analyse(frame_from_array(frame.pixels, frame.exposure)).measurements.sensor
+    assert seen.row_banding_sigma > 0.5
+    assert seen.torn_at_px is None
+
+
+@pytest.mark.parametrize(("slope", "jump", "steepest"), [(0.05, 0.0, 0.05), (0.0, 0.6, 0.6), (0.02, 0.6, 0.6)])
+def test_a_slope_of_the_sky_is_no_step(slope, jump, steepest):
+    rows = np.arange(200)
+    height = slope * (rows - 100.0) * (np.abs(rows - 100) < 40) + jump * (rows >= 100)
+    steps = _sky_steps(np.rint(np.tile(height * 64 * UNITS_PER_SIGMA, (12, 1))).astype(np.int16), 64)
+    assert steps[100 - 12 : 100 + 12].max() == pytest.approx(steepest, abs=0.05)
+
+
+def test_a_column_that_stands_out_in_all_rows_is_no_seam():
+    steps = np.full(24, 0.5, dtype=np.float32)
+    assert not _is_of_these_rows(steps, 0, 23)
+    steps[12:] = 0.05
+    assert _is_of_these_rows(steps, 0, 12)
 
 
 def test_rows_without_light_at_the_border_are_a_remark():

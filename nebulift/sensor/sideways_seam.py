@@ -25,6 +25,8 @@ EVEN, ELSEWHERE = 0.5, 0.25  # of the typical step: in each block of the stretch
 LOOK_ROWS = 32  # above and below the border whose skies are compared
 SKY_PX = 32  # pixels whose median is the sky
 PUSHED_BACK = 0.6  # of the difference of both skies is left at most once the rows are pushed back
+STAR_SIGMA = 12.0  # of that noise: a greater difference of two such medians is a star, and counts as much
+ROUNDING = 1.0 / math.sqrt(12.0)  # of whole numbers, standard deviation
 SKY_SIGMA = 2.5  # of the noise of one such median, typical of all: a smaller difference proves nothing
 
 
@@ -106,12 +108,14 @@ def _stretches(steps: NDArray[np.float32], block_px: int) -> list[tuple[int, int
 
 
 def _is_of_these_rows(steps: NDArray[np.float32], first: int, end: int) -> bool:
-    """Whether the step is there in all rows of the stretch, and in no others."""
+    """Whether the step is there in all rows of the stretch, and in no others: a column that stands out in all rows
+    belongs to the sensor.
+    """
     inside, outside = steps[first:end], np.concatenate([steps[: max(first - 1, 0)], steps[end + 1 :]])
     typical = float(np.median(inside))
-    return bool((inside > EVEN * typical).mean() > 0.8) and (
-        outside.size == 0 or float(np.median(np.abs(outside))) < ELSEWHERE * typical
-    )
+    if outside.size == 0:
+        return False
+    return bool((inside > EVEN * typical).mean() > 0.8 and np.median(np.abs(outside)) < ELSEWHERE * typical)
 
 
 def _border(flat: NDArray[np.int16], seam: int, sign: float, about: int, block_px: int) -> int:
@@ -133,7 +137,9 @@ def _fits_pushed_back(frame: Frame, row: int, lag_px: int, bin_px: int) -> bool:
     upper, noise = _sky_along(above)
     lower, _ = _sky_along(below)
     back, _ = _sky_along(np.roll(below, -lag_px, axis=1))
-    as_it_is, pushed = (float(np.sqrt(np.mean(np.square(_level(one - upper))))) for one in (lower, back))
+    most = STAR_SIGMA * noise
+    differences = (_level(one - upper).clip(-most, most) for one in (lower, back))
+    as_it_is, pushed = (float(np.sqrt(np.mean(np.square(one)))) for one in differences)
     return as_it_is > SKY_SIGMA * noise and pushed < PUSHED_BACK * as_it_is
 
 
@@ -142,9 +148,17 @@ def _level(difference: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sky_along(rows: NDArray[np.generic]) -> tuple[NDArray[np.float64], float]:
-    """(median of every ``SKY_PX`` columns of these rows, its standard error)."""
+    """(median of every ``SKY_PX`` columns of these rows, its standard error).
+
+    Of few steps of the converter a median is one or the other: it is interpolated among those that are alike.
+    """
     width = rows.shape[1] // SKY_PX * SKY_PX
     by_row = np.nan_to_num(rows[:, :width].astype(np.float64)).reshape(len(rows), -1, SKY_PX)
     cells = by_row.swapaxes(0, 1).reshape(width // SKY_PX, -1)
     low, middle, high = np.quantile(cells, (0.1587, 0.5, 0.8413), axis=1)
-    return middle, float(np.median(high - low)) / 2.0 * 1.2533 / math.sqrt(cells.shape[1])
+    noise = float(np.median(high - low)) / 2.0
+    if rows.dtype.kind in "iu":
+        below, alike = (cells < middle[:, None]).sum(axis=1), (cells == middle[:, None]).sum(axis=1)
+        middle = middle - 0.5 + (cells.shape[1] / 2.0 - below) / np.maximum(alike, 1)
+        noise = math.hypot(noise, ROUNDING)
+    return middle, noise * 1.2533 / math.sqrt(cells.shape[1])

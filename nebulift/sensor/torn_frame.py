@@ -26,9 +26,12 @@ MIN_CROSSING = 8  # bright pixels in the poorer of two rows: fewer prove nothing
 CHANCE = 1e-10  # of so few common pixels at one row of the frame, where every row is asked
 CHANCE_AT_STEP = 1e-3  # where the sky jumps, too
 SAFE = 0.7  # of the usual share is expected: pixels of one star are not independent
+NEAR_ROWS = 24  # on either side of a row
 STEP_ROWS = 8  # whose means are compared across a row
 STEP_SIGMA = 0.25  # of the flattened map: half of what the sky jumps by, as the mesh follows the other half
 ALONE = 2.0  # times as high as any other step of the frame: a frame with bands has many
+MOST_SCATTER = 0.4  # of single rows, in sigma: where they lie up and down by more, so does what counts as bright
+STEP_OF_ROWS = 2.5  # times the scatter of single rows: five times that of the difference of two means of eight
 SUDDEN = 0.5  # of the jump: between the two rows above and the two below
 SUSPECT = 0.25  # of the usual share: rows with fewer common pixels are looked at
 MIDDLE_ROWS = 3  # sensors with several amplifiers are divided in the middle: a step there is no tear
@@ -71,15 +74,18 @@ def find_tear(
     offsets = np.rint(row_offsets * UNITS_PER_SIGMA).astype(np.int16)
     seen = crossings(flat, BRIGHT_UNITS + offsets)
     steps = _sky_steps(sums.of_rows, sums.row_block_px)
-    by_stars = lag_by_stars(frame, bin_px, flat, offsets, seen, STEP_ROWS)
+    scatter = _scatter(row_offsets)
+    are_steady = scatter < MOST_SCATTER
+    by_stars = lag_by_stars(frame, bin_px, flat, offsets, seen, STEP_ROWS) if are_steady else []
     shifted = _shifted(frame, bin_px, by_stars, _stretch(frame, bin_px, flat, sums))
     if shifted is not None:
         return replace(shifted, step_sigma=_step_at(steps, shifted.row_px // bin_px))
     best = int(steps.argmax())
     away = np.abs(np.arange(len(steps)) - best) > 2 * STEP_ROWS
     elsewhere = float(steps[away].max(initial=0.0))
-    jumps = steps[best] >= max(STEP_SIGMA, ALONE * elsewhere) and abs(best - len(flat) / 2.0) > MIDDLE_ROWS
-    chances = _chances_of_stars(seen)
+    least = max(STEP_SIGMA, ALONE * elsewhere, STEP_OF_ROWS * scatter)
+    jumps = steps[best] >= least and abs(best - len(flat) / 2.0) > MIDDLE_ROWS
+    chances = _chances_of_stars(seen) if are_steady else np.ones(len(flat))
     chances[:STEP_ROWS], chances[-STEP_ROWS:] = 1.0, 1.0  # there a registered frame begins and ends
     row = int(chances.argmin())
     if chances[row] < CHANCE:
@@ -88,6 +94,11 @@ def find_tear(
         return None
     cut = float(chances[max(best - 2, 0) : best + 3].min()) < CHANCE_AT_STEP
     return Tear(best * bin_px, by_stars=cut, step_sigma=float(steps[best]))
+
+
+def _scatter(offsets: NDArray[np.floating]) -> float:
+    """Standard deviation of the offsets of most rows."""
+    return float(np.subtract(*np.quantile(offsets, (0.8413, 0.1587)))) / 2.0
 
 
 def _step_at(steps: NDArray[np.float32], row: int) -> float:
@@ -158,22 +169,33 @@ def _chances_of_stars(seen: Crossings) -> NDArray[np.float64]:
         fewer = np.minimum(count[apart:], count[:-apart])
         rich = fewer >= MIN_CROSSING
         if rich.any():
-            usual = float(common[rich].sum() / fewer[rich].sum())
+            usual = _usual_share(np.where(rich, common, 0), np.where(rich, fewer, 0))
             few = rich & (common < SUSPECT * usual * fewer)
             # of so few pixels that none in common is no wonder, nothing can be told
-            few &= fewer * math.log1p(-min(SAFE * usual, 1.0 - 1e-9)) < math.log(CHANCE_AT_STEP)
+            few &= fewer * np.log1p(-np.minimum(SAFE * usual, 1.0 - 1e-9)) < math.log(CHANCE_AT_STEP)
             for n in np.flatnonzero(few):
-                chance = chance_of_at_most(int(common[n]), int(fewer[n]), SAFE * usual)
+                chance = chance_of_at_most(int(common[n]), int(fewer[n]), SAFE * float(usual[n]))
                 chances[n + 1] = min(chances[n + 1], chance)
     return chances
+
+
+def _usual_share(common: NDArray[np.integer], fewer: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Of the bright pixels of a row, how many go on in the next: in the frame, and not more than in the rows nearby. A
+    nebula's do, and noise's beside it do not.
+    """
+    share = np.full(len(fewer), common.sum() / fewer.sum())
+    near, gap = np.ones(2 * NEAR_ROWS + 1), slice(NEAR_ROWS - 2, NEAR_ROWS + 3)
+    near[gap] = 0.0
+    of_near, going_on = (np.convolve(one, near, mode="same") for one in (fewer, common))
+    return np.asarray(np.minimum(share, going_on / (of_near + MIN_CROSSING)))
 
 
 def _sky_steps(row_sums: NDArray[np.int16], block_px: int) -> NDArray[np.float32]:
     """How far the sky jumps at each row, in sigma of the map; 0 near the upper and lower border.
 
     Means of eight rows above and below in a block of columns at a time; typical of all blocks, so that no star, galaxy
-    or cloud matters; the same twice as far from the row, so that no band or trail does; and at once, so that no edge
-    does that is out of focus.
+    or cloud matters; the same twice as far from the row, so that no band or trail does; at once, so that no edge does
+    that is out of focus; and less what a slope of the sky, carried on from either side, makes of it.
     """
     rows = row_sums.shape[1]
     sums = np.zeros((row_sums.shape[0], rows + 1), dtype=np.int32)
@@ -186,7 +208,8 @@ def _sky_steps(row_sums: NDArray[np.int16], block_px: int) -> NDArray[np.float32
     near = (at(n) - 2 * at(0) + at(-n)) / np.float32(n)
     far = (at(m) - at(n) - at(-n) + at(-m)) / np.float32(n)
     close = (at(2) - 2 * at(0) + at(-2)) / np.float32(2 * SUDDEN)
-    up, down = np.minimum(np.minimum(near, far), close), np.minimum(np.minimum(-near, -far), -close)
+    level = 1.5 * near - 0.5 * far  # of a slope ``far`` is three times ``near``, of a step both are the same
+    up, down = (np.minimum.reduce([sign * one for one in (near, far, close, level)]) for sign in (1, -1))
     steps = np.zeros(rows, dtype=np.float32)
     highest = np.maximum(np.maximum(up, down), 0.0)
     steps[m : rows - m] = medians_of_rows(highest.T) / (block_px * UNITS_PER_SIGMA)

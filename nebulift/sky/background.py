@@ -23,6 +23,7 @@ HIGHEST, LOWEST = np.int16(LARGEST), np.int16(-LARGEST)
 # Two cells along the rim of an image circle show no sky: of small ones half would be lost with cells as wide as others.
 # Stars of an all-sky lens are two or three pixels wide, so that the median of so few pixels still is the sky's.
 CELL_SHARE, SMALLEST_CELL_PX = 0.05, 16  # of the radius
+FEW_CELLS = 12  # on the shorter side
 CELL_MAP_PX = 32  # one mesh cell is 64 raw pixels: wide against stars, narrow against gradients
 BAND_MAP_ROWS = 16  # of the subtraction: its intermediates stay in cache
 DARK_SHARE = 0.25  # of the way from the darkest to the median cell: what lies outside a fisheye's image circle
@@ -55,9 +56,11 @@ def measure_background(scan: Scan, cell_px: float = CELL_MAP_PX) -> Background:
     """
     level = _levels(scan, cell_px)
     inside = image_circle(level)
-    finer_px = (
-        cell_px if inside is None else min(max(CELL_SHARE * _disc_radius(level) * cell_px, SMALLEST_CELL_PX), cell_px)
-    )
+    dark = _dark_surroundings(level)  # a disc of a few cells is there, though none of them is well inside
+    if dark is None:  # of few cells too many lie on the rim
+        finer_px = SMALLEST_CELL_PX if min(level.shape) < FEW_CELLS else cell_px
+    else:
+        finer_px = max(CELL_SHARE * _disc_radius(dark) * cell_px, SMALLEST_CELL_PX)
     if finer_px < cell_px:
         finer = _levels(scan, finer_px)
         if (of_finer := image_circle(finer)) is not None:
@@ -95,17 +98,14 @@ def _is_round(bright: NDArray[np.bool_]) -> bool:
     return bool(bright[away < WITHIN].mean() >= ROUND_SHARE and bright[away > BEYOND].mean() <= 1.0 - ROUND_SHARE)
 
 
-def _disc_radius(level: NDArray[np.float32]) -> float:
+def _disc_radius(dark: NDArray[np.bool_]) -> float:
     """Of a circle as large as what is not dark, in cells."""
-    share = _shares(level)
-    return 0.0 if share is None else math.sqrt(float(np.count_nonzero(share >= DARK_SHARE)) / math.pi)
+    return math.sqrt(float(np.count_nonzero(~dark)) / math.pi)
 
 
-def image_circle(level: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """Cells well inside the bright disc of an all-sky frame, or ``None`` for a frame that its lens fills.
-
-    The disc is recognised by its dark surroundings: cells near the darkest level in three corners or four, with hardly
-    a cell on the slope between. Two cells along the rim are left out: the horizon lies there.
+def _dark_surroundings(level: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Cells outside the bright disc of an all-sky frame, or ``None`` for a frame that its lens fills: near the darkest
+    level in three corners or four, with hardly a cell on the slope between.
     """
     share = _shares(level) if min(level.shape) >= 8 else None
     if share is None:
@@ -114,6 +114,17 @@ def image_circle(level: NDArray[np.float32]) -> NDArray[np.bool_] | None:
     slope = ((share >= DARK_SHARE) & (share < 2 * DARK_SHARE)).mean()
     corners = dark[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
     if corners < 3 or dark.mean() < 0.05 or slope > STEEP_SHARE:
+        return None
+    return dark if _disc_radius(dark) >= LEAST_RADIUS * min(level.shape) else None  # a smaller one is a planet
+
+
+def image_circle(level: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Cells well inside the bright disc of an all-sky frame, or ``None`` for a frame that its lens fills.
+
+    The disc is recognised by its dark surroundings. Two cells along the rim are left out: the horizon lies there.
+    """
+    dark = _dark_surroundings(level)
+    if dark is None:
         return None
     outside = cv2.dilate(dark.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
     # where the border of the frame cuts the disc there is no dark cell beyond its rim: no tongues are left there

@@ -20,6 +20,7 @@ SHORT_PLAIN_SNR = 60.0  # but hardly so bright: a meteor is
 SHORT_SIDE_SHARE = 0.7  # of the S/N, of unsharp ones: a piece of a ghost's edge or of an arc has a bright side
 SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
 UNSHARP_STAR_FWHM, UNSHARP_SNR = 2.0, 10.0  # nearly all trails are as sharp as the stars: others are asked for more
+UNSHARP_SHORT_SHARE, UNSHARP_SHORT_SNR = 0.3, 30.0  # of the diagonal: pieces of filaments are as long
 WIDE_PX = 10.0  # wide trails compete with the Milky Way and with streets of cloud: these are not even
 WIDE_SNR = 15.0  # still a ridge of 0.2 sigma across two megapixels: wide trails have many pixels
 WIDE_STEADY_SNR = 8.0
@@ -49,6 +50,9 @@ RICH_SNR = 12.0  # where light is everywhere: twice the limit in noise
 # alone three false lines were found in 145 rich frames of the simulator; none of them had the other two as well
 LIT_CHANCE, LIT_SNR, LIT_CONTINUITY = 1e-9, 8.0, 0.85
 RICH_UNSHARP_SNR = 30.0  # rows of clumps of unresolved stars are wider than stars
+# filaments shine in many places, beside a line, too. Of 600 trails of S/N 6.5 to 30 in white noise one in a hundred had
+# less than 0.68; bright ones may flare, or have wings that count for less
+LIT_SHARE, LIT_PLAIN_SHARE = 0.4, 0.3
 # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
 TRIMMED_SHARE = 0.5
 TRIMMED_ENOUGH = 15.0  # the steady lights of an aircraft between its flashes
@@ -83,12 +87,14 @@ def weakness(
     if crowded == "rich":
         least = RICH_UNSHARP_SNR if fit.fwhm > UNSHARP_STAR_FWHM * star_fwhm > 0.0 else RICH_SNR
     tumbles = fit.snr >= TUMBLING_SNR and is_periodic(fit.along)
+    lit = LIT_SHARE if fit.snr < PLAIN_SNR and crowded != "rich" else LIT_PLAIN_SHARE
     conditions = {
         "too faint": _is_lit(fit) if by_light_along else fit.snr >= least,
         "one side is bright": fit.side_snr >= max(0.0 if by_light_along else SIDE_SNR, SIDE_SHARE * fit.snr),
         "uneven": tumbles or fit.steady_snr >= steady,
         "one bright object": tumbles or fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
         "gaps": tumbles or fit.continuity >= CONTINUITY,
+        "light beside": tumbles or by_light_along or fit.lit >= lit,
         "row of stars": tumbles or by_light_along or crowded == "sparse" or not _is_row_of_stars(fit),
         "under stars": fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE),
         "fades away": fit.drop <= MAX_DROP or is_meteor_like(fit, star_fwhm),
@@ -143,7 +149,8 @@ def malformation(
         return "short, or fades away"
     if trail.fwhm > max(WIDEST_PX, WIDEST_STAR_FWHM * star_fwhm_px):
         return "wider than light out of focus"
-    if trail.fwhm > UNSHARP_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < UNSHARP_SNR:
+    unsharp_snr = UNSHARP_SHORT_SNR if length < UNSHARP_SHORT_SHARE * diagonal else UNSHARP_SNR
+    if trail.fwhm > UNSHARP_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < unsharp_snr:
         return "unsharp and faint"
     if trail.fwhm > WIDE_PX:
         enough = min(max(WIDE_STEADY_SNR, WIDE_STEADY_SHARE * trail.snr), WIDE_STEADY_ENOUGH)

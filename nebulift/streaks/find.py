@@ -17,6 +17,7 @@ from nebulift.measurements import Streak
 from nebulift.scan import Scan
 from nebulift.stars import StarList
 from nebulift.streaks.band import Ends
+from nebulift.streaks.bend import is_bent
 from nebulift.streaks.burnt_stars import BurntStars, find_burnt_stars
 from nebulift.streaks.conditions import CROWDED_COVER, PLAIN_SNR, malformation, may_be_trail, weakness
 from nebulift.streaks.describe import Sight, in_map_pixels, in_raw_pixels, streak_of
@@ -63,6 +64,8 @@ class Lights:
     patches: Patches
 
 
+BENT = "piece of something bent"
+
 Found = list[tuple[TrailFit, Sight]]  # trails in raw pixels, and the map on which each was measured
 
 
@@ -89,6 +92,8 @@ def find_streaks(frame: Frame, scan: Scan, maps: list[NDArray[np.int16]], stars:
                 arms = partial(_has_other_arms, fit, sight)
                 malformed = malformation(trail, frame.shape, fwhm_px, float(sight.covered.mean()))
                 reason = malformed or veto(trail, frame.shape, stars, burnt, arms)
+                if reason is None and is_bent(fit, sight.flat, sight.covered, sight.covered_scale):
+                    reason = BENT
                 if reason == SPIKE:
                     spikes.append(trail)
                 if reason is None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nebulift.binomial import chance_of_at_most
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.streaks.along import drop, steadiness
 from nebulift.streaks.band import CLIP_SIGMA, SEGMENTS, Band, Ends, gather
+from nebulift.streaks.light_along import chance_of_light, independent_segments, share_of_light
 from nebulift.streaks.matched import Matched, matched, weights
-from nebulift.streaks.surroundings import Surroundings, look_beside
+from nebulift.streaks.surroundings import look_beside
 from nebulift.streaks.tilt import chord_of_light, ordered
 
 KERNELS_PX = (0.6, 0.85, 1.2, 1.7, 2.4, 3.4)  # wider trails are measured on a coarser map
@@ -20,7 +20,6 @@ MIN_LENGTH_PX = 24.0
 MIN_SNR = 5.0  # what is weaker before it is held against its surroundings is noise
 BRIGHT_SIGMA = 2.0  # ridges from here on lose light to the clip
 RICH_CLIP_SIGMA = 2.0  # where there is more light than can be covered: what is higher is a star
-ONE_IMAGE_FWHM = 1.5  # segments within so many widths see the same star
 UNCLIPPED_SIGMA = 2000.0  # all that the map holds
 FWHM_PER_SIGMA = 2.3548
 
@@ -49,6 +48,7 @@ class TrailFit:
     trough: float = 0.0  # how far both sides lie below the sky, in sigma of one map pixel
     noise: float = 1.0  # of the control lines, by which every ratio is divided
     chance: float = 1.0  # that a line beside it would shine in as many of its segments
+    lit: float = 1.0  # logarithm of that over what it is for a trail on an empty sky
     flashes: bool = False  # dots at equal distances were found on it
 
 
@@ -96,26 +96,15 @@ def against_surroundings(
     trail = fit.x0, fit.y0, fit.x1, fit.y1
     beside = look_beside(flat, covered, covered_scale, trail, fit.fwhm / FWHM_PER_SIGMA)
     ratios = {name: getattr(fit, name) / beside.noise for name in ("snr", "full_snr", "side_snr", "trimmed_snr")}
-    fit = replace(fit, **ratios, noise=beside.noise, chance=_chance_of_light(fit, beside))
+    independent = independent_segments(fit.along, float(np.hypot(fit.x1 - fit.x0, fit.y1 - fit.y0)), fit.fwhm)
+    chance = chance_of_light(fit.along, independent, beside.heights)
+    known = int(np.isfinite(fit.along).sum())
+    lit = share_of_light(chance, ratios["snr"], known, independent, len(beside.heights))
+    fit = replace(fit, **ratios, noise=beside.noise, chance=chance, lit=lit)
     if fit.ridge_sigma < (BRIGHT_SIGMA if whole is None else RICH_CLIP_SIGMA / 2.0):
         return fit
     flat = flat if whole is None else whole
     return _with_all_light(fit, gather(flat, covered, covered_scale, trail, clip_sigma=UNCLIPPED_SIGMA))
-
-
-def _chance_of_light(fit: TrailFit, beside: Surroundings) -> float:
-    """Probability that a line beside the trail shines in as many of its segments: at least half as high as the median
-    of the trail. A trail has light all along; of a chance row of stars as much is dark as of any line there.
-    """
-    known = fit.along[np.isfinite(fit.along)]
-    # neighbours within the width of an image are one
-    independent = min(len(known), int(np.hypot(fit.x1 - fit.x0, fit.y1 - fit.y0) / (ONE_IMAGE_FWHM * fit.fwhm)))
-    if independent < MIN_SEGMENTS or len(beside.heights) == 0:
-        return 1.0
-    half = float(np.median(known)) / 2.0
-    rate = (np.count_nonzero(beside.heights > half) + 1) / (len(beside.heights) + 2)
-    dark = round(float((known <= half).mean()) * independent)
-    return chance_of_at_most(dark, independent, 1.0 - rate)
 
 
 def measure_row(flat: NDArray[np.int16], ends: Ends) -> TrailFit:
