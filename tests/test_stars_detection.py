@@ -2,11 +2,12 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skies import NOISE_ADU, noise, painted, see, star_shape
+from skies import NOISE_ADU, SKY_ADU, noise, painted, see, star_shape
 
 from nebulift.frame import frame_from_array
 from nebulift.scan import UNITS_PER_SIGMA
@@ -157,3 +158,30 @@ def test_wide_images_in_a_crowd_are_found_on_a_coarser_map():
     assert seen.stars.fwhm_px == pytest.approx(11.0, rel=0.03)
     apart = np.hypot(seen.list.x_px[:, None] - field.x_px, seen.list.y_px[:, None] - field.y_px)
     assert (apart.min(axis=1) < 6.0).all()
+
+
+def registered(fwhm_px, seed, hot=25):
+    """A field with hot pixels, moved by half a pixel with linear interpolation: each lies in four pixels then."""
+    field = star_field(900, 800, density_per_mpx=150.0, fwhm_px=fwhm_px, seed=seed).pixels.astype(np.float32)
+    rng = np.random.default_rng(seed)
+    field[rng.integers(0, 800, hot), rng.integers(0, 900, hot)] += rng.uniform(1000.0, 8000.0, hot)
+    return cv2.warpAffine(field, np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.4]]), (900, 800))[1:, 1:]
+
+
+@pytest.mark.parametrize("fwhm_px", [3.5, 6.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_hot_pixels_of_a_registered_frame_do_not_speak_for_its_stars(fwhm_px, seed):
+    measured = see(registered(fwhm_px, seed)).stars
+    widened = np.hypot(fwhm_px, 2.355 * np.hypot(0.5, 0.49) / 2**0.5)  # linear interpolation is a blur
+    assert measured.fwhm_px == pytest.approx(widened, rel=0.1)
+
+
+@pytest.mark.parametrize("fwhm_px", [1.4, 1.8])
+def test_sharp_stars_are_kept_in_a_field_with_wider_ones_too(fwhm_px):
+    """Galaxies and doubles are wider; most of the stars are as sharp as hot pixels of a registered frame."""
+    sharp = star_field(900, 800, density_per_mpx=150.0, fwhm_px=fwhm_px, seed=1)
+    alone = see(sharp.pixels).stars
+    wide = star_field(900, 800, density_per_mpx=12.0, fwhm_px=6.0, seed=2).pixels.astype(np.int32) - int(SKY_ADU)
+    both = see((sharp.pixels + wide.clip(0)).astype(np.uint16)).stars
+    assert both.count > 0.8 * alone.count  # the wide ones cover some
+    assert both.fwhm_px == pytest.approx(alone.fwhm_px, rel=0.1)

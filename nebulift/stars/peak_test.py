@@ -11,7 +11,7 @@ from nebulift.scan import MAD_TO_SIGMA, Scan
 from nebulift.stars.glare import SATURATED_SHARE
 from nebulift.stars.lines import lines_among
 from nebulift.stars.peaks import Peaks
-from nebulift.stars.single_pixels import are_single_pixels
+from nebulift.stars.single_pixels import are_single_pixels, are_smeared_pixels
 from nebulift.stars.stamps import Places, known_median, raw_position, raw_stamps
 
 HOT_NEIGHBOURS = (
@@ -27,6 +27,7 @@ SINGLE_SIGMA = 5.0  # of the brightest pixel: a single one of 16 makes a peak of
 COMPACT_SNR = 10.0  # below, noise hides how compact an image is
 MIN_BRIGHT = 5
 BRIGHT_SIGMA = 20.0  # stars so high show the share of their neighbours to 15 %
+SHOWN_SIGMA = 10.0  # enough to tell four pixels from a star
 DOUBT_SIGMA = 1.5
 STAR_SIGMA = 4.0
 BORDER_QUANTILE = 0.8
@@ -86,6 +87,7 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     single = ~fits | _is_thin(around, noise, THIN_NEIGHBOURS if of_one_colour == 1 else THIN_IN_MOSAIC)
     if of_one_colour == 1:
         single |= are_single_pixels(wider, noise) & ~burnt
+        single |= are_smeared_pixels(wider, noise, ~single & solid & (top > SHOWN_SIGMA * noise)) & ~burnt
     # pixels that do not stand out themselves cannot make the peak of a map that gathers many
     single &= top > SINGLE_SIGMA * noise
     test.firm[:n] = ~single & solid & (total > STAR_SIGMA * 3.0 * noise)

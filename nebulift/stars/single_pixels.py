@@ -12,6 +12,8 @@ PIXELS = 2  # what lies in two pixels: hot ones that touch
 # a dash of 1.6 pixels' width, 0.4 of a track one pixel wide.
 STAR_SHARE, TRACK_SIGMA = 0.6, 20.0
 MOST_SIGMA = 1e15  # one wild number in a frame of next to none: the squares of more leave the range of 32 bits
+# four pixels hold 0.95 of the light's square of a star of FWHM 1.5, 0.4 of one of 3.5
+FEWEST_WIDE, WIDE_PART, WIDE_SHARE, NARROW_SHARE = 5, 0.15, 0.6, 0.8
 TRACK_LENGTH = 8.0  # times the brightest pixel's light: of a wide image there is more than of any track through 5 x 5
 
 
@@ -20,10 +22,8 @@ def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -
 
     Compared is the light's square that either accounts for (least squares, white noise). ``noise``: of one pixel.
     """
-    # in units of the noise: squares of numbers in any other may leave the range of 32 bits
-    pixels = around.reshape(len(around), around.shape[1] * around.shape[2]) / noise[:, None]
-    pixels = pixels.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
-    by_star = np.square(np.maximum(pixels @ _stars(around.shape[1]), 0.0).max(axis=1))
+    pixels = _over_noise(around, noise)
+    by_star = _by_star(pixels, around.shape[1])
     brightest = np.partition(pixels, pixels.shape[1] - PIXELS, axis=1)[:, -PIXELS:]
     in_two = np.square(np.maximum(brightest, 0.0)).sum(axis=1)
     lit = np.maximum(pixels, 0.0)
@@ -31,6 +31,42 @@ def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -
     no_star = (light > TRACK_SIGMA**2) & (by_star < STAR_SHARE * light)
     no_star &= lit.sum(axis=1) < TRACK_LENGTH * lit.max(axis=1)
     return np.asarray((in_two > by_star) | no_star)
+
+
+def are_smeared_pixels(
+    around: NDArray[np.float32], noise: NDArray[np.float64], bright: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which cut-outs (n, 5, 5) four pixels explain better than any star does, where the frame's stars are far wider.
+
+    A frame that was registered was moved by parts of a pixel: a hot one lies in four then. ``bright``: which show their
+    form; five of them and a seventh must be wide.
+    """
+    pixels = _over_noise(around, noise)
+    squares, middle = np.square(np.maximum(pixels, 0.0)).reshape(around.shape), around.shape[1] // 2
+    four = np.max(
+        [
+            squares[:, row : row + 2, column : column + 2].sum(axis=(1, 2))
+            for row in (middle - 1, middle)
+            for column in (middle - 1, middle)
+        ],
+        axis=0,
+    )
+    share = four / np.maximum(_by_star(pixels, around.shape[1]), 1.0)
+    wide = np.count_nonzero(bright & (share < WIDE_SHARE))
+    if wide < max(FEWEST_WIDE, WIDE_PART * np.count_nonzero(bright)):
+        return np.zeros(len(around), dtype=bool)
+    return np.asarray(share > NARROW_SHARE)
+
+
+def _over_noise(around: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.float32]:
+    """In units of the noise, (n, pixels): squares of numbers in any other may leave the range of 32 bits."""
+    pixels = around.reshape(len(around), around.shape[1] * around.shape[2]) / noise[:, None]
+    return pixels.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
+
+
+def _by_star(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Square of the light that the star which fits best accounts for."""
+    return np.asarray(np.square(np.maximum(pixels @ _stars(side), 0.0).max(axis=1)))
 
 
 @lru_cache(maxsize=1)
