@@ -20,7 +20,8 @@ SHORT_PLAIN_SNR = 60.0  # but hardly so bright: a meteor is
 SHORT_SIDE_SHARE = 0.7  # of the S/N, of unsharp ones: a piece of a ghost's edge or of an arc has a bright side
 SHORT_MAX_DROP = 0.35  # the spike of a star beyond the border fades inwards
 UNSHARP_STAR_FWHM, UNSHARP_SNR = 2.0, 10.0  # nearly all trails are as sharp as the stars: others are asked for more
-UNSHARP_SHORT_SHARE, UNSHARP_SHORT_SNR = 0.3, 30.0  # of the diagonal: pieces of filaments are as long
+# pieces of filaments are as long; a map of 2 x 2 pixels makes more than twice the width of a sharp star's
+UNSHARP_SHORT_SHARE, UNSHARP_SHORT_FWHM, UNSHARP_SHORT_SNR = 0.3, 2.5, 30.0
 WIDE_PX = 10.0  # wide trails compete with the Milky Way and with streets of cloud: these are not even
 WIDE_SNR = 15.0  # still a ridge of 0.2 sigma across two megapixels: wide trails have many pixels
 WIDE_STEADY_SNR = 8.0
@@ -87,14 +88,14 @@ def weakness(
     if crowded == "rich":
         least = RICH_UNSHARP_SNR if fit.fwhm > UNSHARP_STAR_FWHM * star_fwhm > 0.0 else RICH_SNR
     tumbles = fit.snr >= TUMBLING_SNR and is_periodic(fit.along)
-    lit = LIT_SHARE if fit.snr < PLAIN_SNR and crowded != "rich" else LIT_PLAIN_SHARE
+    lit = 0.0 if crowded != "sparse" else LIT_SHARE if fit.snr < PLAIN_SNR else LIT_PLAIN_SHARE
     conditions = {
         "too faint": _is_lit(fit) if by_light_along else fit.snr >= least,
         "one side is bright": fit.side_snr >= max(0.0 if by_light_along else SIDE_SNR, SIDE_SHARE * fit.snr),
         "uneven": tumbles or fit.steady_snr >= steady,
         "one bright object": tumbles or fit.trimmed_snr >= min(TRIMMED_SHARE * fit.snr, TRIMMED_ENOUGH),
         "gaps": tumbles or fit.continuity >= CONTINUITY,
-        "light beside": tumbles or by_light_along or fit.lit >= lit,
+        "light beside": tumbles or fit.lit >= lit,
         "row of stars": tumbles or by_light_along or crowded == "sparse" or not _is_row_of_stars(fit),
         "under stars": fit.open_share >= (PLAIN_OPEN_SHARE if is_plain else OPEN_SHARE),
         "fades away": fit.drop <= MAX_DROP or is_meteor_like(fit, star_fwhm),
@@ -149,7 +150,8 @@ def malformation(
         return "short, or fades away"
     if trail.fwhm > max(WIDEST_PX, WIDEST_STAR_FWHM * star_fwhm_px):
         return "wider than light out of focus"
-    unsharp_snr = UNSHARP_SHORT_SNR if length < UNSHARP_SHORT_SHARE * diagonal else UNSHARP_SNR
+    is_short = length < UNSHARP_SHORT_SHARE * diagonal and trail.fwhm > UNSHARP_SHORT_FWHM * star_fwhm_px
+    unsharp_snr = UNSHARP_SHORT_SNR if is_short else UNSHARP_SNR
     if trail.fwhm > UNSHARP_STAR_FWHM * star_fwhm_px > 0.0 and trail.snr < unsharp_snr:
         return "unsharp and faint"
     if trail.fwhm > WIDE_PX:
