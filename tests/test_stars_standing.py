@@ -6,7 +6,7 @@ from skies import NOISE_ADU, noise, painted, see, star_shape
 
 from nebulift.simulate.turbulence import turbulence
 from nebulift.stars.peaks import Peaks
-from nebulift.stars.single_pixels import are_single_pixels
+from nebulift.stars.single_pixels import are_single_pixels, with_stars
 from nebulift.stars.standing import standing
 
 SIDE = 1300
@@ -54,7 +54,7 @@ def test_a_knot_wider_than_any_star_does_not_stand_and_a_star_in_its_place_does(
 
 @pytest.mark.parametrize("fwhm", [1.3, 1.5, 2.0, 3.0, 6.0])
 def test_a_star_is_never_a_matter_of_single_pixels(fwhm):
-    assert not are_single_pixels(np.float32([round_star(fwhm, 100.0)]), np.ones(1))[0]
+    assert not are_single_pixels(with_stars(np.float32([round_star(fwhm, 100.0)]), np.ones(1)))[0]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_hot_pixels_that_touch_and_tracks_of_particles_are_single_pixels(pixels)
     around = np.zeros((1, 5, 5), np.float32)
     for row, column in pixels:
         around[0, row, column] = 60.0
-    assert are_single_pixels(around, np.ones(1))[0]
+    assert are_single_pixels(with_stars(around, np.ones(1)))[0]
 
 
 def test_noise_alone_makes_a_star_in_a_few_megapixels_at_most():

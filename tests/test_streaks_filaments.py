@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from skies import see
 from test_streaks_company import line
 
+from benchmarks.lookalikes import LOOKALIKES
 from nebulift.scan import UNITS_PER_SIGMA
 from nebulift.streaks.bend import best_bend, is_bent
 from nebulift.streaks.conditions import malformation, weakness
@@ -104,3 +106,8 @@ def test_a_faint_line_must_shine_more_than_lines_beside_it(snr, lit, reason):
 def test_a_short_line_wider_than_stars_must_be_bright(width_px, snr, is_refused):
     short = replace(line(400.0, 400.0, 590.0, 500.0, snr=snr), fwhm=width_px)
     assert (malformation(short, (700, 800), 2.5) == "unsharp and faint") == is_refused
+
+
+def test_a_front_of_a_nebula_that_bends_is_found_as_no_trail():
+    """One of the lookalike's that is straight enough over 180 pixels; not asked whether it bends, it is a trail."""
+    assert see(LOOKALIKES["curved filaments"](18)[0]).streaks == ()

@@ -11,7 +11,7 @@ from nebulift.scan import MAD_TO_SIGMA, Scan
 from nebulift.stars.glare import SATURATED_SHARE
 from nebulift.stars.lines import lines_among
 from nebulift.stars.peaks import Peaks
-from nebulift.stars.single_pixels import are_single_pixels, are_smeared_pixels
+from nebulift.stars.single_pixels import are_single_pixels, are_smeared_pixels, with_stars
 from nebulift.stars.stamps import Places, known_median, raw_position, raw_stamps
 
 HOT_NEIGHBOURS = (
@@ -86,8 +86,9 @@ def sort_peaks(frame: Frame, scan: Scan, peaks: Peaks, ceiling_adu: float | None
     # next to a red pixel of a mosaic are green ones: a red star is nearly as dark there as a hot pixel
     single = ~fits | _is_thin(around, noise, THIN_NEIGHBOURS if of_one_colour == 1 else THIN_IN_MOSAIC)
     if of_one_colour == 1:
-        single |= are_single_pixels(wider, noise) & ~burnt
-        single |= are_smeared_pixels(wider, noise, ~single & solid & (top > SHOWN_SIGMA * noise)) & ~burnt
+        compared = with_stars(wider, noise)
+        single |= are_single_pixels(compared) & ~burnt
+        single |= are_smeared_pixels(compared, ~single & solid & (top > SHOWN_SIGMA * noise)) & ~burnt
     # pixels that do not stand out themselves cannot make the peak of a map that gathers many
     single &= top > SINGLE_SIGMA * noise
     test.firm[:n] = ~single & solid & (total > STAR_SIGMA * 3.0 * noise)

@@ -1,5 +1,6 @@
 """Light in one or two pixels alone or in a row one pixel wide, as of hot pixels and particles; no star is so narrow."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,13 +18,31 @@ FEWEST_WIDE, WIDE_PART, WIDE_SHARE, NARROW_SHARE = 5, 0.15, 0.6, 0.8
 TRACK_LENGTH = 8.0  # times the brightest pixel's light: of a wide image there is more than of any track through 5 x 5
 
 
-def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which cut-outs (n, 5, 5), free of their sky, two pixels explain better than any star does, or no star explains.
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """Cut-outs in units of their noise, (n, pixels), and the square of the light that the best star accounts for."""
 
-    Compared is the light's square that either accounts for (least squares, white noise). ``noise``: of one pixel.
+    pixels: NDArray[np.float32]
+    by_star: NDArray[np.float32]
+    side: int
+
+
+def with_stars(around: NDArray[np.float32], noise: NDArray[np.float64]) -> Compared:
+    """Cut-outs (n, 5, 5), free of their sky, against stars: least squares, white noise. ``noise``: of one pixel."""
+    side = around.shape[1]
+    # in units of the noise: squares of numbers in any other may leave the range of 32 bits
+    heights = around.reshape(len(around), side * around.shape[2]) / noise[:, None]
+    pixels = heights.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
+    by_star = np.square(np.maximum(pixels @ _stars(side), 0.0).max(axis=1))
+    return Compared(pixels, np.asarray(by_star, dtype=np.float32), side)
+
+
+def are_single_pixels(compared: Compared) -> NDArray[np.bool_]:
+    """Which cut-outs two pixels explain better than any star does, or no star explains.
+
+    Compared is the light's square that either accounts for.
     """
-    pixels = _over_noise(around, noise)
-    by_star = _by_star(pixels, around.shape[1])
+    pixels, by_star = compared.pixels, compared.by_star
     brightest = np.partition(pixels, pixels.shape[1] - PIXELS, axis=1)[:, -PIXELS:]
     in_two = np.square(np.maximum(brightest, 0.0)).sum(axis=1)
     lit = np.maximum(pixels, 0.0)
@@ -33,16 +52,14 @@ def are_single_pixels(around: NDArray[np.float32], noise: NDArray[np.float64]) -
     return np.asarray((in_two > by_star) | no_star)
 
 
-def are_smeared_pixels(
-    around: NDArray[np.float32], noise: NDArray[np.float64], bright: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Which cut-outs (n, 5, 5) four pixels explain better than any star does, where the frame's stars are far wider.
+def are_smeared_pixels(compared: Compared, bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which cut-outs four pixels explain better than any star does, where the frame's stars are far wider.
 
     A frame that was registered was moved by parts of a pixel: a hot one lies in four then. ``bright``: which show their
     form; five of them and a seventh must be wide.
     """
-    pixels = _over_noise(around, noise)
-    squares, middle = np.square(np.maximum(pixels, 0.0)).reshape(around.shape), around.shape[1] // 2
+    side, middle = compared.side, compared.side // 2
+    squares = np.square(np.maximum(compared.pixels, 0.0)).reshape(-1, side, side)
     four = np.max(
         [
             squares[:, row : row + 2, column : column + 2].sum(axis=(1, 2))
@@ -51,22 +68,11 @@ def are_smeared_pixels(
         ],
         axis=0,
     )
-    share = four / np.maximum(_by_star(pixels, around.shape[1]), 1.0)
+    share = four / np.maximum(compared.by_star, 1.0)
     wide = np.count_nonzero(bright & (share < WIDE_SHARE))
     if wide < max(FEWEST_WIDE, WIDE_PART * np.count_nonzero(bright)):
-        return np.zeros(len(around), dtype=bool)
+        return np.zeros(len(share), dtype=bool)
     return np.asarray(share > NARROW_SHARE)
-
-
-def _over_noise(around: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.float32]:
-    """In units of the noise, (n, pixels): squares of numbers in any other may leave the range of 32 bits."""
-    pixels = around.reshape(len(around), around.shape[1] * around.shape[2]) / noise[:, None]
-    return pixels.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
-
-
-def _by_star(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Square of the light that the star which fits best accounts for."""
-    return np.asarray(np.square(np.maximum(pixels @ _stars(side), 0.0).max(axis=1)))
 
 
 @lru_cache(maxsize=1)

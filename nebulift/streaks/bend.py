@@ -14,8 +14,10 @@ EXTENSION = 0.25  # of the length, beyond either end: there a filament has left 
 SHIFTS_PX = np.arange(-FARTHEST_PX, FARTHEST_PX + BIN_PX, BIN_PX)
 CENTRE = len(SHIFTS_PX) // 2
 ASIDE_PX = (-2.0, -1.0, 0.0, 1.0, 2.0)  # the best place of a bent line is not that of the straight one
-LEAST_BEND_FWHM = 0.45  # of the ends against the middle: less is the distortion of a lens, or the noise of a trail
-LEAST_GAIN, GAIN_SHARE = 20.0, 0.02  # in S/N squared; of what the straight line has
+# Of the ends against the middle: less is the distortion of a lens, or noise. Of some 150 trails of the simulator's whole
+# scenes that were found none bends by more than 0.37; of 360 straight ridges in white noise none that does gains 20.
+LEAST_BEND_FWHM = 0.45
+LEAST_GAIN, GAIN_SHARE = 20.0, 0.02  # in S/N squared; of what the straight line has: its wings, where it is bright
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +51,17 @@ def best_bend(fit: TrailFit, flat: NDArray[np.int16], covered: NDArray[np.bool_]
     light = _light_aside(fit, longer, flat, covered, covered_scale)
     segments = len(light.signal)
     along = begin + (np.arange(segments) + 0.5) / segments * (stop - begin)  # -1 and 1 at the ends of the line
-    parts = [np.flatnonzero(part) for part in (np.abs(along) <= 1.0, along < -1.0, along > 1.0)]
-    straight, best, bend_px = 0.0, 0.0, 0.0
-    for ends_px in SHIFTS_PX.tolist():
-        for aside_px in ASIDE_PX:
-            place = np.rint((aside_px + ends_px * (along**2 - 1.0 / 3.0)) / BIN_PX).astype(np.intp) + CENTRE
-            value = sum(_snr2(light, rows, place[rows]) for rows in parts)
-            if value > best:
-                best, bend_px = value, ends_px
-            if ends_px == 0.0:
-                straight = max(straight, value)
-    return Bend(bend_px, best - straight, straight)
-
-
-def _snr2(light: _Light, rows: NDArray[np.intp], place: NDArray[np.intp]) -> float:
-    """S/N squared of the sums at these places, one a segment; what leaves the band is dark."""
-    known = (place >= 0) & (place < len(SHIFTS_PX))
-    signal = light.signal[rows[known], place[known]].sum()
-    variance = light.variance[rows, np.where(known, place, CENTRE)].sum()
-    return max(float(signal), 0.0) ** 2 / max(float(variance), 1e-9)
+    bends, aside = (one.ravel() for one in np.meshgrid(SHIFTS_PX, ASIDE_PX, indexing="ij"))
+    place = np.rint((aside[:, None] + bends[:, None] * (along**2 - 1.0 / 3.0)) / BIN_PX).astype(np.intp) + CENTRE
+    inside = (place >= 0) & (place < len(SHIFTS_PX))
+    rows, place = np.arange(segments), np.where(inside, place, CENTRE)
+    signal, variance = np.where(inside, light.signal[rows, place], 0.0), light.variance[rows, place]  # beyond: dark
+    value = sum(
+        np.maximum(signal[:, part].sum(axis=1), 0.0) ** 2 / np.maximum(variance[:, part].sum(axis=1), 1e-9)
+        for part in (np.abs(along) <= 1.0, along < -1.0, along > 1.0)
+    )
+    best, straight = int(np.argmax(value)), float(np.max(value[bends == 0.0]))
+    return Bend(float(bends[best]), float(value[best]) - straight, straight)
 
 
 def _extended(ends: Ends, shape: tuple[int, int]) -> tuple[Ends, float, float]:

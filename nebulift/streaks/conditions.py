@@ -51,7 +51,7 @@ RICH_SNR = 12.0  # where light is everywhere: twice the limit in noise
 # alone three false lines were found in 145 rich frames of the simulator; none of them had the other two as well
 LIT_CHANCE, LIT_SNR, LIT_CONTINUITY = 1e-9, 8.0, 0.85
 RICH_UNSHARP_SNR = 30.0  # rows of clumps of unresolved stars are wider than stars
-# filaments shine in many places, beside a line, too. Of 600 trails of S/N 6.5 to 30 in white noise one in a hundred had
+# filaments shine in many places, beside a line, too. Of 573 trails of S/N 6 to 30 in white noise one in a hundred had
 # less than 0.68; bright ones may flare, or have wings that count for less
 LIT_SHARE, LIT_PLAIN_SHARE = 0.4, 0.3
 # a uniform trail keeps 0.87 of its S/N without its brightest quarter, a compact source next to none
