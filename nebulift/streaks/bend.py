@@ -14,7 +14,7 @@ EXTENSION = 0.25  # of the length, beyond either end: there a filament has left 
 SHIFTS_PX = np.arange(-FARTHEST_PX, FARTHEST_PX + BIN_PX, BIN_PX)
 CENTRE = len(SHIFTS_PX) // 2
 ASIDE_PX = (-2.0, -1.0, 0.0, 1.0, 2.0)  # the best place of a bent line is not that of the straight one
-# Of the ends against the middle: less is the distortion of a lens, or noise. Of some 150 trails of the simulator's whole
+# Of the ends against the middle: less is the distortion of a lens, or noise. Of some 150 trails of whole simulated
 # scenes that were found none bends by more than 0.37; of 360 straight ridges in white noise none that does gains 20.
 LEAST_BEND_FWHM = 0.45
 LEAST_GAIN, GAIN_SHARE = 20.0, 0.02  # in S/N squared; of what the straight line has: its wings, where it is bright
